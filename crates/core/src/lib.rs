@@ -1,0 +1,45 @@
+//! What every part of Roomwire agrees on.
+//!
+//! This crate holds the names a client may use, the records the service keeps, its configuration, its
+//! error codes, the messages that travel between nodes, and the three *ports* that the other crates
+//! plug into:
+//!
+//! | port | who implements it | who calls it |
+//! |---|---|---|
+//! | [`StateStore`] | a state backend (`roomwire-state-memory`, …) | `roomwire-service` |
+//! | [`Backplane`] | the same backend | `roomwire-service` |
+//! | [`LocalDelivery`] | a server (`roomwire-axum-adapter`) or a test | `roomwire-service` |
+//!
+//! It knows no runtime, no web framework and no database. Applications meet its types through
+//! `roomwire-service`, which re-exports what a handler needs.
+
+pub mod clock;
+pub mod config;
+#[cfg(feature = "contract-tests")]
+pub mod contract_tests;
+mod envelope;
+mod error;
+mod error_code;
+mod names;
+mod payload;
+mod ports;
+mod reason;
+mod record;
+
+pub use crate::config::WebSocketConfig;
+pub use clock::{Clock, SystemClock, Timestamp};
+pub use envelope::{EncodedPayload, Envelope, EnvelopeError, NodeMessage};
+pub use error::Error;
+pub use error_code::ErrorCode;
+pub use names::{
+    ClientId, ClientKey, EventName, Incarnation, NameError, Namespace, NodeId, RoomId, RoomKey, ToClientId, ToRoom,
+    UserId,
+};
+pub use payload::{Binary, Payload};
+pub use ports::{
+    AckId, Answer, Backplane, BackplaneEvent, BackplaneEvents, Channel, DeletedRoom, Delivery, Departure, JoinOutcome,
+    LeaseStatus, LiveClient, LocalDelivery, MemberRecord, NewClient, NewRoom, OutboundEvent, Page, PageRequest,
+    ReapOutcome, RoomChange, RoomSummary, RoomUid, StateError, StateStore, Undeliverable,
+};
+pub use reason::{DisconnectReason, LeaveReason};
+pub use record::{Metadata, WebSocketClient, WebSocketRoom};

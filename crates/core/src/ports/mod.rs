@@ -1,0 +1,17 @@
+//! The ports: what a backend and a server must do, and in what order.
+
+mod backplane;
+mod delivery;
+mod lease;
+mod page;
+mod room;
+mod state;
+mod state_error;
+
+pub use backplane::{Backplane, BackplaneEvent, BackplaneEvents, Channel};
+pub use delivery::{AckId, Answer, Delivery, LocalDelivery, OutboundEvent, Undeliverable};
+pub use lease::{Departure, LeaseStatus, ReapOutcome};
+pub use page::{Page, PageRequest};
+pub use room::{DeletedRoom, JoinOutcome, MemberRecord, NewRoom, RoomChange, RoomSummary, RoomUid};
+pub use state::{LiveClient, NewClient, StateStore};
+pub use state_error::StateError;
