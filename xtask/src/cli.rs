@@ -1,0 +1,129 @@
+//! The command line: which tasks there are and what each takes.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The tasks of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Run an example, with whatever it needs installed first
+    Example(ExampleArgs),
+    /// Set up and run all tests
+    Test(TestArgs),
+    /// Check layering, file sizes, headers, manifests and names
+    Tidy,
+    /// Everything CI checks: tidy, fmt, clippy, docs, deny, package, test
+    Ci,
+    /// Measure against plain socketioxide
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExampleArgs {
+    /// Which example
+    pub(crate) name: Example,
+    /// Build with optimisations
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// Passed on to the example
+    #[arg(last = true)]
+    pub(crate) args: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Example {
+    /// The chat, with its page for browsers
+    Chat,
+    /// An axum app of one's own that mounts the layer
+    Mount,
+    /// A test of a gateway without any socket
+    NoSocket,
+}
+
+#[derive(Debug, Default, Args)]
+pub(crate) struct TestArgs {
+    /// Run only the tests whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
+    /// Run only one kind of test
+    #[arg(long)]
+    pub(crate) only: Option<Suite>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Suite {
+    /// Unit and integration tests in Rust
+    Rust,
+    /// The examples in the documentation
+    Docs,
+    /// The official client and a browser against real servers
+    E2e,
+}
+
+impl Suite {
+    /// The word that selects this suite on the command line.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Rust => "rust",
+            Self::Docs => "docs",
+            Self::E2e => "e2e",
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BenchArgs {
+    /// A short run, to see that it works rather than to compare figures
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Passed on to the benchmark
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pub(crate) args: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn an_example_takes_its_own_arguments_after_two_dashes() {
+        let cli = Cli::parse_from(["xtask", "example", "no-socket", "--release", "--", "--nocapture"]);
+        let Task::Example(example) = cli.task else {
+            panic!("another task was parsed");
+        };
+        assert_eq!(example.name, Example::NoSocket);
+        assert!(example.release);
+        assert_eq!(example.args, ["--nocapture"]);
+    }
+
+    #[test]
+    fn the_benchmark_keeps_unknown_flags_for_itself() {
+        let cli = Cli::parse_from(["xtask", "bench", "--quick", "--clients", "50"]);
+        let Task::Bench(bench) = cli.task else {
+            panic!("another task was parsed");
+        };
+        assert!(bench.quick);
+        assert_eq!(bench.args, ["--clients", "50"]);
+    }
+
+    #[test]
+    fn a_suite_is_selected_by_its_word() {
+        for suite in [Suite::Rust, Suite::Docs, Suite::E2e] {
+            let cli = Cli::parse_from(["xtask", "test", "--only", suite.word()]);
+            assert!(matches!(cli.task, Task::Test(TestArgs { only: Some(only), .. }) if only == suite));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! One file for each task of the command line.
+
+mod announce;
+pub(crate) mod bench;
+pub(crate) mod ci;
+pub(crate) mod example;
+mod package;
+pub(crate) mod test;
+pub(crate) mod tidy;

@@ -1,0 +1,143 @@
+//! `cargo xtask test`: sets up and runs all tests.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{ExitCode, Stdio};
+
+use anyhow::{Context, ensure};
+
+use crate::chat_page;
+use crate::cli::{Suite, TestArgs};
+use crate::executable;
+use crate::npm::NodeFolder;
+use crate::session::Session;
+use crate::steps::{Outcome, Stage, Step, run_all};
+use crate::tools::{self, CHROMIUM, NODE, NPM};
+
+/// Runs what was selected and prints what became of it.
+pub(crate) fn run(session: &Session, selection: &TestArgs) -> anyhow::Result<ExitCode> {
+    let mut steps = Vec::new();
+    if selection.only.is_none_or(|only| only == Suite::E2e) {
+        steps.extend(preparation());
+    }
+    steps.extend(suites(session, selection));
+    let report = run_all(session, steps);
+    print!("{report}");
+    Ok(report.exit_code())
+}
+
+/// What the end-to-end tests need from outside of the workspace.
+pub(super) fn preparation<'a>() -> Vec<Step<'a>> {
+    let repeat = repeat(Some(Suite::E2e), None);
+    vec![
+        Step::new("tools", &repeat, |stage| tools::provide(&[&NODE, &NPM, &CHROMIUM], stage)),
+        Step::new("chat page", &repeat, chat_page::provide).needs(&["tools"]),
+        Step::new("e2e packages", &repeat, |stage| e2e_folder(stage.session()).install(stage)).needs(&["tools"]),
+    ]
+}
+
+/// The tests themselves. Those of the end-to-end suite need the steps of [`preparation`] before them.
+pub(super) fn suites<'a>(session: &Session, selection: &'a TestArgs) -> Vec<Step<'a>> {
+    let filter = selection.filter.as_deref();
+    let wanted = |suite| selection.only.is_none_or(|only| only == suite);
+    let mut steps = Vec::new();
+    if wanted(Suite::Rust) {
+        steps.push(rust(session, filter));
+    }
+    if wanted(Suite::Docs) {
+        let mut command = session.cargo(["test", "--workspace", "--doc"]);
+        command.args(filter);
+        steps.push(Step::command("doc tests", command).repeated_by(repeat(Some(Suite::Docs), filter)));
+    }
+    if wanted(Suite::E2e) {
+        let again = repeat(Some(Suite::E2e), filter);
+        let build = Step::new("e2e programs", &again, |stage| {
+            e2e_programs(stage)?;
+            Ok(Outcome::Done)
+        });
+        steps.push(build.needs(&["chat page"]));
+        let test = Step::new("e2e tests", &again, move |stage| e2e(stage, filter));
+        steps.push(test.needs(&["e2e packages", "e2e programs"]));
+    }
+    steps
+}
+
+fn rust<'a>(session: &Session, filter: Option<&str>) -> Step<'a> {
+    let has_nextest = session
+        .cargo(["nextest", "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    let command = if has_nextest {
+        let mut command = session.cargo(["nextest", "run", "--workspace", "--no-fail-fast"]);
+        if let Some(filter) = filter {
+            // The filter may be meant for tests of another suite.
+            command.args(["--no-tests", "pass", filter]);
+        }
+        command
+    } else {
+        let mut command = session.cargo(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
+        command.args(filter);
+        command
+    };
+    Step::command("rust tests", command).repeated_by(repeat(Some(Suite::Rust), filter))
+}
+
+fn e2e(stage: &Stage<'_>, filter: Option<&str>) -> anyhow::Result<Outcome> {
+    let session = stage.session();
+    let [server, chat] = e2e_programs(stage)?;
+    let mut command = session.command(NODE.path()?);
+    command
+        .current_dir(e2e_folder(session).join(""))
+        .env("ROOMWIRE_E2E_SERVER", server)
+        .env("ROOMWIRE_CHAT", chat)
+        .env("ROOMWIRE_CHROMIUM", CHROMIUM.path()?)
+        // One file after another: each starts servers and some a browser.
+        .args(["--test", "--test-concurrency=1"])
+        // Named, because what Node picks by itself depends on its version and on the terminal.
+        .args(["--test-reporter", if session.terminal() { "spec" } else { "tap" }])
+        .args(filter.map(|filter| format!("--test-name-pattern={filter}")))
+        .args(test_files(session)?);
+    stage.run(&mut command)
+}
+
+fn test_files(session: &Session) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = e2e_folder(session).join("js");
+    let mut files = Vec::new();
+    for entry in fs::read_dir(&folder).with_context(|| format!("{} cannot be read", folder.display()))? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            files.push(path);
+        }
+    }
+    ensure!(!files.is_empty(), "{} holds no *.test.mjs", folder.display());
+    files.sort();
+    Ok(files)
+}
+
+fn e2e_folder(session: &Session) -> NodeFolder {
+    NodeFolder::new(session.root(), "e2e")
+}
+
+fn e2e_programs(stage: &Stage<'_>) -> anyhow::Result<[PathBuf; 2]> {
+    executable::build(stage, ["roomwire-e2e", "example-chat"], true)
+}
+
+/// The command that runs one suite alone.
+fn repeat(suite: Option<Suite>, filter: Option<&str>) -> String {
+    let only = suite.map(|suite| format!(" --only {}", suite.word())).unwrap_or_default();
+    let filter = filter.map(|filter| format!(" --filter {filter}")).unwrap_or_default();
+    format!("cargo xtask test{only}{filter}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_repeated_with_its_suite_and_filter() {
+        assert_eq!(repeat(Some(Suite::Docs), None), "cargo xtask test --only docs");
+        assert_eq!(repeat(Some(Suite::Rust), Some("join")), "cargo xtask test --only rust --filter join");
+    }
+}
