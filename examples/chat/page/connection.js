@@ -118,7 +118,11 @@ export class Connection extends EventTarget {
   // While the socket is active the client library tries again by itself. It does not after a refusal by the server,
   // so a refusal that may pass is retried here, with the same delays.
   #refused(error) {
-    if (this.#socket.active) return;
+    if (this.#socket.active) {
+      const told = Problem.fromHandshake(error);
+      if (told) this.#become({ kind: "reconnecting", attempt: this.state.attempt ?? 0, problem: told });
+      return;
+    }
     const problem = Problem.fromRefusal(error);
     if (problem.passing) this.#tryLater(problem);
     else this.#become({ kind: "disconnected", problem });

@@ -30,12 +30,12 @@ export const SENTENCES = {
   STATE_UNAVAILABLE: () => "The server cannot reach its records at the moment. Try again shortly.",
   TIMEOUT: () => "The server took too long to answer. Try again.",
   SHUTTING_DOWN: () => "The server is restarting. The chat comes back by itself in a moment.",
-  INTERNAL: () => "Something went wrong on the server. Try again, it may have been a one-off.",
+  INTERNAL: () => "Something went wrong on the server. If it happens again, tell the people who run it.",
   OFFLINE: () => "There is no connection at the moment. Try again when it is back.",
   CONNECTION_LOST: () => "The connection was lost before the server could confirm this.",
 };
 
-const PASSING = new Set(["MAX_CONNECTIONS", "RATE_LIMITED", "STATE_UNAVAILABLE", "TIMEOUT", "SHUTTING_DOWN", "INTERNAL"]);
+const PASSING = new Set(["MAX_CONNECTIONS", "RATE_LIMITED", "STATE_UNAVAILABLE", "TIMEOUT", "SHUTTING_DOWN"]);
 
 export class Problem extends Error {
   /** `answer` is `{code, message, field?, retryAfterMs?}` as the server sends it. */
@@ -51,6 +51,17 @@ export class Problem extends Error {
     const led = /^([A-Z]+(?:_[A-Z]+)*)\b/.exec(error.message ?? "")?.[1];
     const code = error.data?.code ?? (led in SENTENCES ? led : undefined);
     return new Problem({ ...error.data, code: code ?? "REFUSED", message: error.message });
+  }
+
+  /** What an HTTP answer said when the server turned the handshake away, or null when it said nothing we know. */
+  static fromHandshake(error) {
+    try {
+      const answer = JSON.parse(error.context.responseText);
+      const { code, message, retryAfterMs } = answer.error ?? answer;
+      return code in SENTENCES ? new Problem({ code, message, retryAfterMs }) : null;
+    } catch {
+      return null;
+    }
   }
 
   /** Whether the same attempt may succeed a little later. */

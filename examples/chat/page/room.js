@@ -3,6 +3,15 @@ import { moment } from "./time.js";
 
 const MOST_ENTRIES = 500;
 
+const DEPARTURES = {
+  left: "left",
+  "disconnected by server": "was disconnected by the server",
+  "connection lost": "lost the connection",
+  "ping timeout": "lost the connection",
+  "node lost": "lost the connection",
+  "server shutting down": "lost the connection",
+};
+
 let lastKey = 0;
 const nextKey = () => String((lastKey += 1));
 
@@ -73,7 +82,7 @@ export class Room extends EventTarget {
   went({ userId, name, reason }, { quietly }) {
     const known = this.members.has(userId) || this.standing === "joining";
     this.#move((members) => members.delete(userId));
-    if (!quietly && known) this.note(reason === "left" ? `${name} left.` : `${name} lost the connection.`);
+    if (!quietly && known) this.note(`${name} ${DEPARTURES[reason] ?? "went offline"}.`);
   }
 
   #move(apply) {

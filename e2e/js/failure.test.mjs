@@ -1,0 +1,93 @@
+// What goes wrong stays small: panics, bad messages by the hundred, and a server that restarts.
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, test } from "node:test";
+import { ask, askAll, assertError, Clients, hear, nextConnection, refusal } from "./support/clients.mjs";
+import { protocolBinary } from "./support/environment.mjs";
+import { Server } from "./support/server.mjs";
+import { until, within } from "./support/wait.mjs";
+
+const TIMES = 200;
+
+describe("failures", () => {
+  let server;
+  const clients = new Clients();
+  const nobodyLeft = async () => {
+    const { clients: left, rooms } = await server.json("/state");
+    return left === 0 && rooms === 0;
+  };
+
+  before(async () => {
+    server = await Server.start(protocolBinary());
+  });
+  afterEach(() => clients.closeAll());
+  after(() => server?.stop());
+
+  for (const event of ["panic", "panic-async"]) {
+    test(`a handler that panics (${event}) is an error to its client and nothing more`, async () => {
+      const [client, bystander] = [await clients.connected(server.url), await clients.connected(server.url)];
+      const [errors, ends] = [hear(client, "error"), hear(client, "disconnect")];
+      await ask(client, "join", "panics");
+      await refusal(client, "INTERNAL", event);
+      client.emit(event);
+      assertError(await errors.first("an error event"), "INTERNAL", event);
+      for (const socket of [client, bystander]) assert.deepEqual(await askAll(socket, "echo", event), [event]);
+      assert.deepEqual(ends.all, []);
+      clients.closeAll();
+      await until("the clients and their rooms are forgotten", nobodyLeft);
+    });
+  }
+
+  test("an INTERNAL error says nothing of its cause", async () => {
+    const client = await clients.connected(server.url);
+    const { message } = await refusal(client, "INTERNAL", "panic");
+    assert.doesNotMatch(message, /panic|\.rs|unwrap/i);
+  });
+
+  const BAD = [
+    ["unknown events", "UNKNOWN_EVENT", "no-such-event", [1, 2]],
+    ["values of the wrong type", "INVALID_PAYLOAD", "slow", ["soon"]],
+    ["missing fields", "INVALID_PAYLOAD", "binary-to-room", [{}]],
+    ["missing values", "INVALID_PAYLOAD", "join", []],
+    ["event names of 65 bytes", "INVALID_NAME", "e".repeat(65), []],
+    ["room names of 129 bytes", "INVALID_NAME", "join", ["r".repeat(129)]],
+  ];
+  for (const [what, code, event, values] of BAD) {
+    test(`${TIMES} ${what} are all answered and none is an ERROR in the log`, async () => {
+      const client = await clients.connected(server.url, { transports: ["websocket"] });
+      const events = hear(client, "error");
+      const before = await server.errors();
+      const answers = await Promise.all(Array.from({ length: TIMES }, () => refusal(client, code, event, ...values)));
+      assert.equal(answers.length, TIMES);
+      for (let sent = 0; sent < TIMES; sent += 1) client.emit(event, ...values);
+      await until("an error event for each", () => events.all.length === TIMES);
+      for (const error of events.all) assertError(error, code, what);
+      assert.deepEqual(await askAll(client, "echo", "well"), ["well"]);
+      assert.equal(await server.errors(), before);
+    });
+  }
+
+  for (const transport of ["polling", "websocket"]) {
+    test(`a client over ${transport} comes back by itself when the server restarts`, async () => {
+      const options = { transports: [transport], reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 };
+      const [client, witness] = [await clients.connected(server.url, options), await clients.connected(server.url, options)];
+      await ask(client, "join", "restart");
+      const firstId = client.id;
+      const gone = new Promise((resolve) => client.once("disconnect", resolve));
+
+      await server.stop();
+      await within(10_000, "the client notices", gone);
+      assert.equal(client.active, true, "the client tries to come back");
+      const back = Promise.all([client, witness].map((socket) => nextConnection(socket)));
+      await server.startAgain();
+      await back;
+
+      assert.notEqual(client.id, firstId);
+      const heard = hear(client, "binary");
+      await ask(client, "join", "restart");
+      await ask(witness, "binary-to-room", { room: "restart", data: Buffer.from("hello again") });
+      assert.equal((await heard.first("the client is back in its room")).data.toString(), "hello again");
+      clients.closeAll();
+      await until("the clients are forgotten", nobodyLeft);
+    });
+  }
+});

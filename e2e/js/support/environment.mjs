@@ -1,0 +1,19 @@
+// What the tests are told by their environment: the binaries under test and the browser.
+
+function required(variable, meaning) {
+  const value = process.env[variable];
+  if (!value) throw new Error(`set ${variable} to ${meaning}`);
+  return value;
+}
+
+export const chatBinary = () => required("ROOMWIRE_CHAT", "the path of the binary example-chat");
+export const protocolBinary = () => required("ROOMWIRE_E2E_SERVER", "the path of the binary roomwire-e2e");
+export const chromiumBinary = () => required("ROOMWIRE_CHROMIUM", "the path of Chromium");
+
+export const writesDocumentation = process.env.ROOMWIRE_WRITE_SCREENSHOTS === "1";
+
+/** The environment for a server: ours without ROOMWIRE_*, which a server would read as its configuration. */
+export function serverEnvironment(own) {
+  const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ROOMWIRE_"));
+  return { ...Object.fromEntries(inherited), ...own };
+}

@@ -1,0 +1,112 @@
+// A server under test: started on a free loopback port, stopped by SIGTERM, its logs kept.
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { createServer } from "node:net";
+import { serverEnvironment } from "./environment.mjs";
+import { until, within } from "./wait.mjs";
+
+const HOST = "127.0.0.1";
+const START_MS = 20_000;
+const STOP_MS = 10_000;
+const LOG_TAIL = 4_000;
+
+const running = new Set();
+// A test run that dies must not leave servers behind.
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
+async function freePort() {
+  const probe = createServer();
+  await new Promise((resolve, reject) => probe.once("error", reject).listen(0, HOST, resolve));
+  const { port } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+export class Server {
+  #binary;
+  #environment;
+  #child = null;
+  #ended = null;
+  log = "";
+
+  /** Starts `binary`; returns when it answers over HTTP. */
+  static async start(binary, environment = {}) {
+    const server = new Server(binary, environment, await freePort());
+    await server.startAgain();
+    return server;
+  }
+
+  constructor(binary, environment, port) {
+    this.#binary = binary;
+    this.#environment = environment;
+    this.port = port;
+    this.url = `http://${HOST}:${port}`;
+  }
+
+  get isRunning() {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Starts it on the port it had. */
+  async startAgain() {
+    assert.ok(!this.isRunning, "the server runs already");
+    const child = spawn(this.#binary, [], {
+      env: serverEnvironment({ ...this.#environment, ROOMWIRE_HOST: HOST, ROOMWIRE_PORT: String(this.port) }),
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    running.add(child);
+    const keep = (text) => {
+      this.log += text;
+    };
+    child.stdout.setEncoding("utf8").on("data", keep);
+    child.stderr.setEncoding("utf8").on("data", keep);
+    this.#ended = new Promise((resolve) => {
+      child.once("error", (error) => resolve({ code: null, signal: null, error }));
+      child.once("close", (code, signal) => resolve({ code, signal }));
+    }).finally(() => running.delete(child));
+
+    const answers = until(`${this.#binary} answers on ${this.url}`, () => this.get("/"), START_MS);
+    const failed = this.#ended.then(({ code, signal, error }) => {
+      throw new Error(`the server ended at once (${error ?? signal ?? code}):\n${this.logTail}`);
+    });
+    await Promise.race([answers, failed]);
+  }
+
+  get logTail() {
+    return this.log.slice(-LOG_TAIL);
+  }
+
+  /** The body of a GET, which must be answered with 200. */
+  async get(path) {
+    const response = await fetch(this.url + path, { signal: AbortSignal.timeout(5_000) });
+    const body = await response.text();
+    assert.equal(response.status, 200, `GET ${path}: ${response.status} ${body}`);
+    return body;
+  }
+
+  async json(path) {
+    return JSON.parse(await this.get(path));
+  }
+
+  /** How many lines of level ERROR `roomwire-e2e` has logged. */
+  async errors() {
+    return (await this.json("/logs/errors")).errors;
+  }
+
+  /** Asks it to stop; it must end by itself, in time and with status 0. */
+  async stop() {
+    if (this.#child === null) return;
+    const child = this.#child;
+    this.#child = null;
+    child.kill("SIGTERM");
+    try {
+      const end = await within(STOP_MS, `the server ends after SIGTERM:\n${this.logTail}`, this.#ended);
+      assert.deepEqual(end, { code: 0, signal: null }, `the server's end, after:\n${this.logTail}`);
+    } finally {
+      child.kill("SIGKILL");
+    }
+  }
+}
