@@ -35,7 +35,7 @@ pub use names::{
     ClientId, ClientKey, EventName, Incarnation, NameError, Namespace, NodeId, RoomId, RoomKey, ToClientId, ToRoom,
     UserId,
 };
-pub use payload::{Binary, Payload};
+pub use payload::{Binary, IntoPayload, Payload};
 pub use ports::{
     AckId, Answer, Backplane, BackplaneEvent, BackplaneEvents, Channel, DeletedRoom, Delivery, Departure, JoinOutcome,
     LeaseStatus, LiveClient, LocalDelivery, MemberRecord, NewClient, NewRoom, OutboundEvent, Page, PageRequest,

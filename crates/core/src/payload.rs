@@ -1,6 +1,7 @@
 //! The arguments of an event, as text that is encoded once and never parsed on its way.
 
 mod binary;
+mod into_payload;
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -8,6 +9,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 
 pub use binary::Binary;
+pub use into_payload::IntoPayload;
 
 use crate::{Error, ErrorCode, names::INVALID_NAME_MARK};
 

@@ -1,1 +1,51 @@
-//! Being written.
+//! The façade of Roomwire, the Socket.IO service for Rust.
+//!
+//! [`WebSocketService`] has rooms, client tracking, direct messages and broadcasts; [`Gateway`] routes the events
+//! of clients to plain async functions. Which store keeps the state and which server holds the connections is
+//! chosen where the program is put together, and never shows in a type:
+//!
+//! ```
+//! use roomwire_service::{Client, Data, Error, Gateway, RoomId, WebSocketConfig, WebSocketService};
+//! use roomwire_state_memory::MemoryState;
+//!
+//! async fn join_room(service: WebSocketService, client: Client, Data(room): Data<RoomId>) -> Result<(), Error> {
+//!     service.join_room(&client, &room).await?; // ROOM_FULL and ROOM_CLOSED reach the client by `?`
+//!     service.broadcast_to_room(&room, "user-joined", client.id()).await
+//! }
+//!
+//! # async fn start() -> Result<(), Error> {
+//! let service = WebSocketService::builder(WebSocketConfig::default())
+//!     .state(MemoryState::new())
+//!     .build()
+//!     .await?;
+//! let gateway = Gateway::new().on("join-room", join_room);
+//! // roomwire_axum_adapter::serve(axum::Router::new(), service, gateway).await
+//! # let _ = (service, gateway);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`testing`] drives a gateway without any socket.
+
+mod client;
+mod events;
+mod gateway;
+mod instruments;
+mod membership;
+mod node;
+mod service;
+mod task;
+pub mod testing;
+
+pub use client::Client;
+pub use events::{ServiceEvent, ServiceEvents};
+pub use gateway::{
+    Backpressure, Data, Dispatcher, Encoded, Event, EventService, FromEvent, Gateway, GatewayError, Handler, Incoming,
+    IntoGateways, IntoReply, LeftRooms, Requirement, Session, State,
+};
+pub use roomwire_core::{
+    Binary, ClientId, DisconnectReason, Error, ErrorCode, EventName, IntoPayload, LeaveReason, MemberRecord, Metadata,
+    Namespace, NewRoom, NodeId, Page, PageRequest, Payload, RoomId, RoomSummary, Timestamp, ToClientId, ToRoom, UserId,
+    WebSocketClient, WebSocketConfig, WebSocketRoom,
+};
+pub use service::{Handshake, RoomAnswers, WebSocketService, WebSocketServiceBuilder};

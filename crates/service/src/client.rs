@@ -1,0 +1,204 @@
+//! A handle to a connected client.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, MutexGuard};
+use roomwire_core::{
+    ClientId, ClientKey, DisconnectReason, LiveClient, Metadata, NameError, Namespace, NewClient, Payload, RoomId,
+    RoomKey, RoomUid, Timestamp, ToClientId, UserId,
+};
+
+/// A client that is connected to this node.
+///
+/// Cheap to clone; it stays valid after the client is gone, and operations on it then answer
+/// `CLIENT_NOT_FOUND`. Clients of other nodes are reached by their [`ClientId`].
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    key: ClientKey,
+    user: Option<UserId>,
+    handshake: Payload,
+    connected_at: Timestamp,
+    /// The last activity in milliseconds, shifted left by one; the lowest bit says that it was not told to the store.
+    activity: AtomicU64,
+    reason: OnceLock<DisconnectReason>,
+    known: Mutex<Known>,
+    /// Held by whoever changes the client's memberships, from before the store is asked until this
+    /// node's memory agrees with the answer.
+    membership: tokio::sync::Mutex<()>,
+}
+
+/// What this node knows about a client's place.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) rooms: Vec<(RoomId, RoomUid)>,
+    pub(crate) metadata: Metadata,
+    pub(crate) gone: bool,
+}
+
+impl Known {
+    /// Whether the client is a member of the room.
+    pub(crate) fn is_in(&self, room: &RoomId) -> bool {
+        self.rooms.iter().any(|(name, _)| name == room)
+    }
+
+    /// Forgets a room; false when the client was no member.
+    pub(crate) fn leave(&mut self, room: &RoomId) -> bool {
+        let before = self.rooms.len();
+        self.rooms.retain(|(name, _)| name != room);
+        self.rooms.len() < before
+    }
+}
+
+impl Client {
+    pub(crate) fn new(new: &NewClient, handshake: Payload) -> Self {
+        Self(Arc::new(Inner {
+            key: new.key.clone(),
+            user: new.user.clone(),
+            handshake,
+            connected_at: new.connected_at,
+            activity: AtomicU64::new(new.connected_at.as_millis() << 1),
+            reason: OnceLock::new(),
+            known: Mutex::new(Known { metadata: new.metadata.clone(), ..Known::default() }),
+            membership: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// What the client itself sees as `socket.id`.
+    #[must_use]
+    pub fn id(&self) -> &ClientId {
+        &self.0.key.client
+    }
+
+    /// The namespace it is connected to.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.0.key.namespace
+    }
+
+    /// Who it is, when authentication said so.
+    #[must_use]
+    pub fn user(&self) -> Option<&UserId> {
+        self.0.user.as_ref()
+    }
+
+    /// What the client sent with its handshake (`auth` in JavaScript).
+    #[must_use]
+    pub fn handshake(&self) -> &Payload {
+        &self.0.handshake
+    }
+
+    /// When it connected.
+    #[must_use]
+    pub fn connected_at(&self) -> Timestamp {
+        self.0.connected_at
+    }
+
+    /// The rooms it is a member of, sorted; none once it is gone.
+    #[must_use]
+    pub fn rooms(&self) -> Vec<RoomId> {
+        let mut rooms: Vec<RoomId> = self.known().rooms.iter().map(|(room, _)| room.clone()).collect();
+        rooms.sort_unstable();
+        rooms
+    }
+
+    /// Whether it is a member of this room. Asks no store.
+    #[must_use]
+    pub fn is_in(&self, room: &RoomId) -> bool {
+        self.known().is_in(room)
+    }
+
+    /// What the application noted about it; change it with
+    /// [`set_client_metadata`](crate::WebSocketService::set_client_metadata).
+    #[must_use]
+    pub fn metadata(&self) -> Metadata {
+        self.known().metadata.clone()
+    }
+
+    /// Whether it is still connected.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        !self.known().gone
+    }
+
+    pub(crate) fn key(&self) -> &ClientKey {
+        &self.0.key
+    }
+
+    pub(crate) fn room_key(&self, room: &RoomId) -> RoomKey {
+        RoomKey::new(self.0.key.namespace.clone(), room.clone())
+    }
+
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.known.lock()
+    }
+
+    pub(crate) async fn change_membership(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.membership.lock().await
+    }
+
+    /// Remembers why the client is being disconnected; the first reason stays.
+    pub(crate) fn note_reason(&self, reason: DisconnectReason) {
+        self.0.reason.get_or_init(|| reason);
+    }
+
+    /// The reason that was remembered, else this one.
+    pub(crate) fn reason_or(&self, reason: DisconnectReason) -> DisconnectReason {
+        *self.0.reason.get_or_init(|| reason)
+    }
+
+    /// Notes that the client did something.
+    pub(crate) fn active(&self, now: Timestamp) {
+        self.0.activity.store(now.as_millis() << 1 | 1, Ordering::Relaxed);
+    }
+
+    /// The last activity, when the store was not told of it yet.
+    pub(crate) fn take_activity(&self) -> Option<(ClientKey, Timestamp)> {
+        let activity = self.0.activity.fetch_and(!1, Ordering::Relaxed);
+        (activity & 1 == 1).then(|| (self.0.key.clone(), Timestamp::from_millis(activity >> 1)))
+    }
+
+    /// What a store must know to put this client back; none when it is gone.
+    pub(crate) fn alive(&self) -> Option<LiveClient> {
+        let known = self.known();
+        if known.gone {
+            return None;
+        }
+        Some(LiveClient {
+            client: NewClient {
+                key: self.0.key.clone(),
+                user: self.0.user.clone(),
+                metadata: known.metadata.clone(),
+                connected_at: self.0.connected_at,
+            },
+            rooms: known.rooms.iter().map(|(room, uid)| (self.room_key(room), *uid)).collect(),
+        })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("id", self.id()).field("namespace", self.namespace()).finish_non_exhaustive()
+    }
+}
+
+impl PartialEq for Client {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Client {}
+
+impl ToClientId for &Client {
+    fn to_client_id(self) -> Result<ClientId, NameError> {
+        Ok(self.id().clone())
+    }
+}

@@ -1,0 +1,95 @@
+//! The gateways of a service, ready for a server.
+
+use std::{collections::HashMap, sync::Arc};
+
+use roomwire_core::{Error, ErrorCode, Namespace};
+
+use super::{Backpressure, Gateway, GatewayError, Session, problem::Problem, route::Routes};
+use crate::{Handshake, WebSocketService};
+
+/// One gateway, or several for different namespaces.
+pub trait IntoGateways {
+    /// The gateways.
+    fn into_gateways(self) -> Vec<Gateway>;
+}
+
+impl IntoGateways for Gateway {
+    fn into_gateways(self) -> Vec<Gateway> {
+        vec![self]
+    }
+}
+
+impl<const N: usize> IntoGateways for [Gateway; N] {
+    fn into_gateways(self) -> Vec<Gateway> {
+        self.into()
+    }
+}
+
+impl IntoGateways for Vec<Gateway> {
+    fn into_gateways(self) -> Vec<Gateway> {
+        self
+    }
+}
+
+/// What a server drives: it admits clients and gets a [`Session`] for each. For authors of servers.
+#[derive(Clone, Debug)]
+pub struct Dispatcher {
+    service: WebSocketService,
+    routes: Arc<HashMap<Namespace, Arc<Routes>>>,
+}
+
+impl Dispatcher {
+    /// Puts a service and its gateways together.
+    ///
+    /// # Errors
+    /// All mistakes in the gateways: bad names, what is registered twice, states that were not given.
+    pub fn new(service: WebSocketService, gateways: impl IntoGateways) -> Result<Self, GatewayError> {
+        let mut problems = Vec::new();
+        let mut routes = HashMap::new();
+        for gateway in gateways.into_gateways() {
+            match gateway.finish() {
+                Ok((namespace, found)) => {
+                    if routes.insert(namespace.clone(), Arc::new(found)).is_some() {
+                        problems.push(Problem::Twice { what: format!("Gateway::of({namespace:?})").into() });
+                    }
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() {
+            Ok(Self { service, routes: Arc::new(routes) })
+        } else {
+            Err(GatewayError::new(problems))
+        }
+    }
+
+    /// The service.
+    #[must_use]
+    pub fn service(&self) -> &WebSocketService {
+        &self.service
+    }
+
+    /// The namespaces that clients may connect to.
+    pub fn namespaces(&self) -> impl Iterator<Item = &Namespace> {
+        self.routes.keys()
+    }
+
+    /// Registers a client with the store. To be awaited before the client is told that it is connected: its
+    /// session then takes events at once, and none is lost.
+    ///
+    /// # Errors
+    /// What the client is to be told: `SHUTTING_DOWN`, `STATE_UNAVAILABLE`, `INVALID_NAME` for an unknown namespace.
+    pub async fn admit(
+        &self,
+        namespace: &Namespace,
+        handshake: Handshake,
+        backpressure: Option<Arc<dyn Backpressure>>,
+    ) -> Result<Session, Error> {
+        let Some(routes) = self.routes.get(namespace) else {
+            return Err(Error::with_message(ErrorCode::InvalidName, "Invalid namespace"));
+        };
+        let service = self.service.in_namespace(namespace);
+        let client = service.register(handshake).await?;
+        Ok(Session::new(service, client, routes.clone(), backpressure))
+    }
+}

@@ -1,0 +1,109 @@
+//! What a client sent and nobody has handled yet, in order.
+
+use std::{collections::VecDeque, fmt, sync::Arc};
+
+use parking_lot::Mutex;
+use roomwire_core::DisconnectReason;
+
+use super::Incoming;
+
+/// How a server stops reading from a client that sends faster than its events are handled.
+///
+/// The calls come in pairs and must not wait.
+pub trait Backpressure: fmt::Debug + Send + Sync + 'static {
+    /// Read no more from this client for now.
+    fn pause(&self);
+
+    /// Read again.
+    fn resume(&self);
+}
+
+/// One thing to do for a client.
+#[derive(Debug)]
+pub(super) enum Job {
+    Connected,
+    Event(Incoming),
+    Closed(DisconnectReason),
+}
+
+/// What to do after something was put in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Accepted {
+    /// A worker is busy and will come to it.
+    Queued,
+    /// Nobody works on this mailbox: start a worker.
+    StartWorker,
+    /// Beyond every bound: the client must go.
+    Overflow,
+    /// The client is gone already; dropped.
+    Closed,
+}
+
+/// A bounded queue with one worker at a time, which exists only while there is work: an idle client costs
+/// no task.
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    queue: Mutex<Queue>,
+    /// From so many events on the client is no longer read from.
+    pause_at: usize,
+    backpressure: Option<Arc<dyn Backpressure>>,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    jobs: VecDeque<Job>,
+    working: bool,
+    paused: bool,
+    closed: bool,
+}
+
+/// How many events may come after the client was paused: what was read from the network already, at most one HTTP body
+/// or read buffer full of the smallest events there are.
+const AFTER_PAUSE: usize = 16_384;
+
+/// The room for jobs that an empty mailbox keeps.
+const KEPT_CAPACITY: usize = 16;
+
+impl Mailbox {
+    pub(super) fn new(pause_at: usize, backpressure: Option<Arc<dyn Backpressure>>) -> Self {
+        Self { queue: Mutex::default(), pause_at, backpressure }
+    }
+
+    /// Puts a job at the end.
+    pub(super) fn put(&self, job: Job) -> Accepted {
+        let mut queue = self.queue.lock();
+        if queue.closed {
+            return Accepted::Closed;
+        }
+        match job {
+            Job::Closed(_) => queue.closed = true,
+            Job::Event(_) if queue.jobs.len() >= self.pause_at + AFTER_PAUSE => return Accepted::Overflow,
+            Job::Event(_) | Job::Connected => {}
+        }
+        queue.jobs.push_back(job);
+        if queue.jobs.len() >= self.pause_at && !queue.paused && !queue.closed {
+            queue.paused = true;
+            if let Some(backpressure) = &self.backpressure {
+                backpressure.pause();
+            }
+        }
+        if std::mem::replace(&mut queue.working, true) { Accepted::Queued } else { Accepted::StartWorker }
+    }
+
+    /// Takes the next job; with none left the worker's time is over.
+    pub(super) fn take(&self) -> Option<Job> {
+        let mut queue = self.queue.lock();
+        let job = queue.jobs.pop_front();
+        if job.is_none() {
+            queue.working = false;
+            queue.jobs.shrink_to(KEPT_CAPACITY);
+        }
+        if queue.paused && queue.jobs.len() <= self.pause_at / 2 {
+            queue.paused = false;
+            if let Some(backpressure) = &self.backpressure {
+                backpressure.resume();
+            }
+        }
+        job
+    }
+}

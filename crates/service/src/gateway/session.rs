@@ -1,0 +1,247 @@
+//! One client's way through the gateway: connected, events in order, gone.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use bytestring::ByteString;
+use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, EventName, OutboundEvent, Payload, RoomId};
+use serde::Serialize;
+
+use super::{
+    Backpressure, Event,
+    mailbox::{Accepted, Job, Mailbox},
+    route::{self, Routes},
+};
+use crate::{Client, WebSocketService, instruments};
+
+/// An event as a server received it.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// The event's name, unchecked.
+    pub name: ByteString,
+    /// Its arguments, unchecked.
+    pub payload: Payload,
+    /// By which the client recognises the acknowledgement, when it wants one.
+    pub ack: Option<AckId>,
+}
+
+/// How long events that were sent before a disconnect may keep the clean-up waiting.
+const LAST_WORDS: Duration = Duration::from_secs(5);
+
+/// One connected client. Made by [`Dispatcher::admit`](super::Dispatcher::admit); a server drives it:
+/// [`opened`](Self::opened) once, then [`receive`](Self::receive) for each event, then [`closed`](Self::closed).
+///
+/// None of the methods waits. Dropping the session closes it, so that no client can be forgotten.
+#[derive(Debug)]
+pub struct Session(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    service: WebSocketService,
+    client: Client,
+    routes: Arc<Routes>,
+    mailbox: Mailbox,
+    /// Whether the client took part: only then `on_disconnect` has something to end.
+    welcomed: AtomicBool,
+}
+
+impl Session {
+    pub(super) fn new(
+        service: WebSocketService,
+        client: Client,
+        routes: Arc<Routes>,
+        backpressure: Option<Arc<dyn Backpressure>>,
+    ) -> Self {
+        service.node.sessions.fetch_add(1, Ordering::AcqRel);
+        let mailbox = Mailbox::new(service.config().limits.mailbox, backpressure);
+        Self(Arc::new(Inner { service, client, routes, mailbox, welcomed: AtomicBool::new(false) }))
+    }
+
+    /// The client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.0.client
+    }
+
+    /// The client knows that it is connected: it takes part from now on, and `on_connect` runs before its
+    /// first event. To be called once, when messages can be sent to it.
+    ///
+    /// A session that was closed before it was opened stays closed.
+    pub fn opened(&self) {
+        self.put(Job::Connected);
+    }
+
+    /// The client sent an event. Events are handled one at a time in the order of the calls.
+    pub fn receive(&self, event: Incoming) {
+        self.0.client.active(self.0.service.node.clock.now());
+        if self.put(Job::Event(event)) == Accepted::Overflow {
+            let node = &self.0.service.node;
+            node.disconnect_local(&self.0.service.namespace, self.client().id(), DisconnectReason::MailboxOverflow);
+        }
+    }
+
+    /// The connection is gone. What was received before is handled first, for at most five seconds; then the
+    /// client leaves its rooms and `on_disconnect` runs. Only the first call counts.
+    pub fn closed(&self, reason: DisconnectReason) {
+        let inner = &self.0;
+        match self.put(Job::Closed(reason)) {
+            Accepted::Queued => {
+                // A handler that hangs must not keep its client in its rooms.
+                let late = inner.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(LAST_WORDS).await;
+                    late.service.handle_disconnect(&late.client, reason).await;
+                });
+            }
+            Accepted::StartWorker | Accepted::Overflow | Accepted::Closed => {}
+        }
+    }
+
+    fn put(&self, job: Job) -> Accepted {
+        let accepted = self.0.mailbox.put(job);
+        if accepted == Accepted::StartWorker {
+            let worker = self.0.clone();
+            tokio::spawn(async move { worker.work().await });
+        }
+        accepted
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.closed(DisconnectReason::ConnectionLost);
+    }
+}
+
+impl Inner {
+    /// Does what is in the mailbox, one after the other, until it is empty.
+    async fn work(&self) {
+        let mut service = self.routes.service();
+        while let Some(job) = self.mailbox.take() {
+            match job {
+                Job::Connected => self.connected().await,
+                Job::Event(incoming) => {
+                    let Incoming { name, payload, ack } = incoming;
+                    let reply = match EventName::new(name) {
+                        Ok(name) => self.handle(&mut service, name, payload, ack.is_some()).await,
+                        Err(error) => Err(error.into()),
+                    };
+                    self.answer(ack, reply);
+                }
+                Job::Closed(reason) => self.departed(reason).await,
+            }
+            // A handler that never waits would otherwise keep its thread.
+            tokio::task::coop::consume_budget().await;
+        }
+    }
+
+    async fn handle(
+        &self,
+        service: &mut super::EventService,
+        name: EventName,
+        payload: Payload,
+        wants_ack: bool,
+    ) -> Result<Payload, Error> {
+        let began = Instant::now();
+        let event = Event { wants_ack, ..self.event(name.clone(), payload) };
+        let reply = route::handle(service, event).await;
+        let outcome = reply.as_ref().map_or_else(|error| error.code().as_str(), |_| "OK");
+        instruments::event_handled(outcome);
+        tracing::debug!(
+            target: "roomwire", client = %self.client.id(), event = ?name, outcome, took = ?began.elapsed(), "event"
+        );
+        reply
+    }
+
+    async fn connected(&self) {
+        let node = &self.service.node;
+        if !node.welcome(&self.service.namespace, &self.client) {
+            return;
+        }
+        self.welcomed.store(true, Ordering::Release);
+        if node.is_shutting_down() {
+            node.disconnect_local(&self.service.namespace, self.client.id(), DisconnectReason::ServerShutdown);
+            return;
+        }
+        tracing::debug!(target: "roomwire", client = %self.client.id(), namespace = %self.client.namespace(), "connected");
+        let Some(handler) = &self.routes.on_connect else { return };
+        let event = self.event(EventName::CONNECT, self.client.handshake().clone());
+        if let Err(error) = route::run(handler, event).await {
+            self.answer(None, Err(error));
+            node.disconnect_local(&self.service.namespace, self.client.id(), DisconnectReason::DisconnectedByServer);
+        }
+    }
+
+    async fn departed(&self, reason: DisconnectReason) {
+        let reason = self.client.reason_or(reason);
+        let rooms: Arc<[RoomId]> = self.service.handle_disconnect(&self.client, reason).await.into();
+        tracing::debug!(target: "roomwire", client = %self.client.id(), %reason, "disconnected");
+        let handler = self.routes.on_disconnect.as_ref().filter(|_| self.welcomed.load(Ordering::Acquire));
+        if let Some(handler) = handler {
+            let event =
+                Event { departure: Some((reason, rooms)), ..self.event(EventName::DISCONNECT, Payload::default()) };
+            if let Err(error) = route::run(handler, event).await {
+                log_internal(&self.client, &error);
+            }
+        }
+        self.service.node.sessions.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn event(&self, name: EventName, payload: Payload) -> Event {
+        Event {
+            service: self.service.clone(),
+            client: self.client.clone(),
+            name,
+            payload,
+            wants_ack: false,
+            departure: None,
+            routes: self.routes.clone(),
+        }
+    }
+
+    /// Tells the client what became of its event.
+    fn answer(&self, ack: Option<AckId>, reply: Result<Payload, Error>) {
+        let service = &self.service;
+        let payload = match (reply, ack) {
+            (Ok(payload), Some(_)) => payload,
+            (Ok(_), None) => return,
+            (Err(error), ack) => {
+                log_internal(&self.client, &error);
+                match self.told(&error, ack.is_some()) {
+                    Ok(payload) => payload,
+                    // Codes and messages are plain text: they can always be written.
+                    Err(_) => return,
+                }
+            }
+        };
+        match ack {
+            Some(ack) => service.node.acknowledge(&service.namespace, self.client.key(), ack, &payload),
+            None => {
+                let event = OutboundEvent { name: EventName::ERROR, payload };
+                // A client that is gone need not be told.
+                let _ = service.node.deliver_to_client(&service.namespace, self.client.id(), &event);
+            }
+        }
+    }
+
+    fn told(&self, error: &Error, in_ack: bool) -> Result<Payload, Error> {
+        #[derive(Serialize)]
+        struct Answer<'a> {
+            error: &'a Error,
+        }
+        if in_ack { Payload::encode(&Answer { error }) } else { Payload::encode(error) }
+    }
+}
+
+/// Failures of the server itself are logged; what a client did wrong is its own affair.
+fn log_internal(client: &Client, error: &Error) {
+    if error.code() == ErrorCode::Internal {
+        let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        tracing::error!(target: "roomwire", client = %client.id(), %error, source, "a handler failed");
+    }
+}

@@ -1,0 +1,33 @@
+//! What is counted, through the `metrics` facade: without a recorder it costs next to nothing.
+
+use metrics::{counter, gauge};
+
+pub(crate) fn client_connected() {
+    counter!("roomwire_clients_connected_total").increment(1);
+    gauge!("roomwire_clients").increment(1);
+}
+
+pub(crate) fn client_disconnected(reason: &'static str) {
+    counter!("roomwire_clients_disconnected_total", "reason" => reason).increment(1);
+    gauge!("roomwire_clients").decrement(1);
+}
+
+pub(crate) fn event_handled(outcome: &'static str) {
+    counter!("roomwire_events_total", "outcome" => outcome).increment(1);
+}
+
+pub(crate) fn delivered(messages: usize) {
+    counter!("roomwire_messages_queued_total").increment(messages as u64);
+}
+
+pub(crate) fn slow_consumer() {
+    counter!("roomwire_slow_consumers_total").increment(1);
+}
+
+pub(crate) fn backplane_gap() {
+    counter!("roomwire_backplane_gaps_total").increment(1);
+}
+
+pub(crate) fn backplane_ignored() {
+    counter!("roomwire_backplane_ignored_total").increment(1);
+}

@@ -1,0 +1,83 @@
+//! A client becomes a member of a room.
+
+use std::sync::Arc;
+
+use roomwire_core::{Error, ErrorCode, RoomId, RoomUid, StateError};
+
+use super::{LocalRoom, NamespaceState};
+use crate::{ServiceEvent, client::Client, node::Node};
+
+impl Node {
+    /// Subscribes, asks the store, then lets the client take part: in this order, so that nothing that is
+    /// published after the join returned is missed, and nobody takes part whom the store refused.
+    pub(crate) async fn join(
+        self: Arc<Self>,
+        namespace: Arc<NamespaceState>,
+        client: Client,
+        room: RoomId,
+    ) -> Result<(), Error> {
+        self.check_running()?;
+        let _membership = client.change_membership().await;
+        {
+            let known = client.known();
+            if known.gone {
+                return Err(ErrorCode::ClientNotFound.into());
+            }
+            if known.is_in(&room) {
+                return Ok(());
+            }
+        }
+        let local = namespace.enter_room(&self, &room).await?;
+        let joined = self.join_in_store(&namespace, &client, &room, &local).await;
+        if joined.is_err() {
+            namespace.exit_room(&self, &local).await;
+        }
+        joined.map_err(Error::from)
+    }
+
+    async fn join_in_store(
+        &self,
+        namespace: &NamespaceState,
+        client: &Client,
+        room: &RoomId,
+        local: &LocalRoom,
+    ) -> Result<(), StateError> {
+        let key = client.room_key(room);
+        let mut healed = false;
+        loop {
+            // Held until the member takes part here too: see `Life`.
+            let life = self.life.hold().await;
+            match self.retrying(|| self.store.join(&life, client.key(), &key)).await {
+                Ok(outcome) => return self.take_part(namespace, client, room, outcome.uid, local),
+                Err(StateError::Fenced) if !healed => {
+                    let lost = life.clone();
+                    drop(life);
+                    self.heal(&lost).await?;
+                    healed = true;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn take_part(
+        &self,
+        namespace: &NamespaceState,
+        client: &Client,
+        room: &RoomId,
+        uid: RoomUid,
+        local: &LocalRoom,
+    ) -> Result<(), StateError> {
+        let mut known = client.known();
+        local.add(client.id().clone());
+        known.rooms.push((room.clone(), uid));
+        self.events.send(|| ServiceEvent::Joined { room: client.room_key(room), client: client.id().clone() });
+        if namespace.was_deleted(uid) {
+            // Deleted between the store's answer and now. Whoever deleted it reports that this client left.
+            known.leave(room);
+            local.remove(client.id());
+            return Err(StateError::RoomNotFound);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,134 @@
+//! A namespace as this node sees it: its own clients and rooms.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
+
+use parking_lot::{Mutex, RwLock};
+use roomwire_core::{ClientId, Namespace, RoomId, RoomKey, RoomUid, StateError};
+
+use super::LocalRoom;
+use crate::{client::Client, node::Node};
+
+/// How many deleted rooms are remembered, for joins that were on their way when the room was deleted.
+const DELETED_ROOMS: usize = 4096;
+
+/// This node's clients and rooms of a namespace.
+#[derive(Debug)]
+pub(crate) struct NamespaceState {
+    name: Namespace,
+    clients: RwLock<HashMap<ClientId, Client>>,
+    rooms: RwLock<HashMap<RoomId, Arc<LocalRoom>>>,
+    deleted: Mutex<DeletedRooms>,
+    /// Held while the first client subscribes to the namespace's channel.
+    pub(super) subscribed: tokio::sync::Mutex<bool>,
+}
+
+#[derive(Debug, Default)]
+struct DeletedRooms {
+    known: HashSet<RoomUid>,
+    order: VecDeque<RoomUid>,
+}
+
+impl NamespaceState {
+    pub(crate) fn new(name: Namespace) -> Self {
+        Self {
+            name,
+            clients: RwLock::default(),
+            rooms: RwLock::default(),
+            deleted: Mutex::default(),
+            subscribed: tokio::sync::Mutex::default(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &Namespace {
+        &self.name
+    }
+
+    pub(crate) fn client(&self, client: &ClientId) -> Option<Client> {
+        self.clients.read().get(client).cloned()
+    }
+
+    pub(crate) fn clients(&self) -> Vec<Client> {
+        self.clients.read().values().cloned().collect()
+    }
+
+    pub(crate) fn client_count(&self) -> usize {
+        self.clients.read().len()
+    }
+
+    pub(super) fn add_client(&self, client: Client) {
+        self.clients.write().insert(client.id().clone(), client);
+    }
+
+    /// Forgets a client, unless another connection took its id.
+    pub(super) fn remove_client(&self, client: &Client) {
+        let mut clients = self.clients.write();
+        if clients.get(client.id()) == Some(client) {
+            clients.remove(client.id());
+        }
+    }
+
+    /// Runs `deliver` over the ids of all clients. It must not wait.
+    pub(crate) fn with_clients<R>(&self, deliver: impl FnOnce(&mut dyn Iterator<Item = &ClientId>) -> R) -> R {
+        deliver(&mut self.clients.read().keys())
+    }
+
+    pub(crate) fn room(&self, room: &RoomId) -> Option<Arc<LocalRoom>> {
+        self.rooms.read().get(room).cloned()
+    }
+
+    /// The room, subscribed, for one more user. Pair it with [`Self::exit_room`].
+    pub(super) async fn enter_room(&self, node: &Node, room: &RoomId) -> Result<Arc<LocalRoom>, StateError> {
+        loop {
+            let local = self.room(room).unwrap_or_else(|| {
+                let key = RoomKey::new(self.name.clone(), room.clone());
+                self.rooms.write().entry(room.clone()).or_insert_with(|| Arc::new(LocalRoom::new(key))).clone()
+            });
+            match local.enter(node).await {
+                Ok(true) => return Ok(local),
+                Ok(false) => self.drop_retired(&local),
+                Err(error) => {
+                    // Nobody else may be using it: the count decides.
+                    if local.exit(node).await {
+                        self.drop_retired(&local);
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// One user of the room less.
+    pub(super) async fn exit_room(&self, node: &Node, local: &Arc<LocalRoom>) {
+        if local.exit(node).await {
+            self.drop_retired(local);
+        }
+    }
+
+    fn drop_retired(&self, local: &Arc<LocalRoom>) {
+        let mut rooms = self.rooms.write();
+        if rooms.get(&local.key().room).is_some_and(|present| Arc::ptr_eq(present, local)) {
+            rooms.remove(&local.key().room);
+        }
+    }
+
+    /// Remembers that a life of a room is over.
+    pub(super) fn note_deleted(&self, uid: RoomUid) {
+        let mut deleted = self.deleted.lock();
+        if deleted.known.insert(uid) {
+            deleted.order.push_back(uid);
+        }
+        if deleted.order.len() > DELETED_ROOMS
+            && let Some(oldest) = deleted.order.pop_front()
+        {
+            deleted.known.remove(&oldest);
+        }
+    }
+
+    /// Whether this life of a room was deleted.
+    pub(super) fn was_deleted(&self, uid: RoomUid) -> bool {
+        self.deleted.lock().known.contains(&uid)
+    }
+}

@@ -1,0 +1,86 @@
+//! A room as this node sees it: its own members, and the subscription they share.
+
+use std::collections::HashSet;
+
+use parking_lot::Mutex;
+use roomwire_core::{Channel, ClientId, RoomKey, StateError};
+
+use crate::node::Node;
+
+/// This node's members of a room.
+#[derive(Debug)]
+pub(crate) struct LocalRoom {
+    key: RoomKey,
+    members: Mutex<HashSet<ClientId>>,
+    /// Held while the subscription is begun or ended, so that the two never overlap.
+    subscription: tokio::sync::Mutex<Subscription>,
+}
+
+#[derive(Debug, Default)]
+struct Subscription {
+    /// How many members, and clients about to become members, need it.
+    users: usize,
+    in_force: bool,
+    /// Set when the last user is gone and the room was taken out of the namespace.
+    retired: bool,
+}
+
+impl LocalRoom {
+    pub(super) fn new(key: RoomKey) -> Self {
+        Self { key, members: Mutex::default(), subscription: tokio::sync::Mutex::default() }
+    }
+
+    pub(super) fn key(&self) -> &RoomKey {
+        &self.key
+    }
+
+    /// Runs `deliver` over the members while nobody can join, leave or deliver: all members see
+    /// all messages in one order. `deliver` must not wait and must not touch the room.
+    pub(crate) fn with_members<R>(&self, deliver: impl FnOnce(&mut dyn Iterator<Item = &ClientId>) -> R) -> R {
+        deliver(&mut self.members.lock().iter())
+    }
+
+    /// A copy of the members.
+    pub(crate) fn members(&self) -> Vec<ClientId> {
+        self.members.lock().iter().cloned().collect()
+    }
+
+    pub(super) fn add(&self, client: ClientId) {
+        self.members.lock().insert(client);
+    }
+
+    pub(super) fn remove(&self, client: &ClientId) -> bool {
+        self.members.lock().remove(client)
+    }
+
+    /// Makes sure that this node hears the room, for one user more. False when the room was retired in
+    /// the meantime: look it up again.
+    pub(super) async fn enter(&self, node: &Node) -> Result<bool, StateError> {
+        let mut subscription = self.subscription.lock().await;
+        if subscription.retired {
+            return Ok(false);
+        }
+        if !subscription.in_force {
+            let channel = Channel::Room(self.key.clone());
+            node.retrying(|| node.backplane.subscribe(&channel)).await?;
+            subscription.in_force = true;
+        }
+        subscription.users += 1;
+        Ok(true)
+    }
+
+    /// One user less. Returns true when it was the last: the room is retired and no longer subscribed.
+    pub(super) async fn exit(&self, node: &Node) -> bool {
+        let mut subscription = self.subscription.lock().await;
+        subscription.users = subscription.users.saturating_sub(1);
+        if subscription.users > 0 {
+            return false;
+        }
+        subscription.retired = true;
+        if let Err(error) = node.backplane.unsubscribe(&Channel::Room(self.key.clone())).await {
+            // Too much is heard, which costs a little and harms nothing.
+            tracing::debug!(target: "roomwire", room = ?self.key, %error, "subscription could not be ended");
+        }
+        true
+    }
+}

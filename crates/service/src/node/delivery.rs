@@ -1,0 +1,104 @@
+//! Handing events to the connections of this node, and cutting off those that cannot keep up.
+
+use std::time::Duration;
+
+use roomwire_core::{
+    AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, Error, ErrorCode, OutboundEvent, Payload, RoomId,
+    Undeliverable,
+};
+
+use super::Node;
+use crate::{instruments, membership::NamespaceState};
+
+impl Node {
+    /// Delivers to this node's members of a room, all in the same order.
+    pub(crate) fn deliver_to_room(
+        &self,
+        namespace: &NamespaceState,
+        room: &RoomId,
+        except: Option<&ClientId>,
+        event: &OutboundEvent,
+    ) {
+        let (Some(delivery), Some(room)) = (self.delivery.get(), namespace.room(room)) else { return };
+        let outcome = room.with_members(|members| {
+            let mut chosen = members.filter(|member| Some(*member) != except);
+            delivery.deliver(namespace.name(), &mut chosen, event)
+        });
+        self.settle_delivery(namespace, outcome);
+    }
+
+    /// Delivers to all clients of a namespace on this node.
+    pub(crate) fn deliver_to_all(&self, namespace: &NamespaceState, except: Option<&ClientId>, event: &OutboundEvent) {
+        let Some(delivery) = self.delivery.get() else { return };
+        let outcome = namespace.with_clients(|clients| {
+            let mut chosen = clients.filter(|client| Some(*client) != except);
+            delivery.deliver(namespace.name(), &mut chosen, event)
+        });
+        self.settle_delivery(namespace, outcome);
+    }
+
+    /// Delivers to one client of this node.
+    ///
+    /// # Errors
+    /// `CLIENT_NOT_FOUND` when it is not here, or was cut off by this very message.
+    pub(crate) fn deliver_to_client(
+        &self,
+        namespace: &NamespaceState,
+        client: &ClientId,
+        event: &OutboundEvent,
+    ) -> Result<(), Error> {
+        let Some(delivery) = self.delivery.get() else { return Err(ErrorCode::ClientNotFound.into()) };
+        let outcome = delivery.deliver(namespace.name(), &mut std::iter::once(client), event);
+        let reached = outcome.queued == 1;
+        self.settle_delivery(namespace, outcome);
+        if reached { Ok(()) } else { Err(ErrorCode::ClientNotFound.into()) }
+    }
+
+    /// Sends the acknowledgement a client asked for. A client that is gone does not wait for it.
+    pub(crate) fn acknowledge(&self, namespace: &NamespaceState, client: &ClientKey, ack: AckId, payload: &Payload) {
+        let Some(delivery) = self.delivery.get() else { return };
+        if let Err(problem) = delivery.acknowledge(client, ack, payload) {
+            self.settle_delivery(namespace, Delivery { queued: 0, failed: vec![(client.client.clone(), problem)] });
+        }
+    }
+
+    /// Asks one client of this node and waits for its acknowledgement.
+    pub(crate) async fn ask_local(&self, client: &ClientKey, event: &OutboundEvent, timeout: Duration) -> Answer {
+        let Some(delivery) = self.delivery.get() else { return Answer::Undelivered(Undeliverable::Gone) };
+        let answer = delivery.ask(client, event, timeout).await;
+        if answer == Answer::Undelivered(Undeliverable::BufferFull) {
+            let namespace = self.namespace(&client.namespace);
+            let failed = vec![(client.client.clone(), Undeliverable::BufferFull)];
+            self.settle_delivery(&namespace, Delivery { queued: 0, failed });
+        }
+        answer
+    }
+
+    /// Begins to disconnect a client of this node; false when it is not here.
+    pub(crate) fn disconnect_local(
+        &self,
+        namespace: &NamespaceState,
+        client: &ClientId,
+        reason: DisconnectReason,
+    ) -> bool {
+        let Some(known) = namespace.client(client) else { return false };
+        known.note_reason(reason);
+        if let Some(delivery) = self.delivery.get() {
+            delivery.disconnect(known.key(), reason);
+        }
+        true
+    }
+
+    /// Counts what was sent and disconnects whoever would otherwise miss a message unnoticed.
+    fn settle_delivery(&self, namespace: &NamespaceState, outcome: Delivery) {
+        instruments::delivered(outcome.queued);
+        for (client, problem) in outcome.failed {
+            if problem == Undeliverable::BufferFull
+                && self.disconnect_local(namespace, &client, DisconnectReason::SlowConsumer)
+            {
+                instruments::slow_consumer();
+                tracing::info!(target: "roomwire", %client, "disconnected: does not take its messages fast enough");
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+//! The heartbeat: keeping this node's lease and cleaning up after nodes that lost theirs.
+
+use std::sync::Weak;
+
+use roomwire_core::{ClientKey, Departure, DisconnectReason, Incarnation, LeaveReason, StateError, config::Lease};
+use tokio::time::MissedTickBehavior;
+use tokio_util::sync::CancellationToken;
+
+use super::Node;
+use crate::{Client, ServiceEvent};
+
+/// How many memberships one call of the store cleans up.
+const REAP_BATCH: usize = 256;
+
+/// Runs until the token is cancelled or the node is gone.
+pub(super) fn spawn(node: Weak<Node>, lease: Lease, stop: CancellationToken) {
+    tokio::spawn(stop.run_until_cancelled_owned(async move {
+        let mut beat = tokio::time::interval(lease.heartbeat);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            beat.tick().await;
+            let Some(node) = node.upgrade() else { return };
+            node.heartbeat().await;
+        }
+    }));
+}
+
+impl Node {
+    /// Renews the lease once and does what its answer asks for.
+    async fn heartbeat(&self) {
+        let life = self.life.current();
+        match self.store.renew_lease(&life, self.config.lease.duration).await {
+            Ok(status) => {
+                if let Err(error) = self.finish_healing().await {
+                    tracing::warn!(target: "roomwire", %error, "clients could not be put back, trying again");
+                }
+                self.settle().await;
+                self.note_activity(&life).await;
+                for dead in status.expired {
+                    self.reap(&life, &dead).await;
+                }
+            }
+            Err(StateError::Fenced) => {
+                if let Err(error) = self.heal(&life).await {
+                    tracing::warn!(target: "roomwire", %error, "clients could not be put back, trying again");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(target: "roomwire", %error, "lease could not be renewed, trying again");
+            }
+        }
+    }
+
+    /// Tells the store which clients did something since the last heartbeat.
+    async fn note_activity(&self, life: &Incarnation) {
+        for namespace in self.namespaces() {
+            let seen: Vec<_> = namespace.clients().iter().filter_map(Client::take_activity).collect();
+            if seen.is_empty() {
+                continue;
+            }
+            if let Err(error) = self.store.touch(life, &seen).await {
+                tracing::debug!(target: "roomwire", %error, "activity could not be noted");
+            }
+        }
+    }
+
+    /// Cleans up after a lost node, as far as others do not do it at the same time.
+    async fn reap(&self, life: &Incarnation, dead: &Incarnation) {
+        loop {
+            match self.store.reap(life, dead, REAP_BATCH).await {
+                Ok(outcome) => {
+                    outcome.departures.into_iter().for_each(|departure| self.report_departure(departure));
+                    outcome.clients.into_iter().for_each(|client| self.report_lost(client));
+                    if outcome.finished {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(target: "roomwire", %dead, %error, "clean-up was interrupted, trying again");
+                    return;
+                }
+            }
+        }
+    }
+
+    fn report_departure(&self, Departure { client, room }: Departure) {
+        self.events.send(|| ServiceEvent::Left {
+            room,
+            client: client.client,
+            reason: LeaveReason::Disconnected(DisconnectReason::NodeLost),
+        });
+    }
+
+    fn report_lost(&self, client: ClientKey) {
+        self.events.send(|| ServiceEvent::ClientDisconnected { client, reason: DisconnectReason::NodeLost });
+    }
+}

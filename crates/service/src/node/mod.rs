@@ -1,0 +1,146 @@
+//! One node: what all handles of a service share.
+
+mod delivery;
+mod fan_in;
+mod healing;
+mod lease;
+mod life;
+mod questions;
+mod retry;
+mod settlement;
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::RwLock;
+use roomwire_core::{
+    Backplane, Clock, Envelope, Error, ErrorCode, LocalDelivery, Namespace, NodeId, NodeMessage, StateStore,
+    WebSocketConfig,
+};
+use tokio_util::sync::CancellationToken;
+
+use self::settlement::Settlement;
+pub(crate) use self::{life::Life, questions::Questions, settlement::Debt};
+use crate::{events::EventBus, membership::NamespaceState};
+
+/// What one process knows and holds, shared by every handle of its service.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) config: WebSocketConfig,
+    pub(crate) id: NodeId,
+    pub(crate) store: Arc<dyn StateStore>,
+    pub(crate) backplane: Arc<dyn Backplane>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) life: Life,
+    pub(crate) events: EventBus,
+    pub(crate) questions: Questions,
+    settlement: Settlement,
+    delivery: OnceLock<Arc<dyn LocalDelivery>>,
+    namespaces: RwLock<HashMap<Namespace, Arc<NamespaceState>>>,
+    /// Clients whose last handler has not returned yet.
+    pub(crate) sessions: AtomicUsize,
+    shutting_down: AtomicBool,
+    /// Set while the store does not hold all clients of this node's present life.
+    incomplete: AtomicBool,
+    /// Ends the background tasks: cancelled when the service stops or its last handle is dropped.
+    stop: CancellationToken,
+}
+
+impl Node {
+    pub(crate) fn new(
+        config: WebSocketConfig,
+        id: NodeId,
+        store: Arc<dyn StateStore>,
+        backplane: Arc<dyn Backplane>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let life = Life::begin(id.clone());
+        Self {
+            config,
+            id,
+            store,
+            backplane,
+            clock,
+            life,
+            events: EventBus::default(),
+            questions: Questions::default(),
+            settlement: Settlement::default(),
+            delivery: OnceLock::new(),
+            namespaces: RwLock::default(),
+            sessions: AtomicUsize::new(0),
+            shutting_down: AtomicBool::new(false),
+            incomplete: AtomicBool::new(false),
+            stop: CancellationToken::new(),
+        }
+    }
+
+    /// Begins the lease, opens the backplane and starts the background work.
+    pub(crate) async fn start(self: &Arc<Self>) -> Result<(), Error> {
+        let life = self.life.hold().await;
+        self.store.begin_lease(&life, self.config.lease.duration).await?;
+        drop(life);
+        let incoming = self.backplane.open(&self.id).await?;
+        fan_in::spawn(Arc::downgrade(self), incoming, self.stop.clone());
+        lease::spawn(Arc::downgrade(self), self.config.lease.clone(), self.stop.clone());
+        Ok(())
+    }
+
+    /// What this node knows about a namespace; made at the first use of its name.
+    pub(crate) fn namespace(&self, namespace: &Namespace) -> Arc<NamespaceState> {
+        if let Some(known) = self.namespaces.read().get(namespace) {
+            return known.clone();
+        }
+        let mut namespaces = self.namespaces.write();
+        namespaces.entry(namespace.clone()).or_insert_with(|| Arc::new(NamespaceState::new(namespace.clone()))).clone()
+    }
+
+    pub(crate) fn namespaces(&self) -> Vec<Arc<NamespaceState>> {
+        self.namespaces.read().values().cloned().collect()
+    }
+
+    /// Connects the service to the server that holds its connections.
+    pub(crate) fn attach(&self, delivery: Arc<dyn LocalDelivery>) -> Result<(), Error> {
+        self.delivery
+            .set(delivery)
+            .map_err(|_| Error::internal("this service is mounted already; build a second one for a second server"))
+    }
+
+    /// Refuses work that must not begin any more.
+    pub(crate) fn check_running(&self) -> Result<(), Error> {
+        if self.is_shutting_down() || !self.config.enabled { Err(ErrorCode::ShuttingDown.into()) } else { Ok(()) }
+    }
+
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutting_down.load(Ordering::Acquire)
+    }
+
+    /// Refuses new clients from now on; false when that was said before.
+    pub(crate) fn begin_shutdown(&self) -> bool {
+        !self.shutting_down.swap(true, Ordering::AcqRel)
+    }
+
+    /// Ends the background work.
+    pub(crate) fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// A message to other nodes, as bytes.
+    pub(crate) fn envelope(&self, message: NodeMessage) -> Result<bytes::Bytes, Error> {
+        let envelope = Envelope { from: self.life.current(), message };
+        envelope.encode().map_err(|error| match error {
+            roomwire_core::EnvelopeError::TooLarge(_) => Error::new(ErrorCode::PayloadTooLarge).with_source(error),
+            _ => Error::internal(error),
+        })
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}

@@ -1,0 +1,34 @@
+//! Repeating calls of the state backend that may succeed a moment later.
+
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use roomwire_core::StateError;
+
+use super::Node;
+
+impl Node {
+    /// Makes a call that may be repeated without harm, as `retryConfig` says: only when the backend could
+    /// not be reached, `attempts` times at most, with growing pauses, and never beyond its `timeout`.
+    pub(crate) async fn retrying<T, F, Fut>(&self, call: F) -> Result<T, StateError>
+    where
+        F: FnMut() -> Fut + Send,
+        Fut: Future<Output = Result<T, StateError>> + Send,
+        T: Send,
+    {
+        let retry = &self.config.retry_config;
+        let pauses = ExponentialBuilder::default()
+            .with_min_delay(retry.delay.max(Duration::from_millis(1)))
+            .with_max_delay(retry.max_delay.max(Duration::from_millis(1)))
+            .with_max_times(retry.attempts as usize)
+            .with_jitter();
+        let attempts = call
+            .retry(pauses)
+            .when(|error| matches!(error, StateError::Unavailable(_)))
+            .notify(|error, pause| tracing::debug!(target: "roomwire", %error, ?pause, "state call is repeated"));
+        match tokio::time::timeout(retry.timeout, attempts).await {
+            Ok(result) => result,
+            Err(_) => Err(StateError::unavailable("no answer within retryConfig.timeout")),
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Questions: events whose acknowledgement is waited for.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use roomwire_core::{
+    Answer, ClientId, EncodedPayload, Error, ErrorCode, IntoPayload, NodeId, NodeMessage, OutboundEvent, PageRequest,
+    Payload, RoomKey, ToClientId, ToRoom,
+};
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::{WebSocketService, outbound};
+
+/// What the members of a room answered.
+#[derive(Debug)]
+pub struct RoomAnswers<T> {
+    /// Who answered, and what. An answer that is no `T` is an `INVALID_PAYLOAD` error.
+    pub answers: Vec<(ClientId, Result<T, Error>)>,
+    /// Who was a member and did not answer in time, sorted.
+    pub silent: Vec<ClientId>,
+}
+
+impl WebSocketService {
+    /// Sends an event to one client, wherever in the cluster it is connected, and waits for its
+    /// acknowledgement.
+    ///
+    /// # Errors
+    /// `TIMEOUT` when it did not acknowledge in time, `CLIENT_NOT_FOUND`, `INVALID_PAYLOAD` when the answer is no `T`,
+    /// `INVALID_NAME`, `STATE_UNAVAILABLE`.
+    ///
+    /// # Cancellation
+    /// A dropped call no longer waits; the event stays sent.
+    pub async fn send_to_client_with_ack<T: DeserializeOwned>(
+        &self,
+        client: impl ToClientId,
+        event: &str,
+        data: impl IntoPayload,
+        timeout: Duration,
+    ) -> Result<T, Error> {
+        let client = client.to_client_id()?;
+        let event = outbound(event, data)?;
+        let answer = if self.namespace.client(&client).is_some() {
+            match self.node.ask_local(&self.client_key(client), &event, timeout).await {
+                Answer::Acknowledged(payload) => Some(payload),
+                Answer::TimedOut => None,
+                Answer::Undelivered(_) => return Err(ErrorCode::ClientNotFound.into()),
+            }
+        } else {
+            let node = self.locate_elsewhere(&client).await?;
+            let asked = HashMap::from([(node, vec![client])]);
+            self.ask_elsewhere(asked, &event, timeout).await?.pop().and_then(|(_, answer)| answer)
+        };
+        answer.ok_or(Error::new(ErrorCode::Timeout))?.decode()
+    }
+
+    /// Sends an event to all members of a room, in the whole cluster, and waits for their
+    /// acknowledgements until all have come or the time is over.
+    ///
+    /// Who is asked is read from the store, so that whoever does not answer is known by name. It is
+    /// therefore dearer than a broadcast: meant for rooms of people, not for a million members.
+    ///
+    /// # Errors
+    /// `INVALID_NAME`, `STATE_UNAVAILABLE`; `INTERNAL` when the data cannot be written as JSON.
+    ///
+    /// # Cancellation
+    /// A dropped call no longer waits; the event stays sent.
+    pub async fn broadcast_to_room_with_ack<T: DeserializeOwned>(
+        &self,
+        room: impl ToRoom,
+        event: &str,
+        data: impl IntoPayload,
+        timeout: Duration,
+    ) -> Result<RoomAnswers<T>, Error> {
+        let room = self.room_key(room)?;
+        let event = outbound(event, data)?;
+        let mut elsewhere = self.members_by_node(&room).await?;
+        let mut silent: HashSet<ClientId> = elsewhere.values().flatten().cloned().collect();
+        let here = elsewhere.remove(&self.node.id).unwrap_or_default();
+        let (here, elsewhere) =
+            tokio::join!(self.ask_here(here, &event, timeout), self.ask_elsewhere(elsewhere, &event, timeout));
+        let answers = here.into_iter().chain(elsewhere?).filter_map(|(client, answer)| {
+            let answer = answer?;
+            // A repeated answer does not count twice.
+            silent.remove(&client).then(|| (client, answer.decode()))
+        });
+        let answers = answers.collect();
+        let mut silent: Vec<ClientId> = silent.into_iter().collect();
+        silent.sort_unstable();
+        Ok(RoomAnswers { answers, silent })
+    }
+
+    async fn members_by_node(&self, room: &RoomKey) -> Result<HashMap<NodeId, Vec<ClientId>>, Error> {
+        let mut members: HashMap<NodeId, Vec<ClientId>> = HashMap::new();
+        // A page may repeat a member.
+        let mut seen = HashSet::new();
+        let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
+        loop {
+            let read = self.node.store.members(room, &page).await?;
+            for member in read.items {
+                if seen.insert(member.client.clone()) {
+                    members.entry(member.node).or_default().push(member.client);
+                }
+            }
+            match read.next {
+                Some(next) => page = PageRequest::after(next, PageRequest::MAX_LIMIT),
+                None => return Ok(members),
+            }
+        }
+    }
+
+    async fn ask_here(
+        &self,
+        clients: Vec<ClientId>,
+        event: &OutboundEvent,
+        timeout: Duration,
+    ) -> Vec<(ClientId, Option<Payload>)> {
+        let asked: FuturesUnordered<_> = clients
+            .into_iter()
+            .map(|client| async move {
+                let key = self.client_key(client);
+                let answer = match self.node.ask_local(&key, event, timeout).await {
+                    Answer::Acknowledged(payload) => Some(payload),
+                    Answer::TimedOut | Answer::Undelivered(_) => None,
+                };
+                (key.client, answer)
+            })
+            .collect();
+        asked.collect().await
+    }
+
+    /// Asks clients of other nodes; those that are missing from the result did not answer in time.
+    async fn ask_elsewhere(
+        &self,
+        clients: HashMap<NodeId, Vec<ClientId>>,
+        event: &OutboundEvent,
+        timeout: Duration,
+    ) -> Result<Vec<(ClientId, Option<Payload>)>, Error> {
+        let mut waiting: usize = clients.values().map(Vec::len).sum();
+        let mut question = self.node.questions.open();
+        let deadline = Instant::now() + timeout;
+        for (node, clients) in clients {
+            let message = NodeMessage::Ask {
+                question: question.id,
+                namespace: self.namespace_name().clone(),
+                clients,
+                event: event.name.as_str().to_owned(),
+                payload: EncodedPayload::from(&event.payload),
+                timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
+            };
+            self.tell(node, message).await?;
+        }
+        let mut answers = Vec::with_capacity(waiting);
+        while waiting > 0 {
+            match tokio::time::timeout_at(deadline, question.answers.recv()).await {
+                Ok(Some(answer)) => answers.push(answer),
+                Ok(None) | Err(_) => break,
+            }
+            waiting -= 1;
+        }
+        Ok(answers)
+    }
+}

@@ -1,0 +1,90 @@
+//! Messages to many clients.
+
+use roomwire_core::{
+    Channel, ClientId, EncodedPayload, Error, IntoPayload, NodeMessage, OutboundEvent, RoomKey, ToClientId, ToRoom,
+};
+
+use super::{WebSocketService, outbound};
+
+impl WebSocketService {
+    /// Sends an event to all members of a room, in the whole cluster.
+    ///
+    /// The data is encoded once. Members on this node have it queued when this returns; other nodes get at
+    /// most one message, and none when it is certain that they have no members. No state is read. A room
+    /// without members is no error.
+    ///
+    /// # Errors
+    /// `INVALID_NAME`; `INTERNAL` when the data cannot be written as JSON; `STATE_UNAVAILABLE` when other nodes
+    /// could not be reached: this node's members have the message then.
+    pub async fn broadcast_to_room(&self, room: impl ToRoom, event: &str, data: impl IntoPayload) -> Result<(), Error> {
+        self.to_room(self.room_key(room)?, None, &outbound(event, data)?).await
+    }
+
+    /// As [`broadcast_to_room`](Self::broadcast_to_room), to all members but one, usually the sender.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn broadcast_to_room_except(
+        &self,
+        except: impl ToClientId,
+        room: impl ToRoom,
+        event: &str,
+        data: impl IntoPayload,
+    ) -> Result<(), Error> {
+        self.to_room(self.room_key(room)?, Some(except.to_client_id()?), &outbound(event, data)?).await
+    }
+
+    /// Sends an event to all clients of this namespace, in the whole cluster. The data is encoded once.
+    ///
+    /// # Errors
+    /// As [`broadcast_to_room`](Self::broadcast_to_room).
+    pub async fn broadcast(&self, event: &str, data: impl IntoPayload) -> Result<(), Error> {
+        self.to_all(None, &outbound(event, data)?).await
+    }
+
+    /// As [`broadcast`](Self::broadcast), to all clients but one, usually the sender.
+    ///
+    /// # Errors
+    /// As [`broadcast_to_room`](Self::broadcast_to_room).
+    pub async fn broadcast_except(
+        &self,
+        except: impl ToClientId,
+        event: &str,
+        data: impl IntoPayload,
+    ) -> Result<(), Error> {
+        self.to_all(Some(except.to_client_id()?), &outbound(event, data)?).await
+    }
+
+    async fn to_room(&self, room: RoomKey, except: Option<ClientId>, event: &OutboundEvent) -> Result<(), Error> {
+        self.node.deliver_to_room(&self.namespace, &room.room, except.as_ref(), event);
+        let channel = Channel::Room(room.clone());
+        self.to_others(channel, || NodeMessage::ToRoom {
+            room,
+            except,
+            event: event.name.as_str().to_owned(),
+            payload: EncodedPayload::from(&event.payload),
+        })
+        .await
+    }
+
+    async fn to_all(&self, except: Option<ClientId>, event: &OutboundEvent) -> Result<(), Error> {
+        self.node.deliver_to_all(&self.namespace, except.as_ref(), event);
+        let namespace = self.namespace_name().clone();
+        self.to_others(Channel::Namespace(namespace.clone()), || NodeMessage::ToAll {
+            namespace,
+            except,
+            event: event.name.as_str().to_owned(),
+            payload: EncodedPayload::from(&event.payload),
+        })
+        .await
+    }
+
+    /// Publishes one message, unless nobody can be listening.
+    async fn to_others(&self, channel: Channel, message: impl FnOnce() -> NodeMessage) -> Result<(), Error> {
+        if !self.node.backplane.may_reach_others(&channel) {
+            return Ok(());
+        }
+        let bytes = self.node.envelope(message())?;
+        Ok(self.node.backplane.publish(&channel, bytes).await?)
+    }
+}

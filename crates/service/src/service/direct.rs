@@ -1,0 +1,36 @@
+//! Messages to one client.
+
+use roomwire_core::{EncodedPayload, Error, IntoPayload, NodeMessage, ToClientId};
+
+use super::{WebSocketService, outbound};
+
+impl WebSocketService {
+    /// Sends an event to one client, wherever in the cluster it is connected.
+    ///
+    /// When the client is connected to this node, no state is read and the event is queued when this
+    /// returns. Otherwise the store is asked where it is, and that node gets one message.
+    ///
+    /// # Errors
+    /// `CLIENT_NOT_FOUND`, `INVALID_NAME`; `INTERNAL` when the data cannot be written as JSON; `STATE_UNAVAILABLE`
+    /// when the client is not here and the store or the other node cannot be reached.
+    pub async fn send_to_client(
+        &self,
+        client: impl ToClientId,
+        event: &str,
+        data: impl IntoPayload,
+    ) -> Result<(), Error> {
+        let client = client.to_client_id()?;
+        let event = outbound(event, data)?;
+        if self.namespace.client(&client).is_some() {
+            return self.node.deliver_to_client(&self.namespace, &client, &event);
+        }
+        let node = self.locate_elsewhere(&client).await?;
+        let message = NodeMessage::ToClient {
+            namespace: self.namespace_name().clone(),
+            client,
+            event: event.name.as_str().to_owned(),
+            payload: EncodedPayload::from(&event.payload),
+        };
+        self.tell(node, message).await
+    }
+}

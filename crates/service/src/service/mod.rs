@@ -1,0 +1,133 @@
+//! The façade: what an application asks of the service, one short method a use case.
+
+mod acknowledgement;
+mod broadcast;
+mod builder;
+mod clients;
+mod connection;
+mod direct;
+mod rooms;
+mod shutdown;
+
+use std::{fmt, sync::Arc};
+
+use roomwire_core::{
+    ClientKey, Error, EventName, IntoPayload, LocalDelivery, Namespace, NodeId, OutboundEvent, RoomKey, ToRoom,
+    WebSocketConfig,
+};
+
+pub use acknowledgement::RoomAnswers;
+pub use builder::WebSocketServiceBuilder;
+pub use connection::Handshake;
+
+use crate::{events::ServiceEvents, membership::NamespaceState, node::Node};
+
+/// Rooms, clients and messages of one namespace.
+///
+/// A handle: cheap to clone, usable from handlers, HTTP endpoints and background tasks alike. All handles
+/// that come from one [`builder`](Self::builder) share one state; [`namespace`](Self::namespace) gives the handle for another
+/// namespace of the same service.
+///
+/// # Ordering
+/// What one task sends to one client or room arrives in the order of the calls. All members of a room
+/// that are connected to one node see its messages in the same order.
+///
+/// # Cancellation
+/// Methods that change memberships run to their end also when their future is dropped, so that store and
+/// node never disagree. Dropping the future of any other method stops it.
+///
+/// # Example
+/// ```
+/// use roomwire_service::{WebSocketConfig, WebSocketService};
+/// use roomwire_state_memory::MemoryState;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), roomwire_service::Error> {
+/// let service = WebSocketService::builder(WebSocketConfig::default())
+///     .state(MemoryState::new())
+///     .build()
+///     .await?;
+/// service.broadcast_to_room("lobby", "announcement", &"Doors open").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct WebSocketService {
+    pub(crate) node: Arc<Node>,
+    pub(crate) namespace: Arc<NamespaceState>,
+}
+
+impl WebSocketService {
+    /// Begins to put a service together.
+    #[must_use]
+    pub fn builder(config: WebSocketConfig) -> WebSocketServiceBuilder {
+        WebSocketServiceBuilder::new(config)
+    }
+
+    /// The handle for another namespace of this service.
+    ///
+    /// # Errors
+    /// `INVALID_NAME` when the name breaks the rules for namespaces.
+    pub fn namespace(&self, namespace: &str) -> Result<Self, Error> {
+        Ok(self.in_namespace(&Namespace::new(namespace)?))
+    }
+
+    /// The name of this handle's namespace.
+    #[must_use]
+    pub fn namespace_name(&self) -> &Namespace {
+        self.namespace.name()
+    }
+
+    /// The configuration this service was built with.
+    #[must_use]
+    pub fn config(&self) -> &WebSocketConfig {
+        &self.node.config
+    }
+
+    /// The name of this node in the cluster.
+    #[must_use]
+    pub fn node_id(&self) -> &NodeId {
+        &self.node.id
+    }
+
+    /// What happens to clients and rooms from now on, in every namespace, as far as this node did it.
+    #[must_use]
+    pub fn events(&self) -> ServiceEvents {
+        self.node.events.read()
+    }
+
+    /// Connects this service to the server that holds its connections. For authors of servers: the
+    /// adapters do it when they mount a service.
+    ///
+    /// # Errors
+    /// `INTERNAL` when it is connected already.
+    pub fn attach_delivery(&self, delivery: Arc<dyn LocalDelivery>) -> Result<(), Error> {
+        self.node.attach(delivery)
+    }
+
+    pub(crate) fn in_namespace(&self, namespace: &Namespace) -> Self {
+        Self { node: self.node.clone(), namespace: self.node.namespace(namespace) }
+    }
+
+    fn room_key(&self, room: impl ToRoom) -> Result<RoomKey, Error> {
+        Ok(RoomKey::new(self.namespace_name().clone(), room.to_room()?))
+    }
+
+    fn client_key(&self, client: roomwire_core::ClientId) -> ClientKey {
+        ClientKey::new(self.namespace_name().clone(), client)
+    }
+}
+
+/// An event with its arguments encoded, once.
+fn outbound(event: &str, data: impl IntoPayload) -> Result<OutboundEvent, Error> {
+    Ok(OutboundEvent { name: EventName::new(event)?, payload: data.into_payload()? })
+}
+
+impl fmt::Debug for WebSocketService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WebSocketService")
+            .field("node", &self.node.id)
+            .field("namespace", self.namespace_name())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,153 @@
+//! Rooms: joining, leaving, and their settings.
+
+use roomwire_core::{
+    Error, ErrorCode, MemberRecord, Metadata, NewRoom, Page, PageRequest, RoomChange, RoomKey, RoomSummary, ToRoom,
+    WebSocketRoom,
+};
+
+use super::WebSocketService;
+use crate::{Client, ServiceEvent, task};
+
+impl WebSocketService {
+    /// Makes a client of this node a member of a room, which comes into being when it does not exist.
+    ///
+    /// When it returns, the client gets every message that is sent to the room from then on, from any
+    /// node. Joining a room twice is one membership.
+    ///
+    /// # Errors
+    /// `ROOM_FULL`, `ROOM_CLOSED`, `INVALID_NAME`, `CLIENT_NOT_FOUND` when the client is gone,
+    /// `ROOM_NOT_FOUND` when the room was deleted at that moment, `STATE_UNAVAILABLE`, `SHUTTING_DOWN`.
+    ///
+    /// # Cancellation
+    /// A join that has begun ends, also when the future is dropped.
+    pub async fn join_room(&self, client: &Client, room: impl ToRoom) -> Result<(), Error> {
+        let service = self.of_client(client);
+        task::to_the_end(service.node.join(service.namespace, client.clone(), room.to_room()?)).await
+    }
+
+    /// Ends a membership of a client of this node. Nothing reaches the client from the room any more once
+    /// this has returned.
+    ///
+    /// # Errors
+    /// `NOT_IN_ROOM`, `INVALID_NAME`. An unreachable store is no error: it is told later.
+    ///
+    /// # Cancellation
+    /// A leave that has begun ends, also when the future is dropped.
+    pub async fn leave_room(&self, client: &Client, room: impl ToRoom) -> Result<(), Error> {
+        let service = self.of_client(client);
+        task::to_the_end(service.node.leave(service.namespace, client.clone(), room.to_room()?)).await
+    }
+
+    /// Creates a room by name, with a capacity and metadata if wanted. It exists until it is deleted.
+    ///
+    /// # Errors
+    /// `FORBIDDEN` when there is such a room already, `INVALID_NAME`, `STATE_UNAVAILABLE`.
+    pub async fn create_room(&self, room: impl ToRoom, new: NewRoom) -> Result<WebSocketRoom, Error> {
+        let key = self.room_key(room)?;
+        let created = self.node.store.create_room(&key, &new).await?;
+        self.node.events.send(|| ServiceEvent::RoomCreated { room: key });
+        Ok(created)
+    }
+
+    /// Closes a room: nobody joins it any more once this has returned; members stay. A room that does not
+    /// exist is created, closed.
+    ///
+    /// # Errors
+    /// `INVALID_NAME`, `STATE_UNAVAILABLE`.
+    pub async fn close_room(&self, room: impl ToRoom) -> Result<WebSocketRoom, Error> {
+        self.change_room(room, &RoomChange::Close, |room| ServiceEvent::RoomClosed { room }).await
+    }
+
+    /// Opens a closed room.
+    ///
+    /// # Errors
+    /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `STATE_UNAVAILABLE`.
+    pub async fn open_room(&self, room: impl ToRoom) -> Result<WebSocketRoom, Error> {
+        self.change_room(room, &RoomChange::Open, |room| ServiceEvent::RoomOpened { room }).await
+    }
+
+    /// Sets how many members a room may have, or takes the bound away. Members beyond it stay.
+    ///
+    /// # Errors
+    /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `STATE_UNAVAILABLE`.
+    pub async fn set_room_capacity(&self, room: impl ToRoom, capacity: Option<u32>) -> Result<WebSocketRoom, Error> {
+        self.change_room(room, &RoomChange::Capacity(capacity), |room| ServiceEvent::RoomChanged { room }).await
+    }
+
+    /// Replaces the application's notes about a room.
+    ///
+    /// # Errors
+    /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `STATE_UNAVAILABLE`.
+    pub async fn set_room_metadata(&self, room: impl ToRoom, metadata: Metadata) -> Result<WebSocketRoom, Error> {
+        self.change_room(room, &RoomChange::Metadata(metadata), |room| ServiceEvent::RoomChanged { room }).await
+    }
+
+    /// Deletes a room. Its members are members no more, on every node, and each `Left` says `room deleted`.
+    ///
+    /// # Errors
+    /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `STATE_UNAVAILABLE`.
+    ///
+    /// # Cancellation
+    /// A deletion that has begun ends, also when the future is dropped.
+    pub async fn delete_room(&self, room: impl ToRoom) -> Result<(), Error> {
+        task::to_the_end(self.node.clone().delete_room(self.room_key(room)?)).await
+    }
+
+    /// One room with all its members, across the cluster.
+    ///
+    /// # Errors
+    /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `STATE_UNAVAILABLE`.
+    pub async fn room(&self, room: impl ToRoom) -> Result<WebSocketRoom, Error> {
+        let key = self.room_key(room)?;
+        self.node.store.room(&key).await?.ok_or_else(|| ErrorCode::RoomNotFound.into())
+    }
+
+    /// A page of the rooms of this namespace, across the cluster.
+    ///
+    /// # Errors
+    /// `STATE_UNAVAILABLE`.
+    pub async fn rooms(&self, page: &PageRequest) -> Result<Page<RoomSummary>, Error> {
+        Ok(self.node.store.rooms(self.namespace_name(), page).await?)
+    }
+
+    /// How many rooms this namespace has, across the cluster.
+    ///
+    /// # Errors
+    /// `STATE_UNAVAILABLE`.
+    pub async fn room_count(&self) -> Result<u64, Error> {
+        Ok(self.node.store.room_count(self.namespace_name()).await?)
+    }
+
+    /// A page of the members of a room, across the cluster; empty when there is no such room.
+    ///
+    /// # Errors
+    /// `INVALID_NAME`, `STATE_UNAVAILABLE`.
+    pub async fn members(&self, room: impl ToRoom, page: &PageRequest) -> Result<Page<MemberRecord>, Error> {
+        Ok(self.node.store.members(&self.room_key(room)?, page).await?)
+    }
+
+    /// How many members a room has, across the cluster; zero when there is no such room.
+    ///
+    /// # Errors
+    /// `INVALID_NAME`, `STATE_UNAVAILABLE`.
+    pub async fn member_count(&self, room: impl ToRoom) -> Result<u64, Error> {
+        Ok(self.node.store.member_count(&self.room_key(room)?).await?)
+    }
+
+    async fn change_room(
+        &self,
+        room: impl ToRoom,
+        change: &RoomChange,
+        event: impl FnOnce(RoomKey) -> ServiceEvent,
+    ) -> Result<WebSocketRoom, Error> {
+        let key = self.room_key(room)?;
+        let changed = self.node.retrying(|| self.node.store.change_room(&key, change)).await?;
+        self.node.events.send(|| event(key));
+        Ok(changed)
+    }
+
+    /// A client belongs to its own namespace, whichever handle is asked.
+    fn of_client(&self, client: &Client) -> Self {
+        if client.namespace() == self.namespace_name() { self.clone() } else { self.in_namespace(client.namespace()) }
+    }
+}

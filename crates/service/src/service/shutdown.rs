@@ -1,0 +1,60 @@
+//! The end of a node in good order.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use roomwire_core::DisconnectReason;
+
+use super::WebSocketService;
+
+/// How often the remaining clients are counted.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+impl WebSocketService {
+    /// Stops this node in good order: refuses new clients and joins, disconnects the clients it has
+    /// (their handlers run, every `Joined` gets its `Left`), gives its lease back and ends the background work.
+    ///
+    /// Waits at most `drain.timeout` for the clients' handlers. Returns how many clients had not finished by then;
+    /// they are taken out all the same. The second call waits for nothing and returns 0.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves the rest undone; the lease then runs out by itself.
+    pub async fn shutdown(&self) -> usize {
+        let node = &self.node;
+        if !node.begin_shutdown() {
+            return 0;
+        }
+        for namespace in node.namespaces() {
+            for client in namespace.clients() {
+                node.disconnect_local(&namespace, client.id(), DisconnectReason::ServerShutdown);
+            }
+        }
+        let deadline = tokio::time::Instant::now() + node.config.drain.timeout;
+        while self.remaining() > 0 && tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+        let unfinished = self.remaining();
+        for namespace in node.namespaces() {
+            for client in namespace.clients() {
+                node.clone().farewell(namespace.clone(), client, DisconnectReason::ServerShutdown).await;
+            }
+        }
+        if let Err(error) = node.store.end_lease(&node.life.current()).await {
+            tracing::warn!(target: "roomwire", %error, "lease could not be given back; it runs out by itself");
+        }
+        node.stop();
+        node.backplane.close().await;
+        unfinished
+    }
+
+    /// Whether this node refuses new clients because it stops.
+    #[must_use]
+    pub fn is_shutting_down(&self) -> bool {
+        self.node.is_shutting_down()
+    }
+
+    /// Clients that are still here, or whose last handler has not returned.
+    fn remaining(&self) -> usize {
+        let clients: usize = self.node.namespaces().iter().map(|namespace| namespace.client_count()).sum();
+        clients.max(self.node.sessions.load(Ordering::Acquire))
+    }
+}

@@ -1,0 +1,70 @@
+//! A server in memory.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use roomwire_core::{ClientId, Error, Namespace};
+use tokio::sync::mpsc;
+
+use super::{
+    TestClient,
+    connections::{Connection, Connections},
+};
+use crate::{Dispatcher, Handshake, IntoGateways, WebSocketService};
+
+/// Serves a gateway to [`TestClient`]s, in memory.
+///
+/// Cheap to clone. Several servers whose services share a hub are a cluster.
+#[derive(Clone, Debug)]
+pub struct TestServer {
+    dispatcher: Dispatcher,
+    connections: Arc<Connections>,
+    next_id: Arc<AtomicU64>,
+}
+
+impl TestServer {
+    /// Mounts gateways on a service that no other server was given.
+    ///
+    /// # Errors
+    /// Mistakes in the gateways; a service that is mounted already.
+    pub fn new(
+        service: WebSocketService,
+        gateways: impl IntoGateways,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let connections = Arc::new(Connections::default());
+        service.attach_delivery(connections.clone())?;
+        let dispatcher = Dispatcher::new(service, gateways)?;
+        Ok(Self { dispatcher, connections, next_id: Arc::default() })
+    }
+
+    /// The service under test.
+    #[must_use]
+    pub fn service(&self) -> &WebSocketService {
+        self.dispatcher.service()
+    }
+
+    /// Connects a client to the namespace `/`.
+    ///
+    /// # Errors
+    /// What the client would be told: `SHUTTING_DOWN`, `STATE_UNAVAILABLE`.
+    pub async fn connect(&self) -> Result<TestClient, Error> {
+        let number = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let id = ClientId::new(format!("{}-{number}", self.service().node_id()))?;
+        self.connect_with(&Namespace::root(), Handshake::new(id)).await
+    }
+
+    /// Connects a client to any namespace, with an id and a handshake of the test's choice.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect), and `INVALID_NAME` for a namespace without a gateway.
+    pub async fn connect_with(&self, namespace: &Namespace, handshake: Handshake) -> Result<TestClient, Error> {
+        let session = self.dispatcher.admit(namespace, handshake, None).await?;
+        let (outgoing, incoming) = mpsc::channel(self.service().config().limits.send_buffer);
+        let connection = Arc::new(Connection::new(session, outgoing));
+        self.connections.add(connection.clone());
+        connection.session.opened();
+        Ok(TestClient::new(connection, incoming, self.connections.clone()))
+    }
+}
