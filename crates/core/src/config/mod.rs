@@ -1,4 +1,40 @@
-//! Placeholder until the configuration lands.
-/// Configuration.
-#[derive(Clone, Debug, Default)]
-pub struct WebSocketConfig;
+//! The configuration of a service: its keys, where their values come from, and why one is refused.
+//!
+//! Values are layered: the defaults, then one TOML, YAML or JSON file, then `ROOMWIRE_*` variables. Every value of
+//! every layer is checked, also one that a later layer replaces, and all problems are reported at once.
+//!
+//! ```
+//! use roomwire_core::config::WebSocketConfig;
+//!
+//! let variables = [("ROOMWIRE_RETRY_CONFIG__ATTEMPTS".to_owned(), "5".to_owned())];
+//! let config = WebSocketConfig::loader().without_file().variables(variables).load()?;
+//! assert_eq!(config.retry_config.attempts, 5);
+//! assert_eq!(config.port, 3000);
+//! # Ok::<(), roomwire_core::config::ConfigError>(())
+//! ```
+//!
+//! [`ConfigKey::all`] is the one table of the keys: reading, checking, error texts and `docs/configuration.md` all
+//! follow it.
+
+mod choice;
+mod draft;
+mod error;
+mod field;
+mod file;
+mod key;
+mod loader;
+mod relation;
+mod sections;
+mod shown;
+mod suggestion;
+#[cfg(test)]
+mod tests;
+mod variables;
+mod web_socket_config;
+
+pub use choice::{LogLevel, Transport};
+pub use error::{ConfigError, ConfigSource, Problem};
+pub use key::ConfigKey;
+pub use loader::ConfigLoader;
+pub use sections::{Drain, Lease, Limits, Logger, RetryConfig};
+pub use web_socket_config::WebSocketConfig;

@@ -1,0 +1,74 @@
+//! Settings that are one of a few words.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Makes an enum of words; its variants and their spelling in files and variables are written once.
+macro_rules! choice {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        pub enum $name {
+            $($(#[$variant_doc])* #[serde(rename = $word)] $variant,)+
+        }
+
+        impl $name {
+            /// Every choice, in the order in which the documentation names them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The word that files and variables use.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $word,)+
+                }
+            }
+
+            /// The choice that this word stands for.
+            pub(super) fn from_word(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|choice| choice.as_str() == word)
+            }
+
+            /// All words, the last one after this conjunction.
+            pub(super) fn words(conjunction: &str) -> String {
+                let words: Vec<_> = Self::ALL.iter().map(|choice| choice.as_str()).collect();
+                match words.split_last() {
+                    Some((last, [])) => (*last).to_owned(),
+                    Some((last, before)) => format!("{} {conjunction} {last}", before.join(", ")),
+                    None => String::new(),
+                }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+
+choice! {
+    /// A way for a client to reach the server.
+    Transport {
+        /// A WebSocket, from the start or after an upgrade from polling.
+        Websocket = "websocket",
+        /// HTTP long polling.
+        Polling = "polling",
+    }
+}
+
+choice! {
+    /// The least severe lines that are logged; each level includes those before it.
+    LogLevel {
+        /// What went wrong on the server and needs someone's attention.
+        Error = "error",
+        /// What went wrong and was coped with.
+        Warn = "warn",
+        /// What an operator wants to know in normal running.
+        Info = "info",
+        /// Each step, for finding a fault.
+        Debug = "debug",
+    }
+}

@@ -1,0 +1,169 @@
+//! One setting inside a configuration, with the rule for its values.
+
+use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
+
+use config::{Value, ValueKind};
+
+use super::{LogLevel, Transport};
+use crate::NodeId;
+
+/// A place in a [`WebSocketConfig`](super::WebSocketConfig) and what may be put there.
+///
+/// The text of the rule, the conversion and the check stand side by side here, so that they stay one rule.
+pub(super) enum Field<'a> {
+    Switch(&'a mut bool),
+    Count { field: &'a mut dyn Whole, unit: &'static str, range: RangeInclusive<u64> },
+    Millis { field: &'a mut Duration, range: RangeInclusive<u64> },
+    Address(&'a mut IpAddr),
+    Path(&'a mut String),
+    Transports(&'a mut Vec<Transport>),
+    Level(&'a mut LogLevel),
+    Node(&'a mut Option<NodeId>),
+}
+
+impl<'a> Field<'a> {
+    pub(super) fn count(field: &'a mut dyn Whole, range: RangeInclusive<u64>) -> Self {
+        Self::Count { field, unit: "", range }
+    }
+
+    pub(super) fn bytes(field: &'a mut dyn Whole, range: RangeInclusive<u64>) -> Self {
+        Self::Count { field, unit: " of bytes", range }
+    }
+
+    pub(super) fn millis(field: &'a mut Duration, range: RangeInclusive<u64>) -> Self {
+        Self::Millis { field, range }
+    }
+
+    /// The values allowed, in words that follow "expected".
+    pub(super) fn allowed(&self) -> String {
+        match self {
+            Self::Switch(_) => "true or false".to_owned(),
+            Self::Count { unit, range, .. } => {
+                format!("a whole number{unit} from {} to {}", range.start(), range.end())
+            }
+            Self::Millis { range, .. } => {
+                format!("a whole number of milliseconds from {} to {}", range.start(), range.end())
+            }
+            Self::Address(_) => "an IP address such as 127.0.0.1, 0.0.0.0 or ::1".to_owned(),
+            Self::Path(_) => "a URL path such as /socket.io, with / in front, none at the end, and no query".to_owned(),
+            Self::Transports(_) => format!("a list of {}, at least one, none twice", Transport::words("and")),
+            Self::Level(_) => LogLevel::words("or"),
+            Self::Node(_) => format!("text of 1 to {} bytes without control characters", NodeId::MAX_BYTES),
+        }
+    }
+
+    /// What the setting is now, as a file would give it.
+    pub(super) fn value(&self) -> ValueKind {
+        match self {
+            Self::Switch(field) => ValueKind::Boolean(**field),
+            Self::Count { field, .. } => ValueKind::U64(field.get()),
+            Self::Millis { field, .. } => match u64::try_from(field.as_millis()) {
+                Ok(whole) if Duration::from_millis(whole) == **field => ValueKind::U64(whole),
+                _ => ValueKind::Float(field.as_secs_f64() * 1000.0),
+            },
+            Self::Address(field) => ValueKind::String(field.to_string()),
+            Self::Path(field) => ValueKind::String((*field).clone()),
+            Self::Transports(field) => {
+                ValueKind::Array(field.iter().map(|transport| transport.as_str().into()).collect())
+            }
+            Self::Level(field) => ValueKind::String(field.as_str().to_owned()),
+            Self::Node(field) => field.as_ref().map(|node| node.as_str().to_owned()).into(),
+        }
+    }
+
+    /// The text of a variable as the kind of value this setting wants; text that is not of that kind stays text,
+    /// and is refused by [`take`](Self::take).
+    pub(super) fn value_of_text(&self, text: &str) -> ValueKind {
+        let typed = match self {
+            Self::Switch(_) => text.parse().ok().map(ValueKind::Boolean),
+            // Digits only: `parse` alone would also accept a sign.
+            Self::Count { .. } | Self::Millis { .. } if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                text.parse().ok().map(ValueKind::U64)
+            }
+            Self::Transports(_) => Some(ValueKind::Array(text.split(',').map(|word| word.trim().into()).collect())),
+            _ => None,
+        };
+        typed.unwrap_or_else(|| ValueKind::String(text.to_owned()))
+    }
+
+    /// Puts a value in place. `false`, and nothing changed, when it is not allowed.
+    pub(super) fn take(self, value: &ValueKind) -> bool {
+        match (self, value) {
+            (Self::Switch(field), ValueKind::Boolean(value)) => put(field, Some(*value)),
+            (Self::Count { field, range, .. }, value) => {
+                whole(value).filter(|value| range.contains(value)).is_some_and(|value| field.set(value))
+            }
+            (Self::Millis { field, range }, value) => {
+                put(field, whole(value).filter(|value| range.contains(value)).map(Duration::from_millis))
+            }
+            (Self::Address(field), ValueKind::String(text)) => put(field, text.parse().ok()),
+            (Self::Path(field), ValueKind::String(text)) => put(field, is_path(text).then(|| text.clone())),
+            (Self::Transports(field), ValueKind::Array(words)) => put(field, transports(words)),
+            (Self::Level(field), ValueKind::String(word)) => put(field, LogLevel::from_word(word)),
+            (Self::Node(field), ValueKind::Nil) => put(field, Some(None)),
+            (Self::Node(field), ValueKind::String(name)) => put(field, NodeId::new(name).ok().map(Some)),
+            _ => false,
+        }
+    }
+}
+
+/// A whole number of any width.
+pub(super) trait Whole {
+    fn get(&self) -> u64;
+
+    /// `false`, and nothing changed, when the number does not fit.
+    fn set(&mut self, value: u64) -> bool;
+}
+
+macro_rules! whole {
+    ($($number:ty),+) => {
+        $(impl Whole for $number {
+            fn get(&self) -> u64 {
+                u64::try_from(*self).unwrap_or(u64::MAX)
+            }
+
+            fn set(&mut self, value: u64) -> bool {
+                put(self, Self::try_from(value).ok())
+            }
+        })+
+    };
+}
+
+whole!(u16, u32, usize);
+
+fn put<T>(field: &mut T, value: Option<T>) -> bool {
+    match value {
+        Some(value) => {
+            *field = value;
+            true
+        }
+        None => false,
+    }
+}
+
+fn whole(value: &ValueKind) -> Option<u64> {
+    match *value {
+        ValueKind::I64(value) => u64::try_from(value).ok(),
+        ValueKind::I128(value) => u64::try_from(value).ok(),
+        ValueKind::U64(value) => Some(value),
+        ValueKind::U128(value) => u64::try_from(value).ok(),
+        _ => None,
+    }
+}
+
+fn transports(words: &[Value]) -> Option<Vec<Transport>> {
+    let mut transports = Vec::new();
+    for word in words {
+        let ValueKind::String(word) = &word.kind else { return None };
+        let transport = Transport::from_word(word).filter(|transport| !transports.contains(transport))?;
+        transports.push(transport);
+    }
+    (!transports.is_empty()).then_some(transports)
+}
+
+/// Whether clients can ask for exactly this path: they would percent-encode any other character.
+fn is_path(text: &str) -> bool {
+    let is_path_character =
+        |character: char| character.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@%/".contains(character);
+    text.starts_with('/') && !text.ends_with('/') && text.chars().all(is_path_character)
+}

@@ -1,0 +1,86 @@
+//! The layers of a configuration, and where each is found.
+
+use std::{fmt, path::PathBuf};
+
+use super::{ConfigError, WebSocketConfig, draft::Draft, file, variables};
+
+/// Reads a [`WebSocketConfig`] from its layers. Made by [`WebSocketConfig::loader`]; for launchers with a
+/// configuration of their own, and for tests.
+#[derive(Clone, Default)]
+#[must_use]
+pub struct ConfigLoader {
+    directory: PathBuf,
+    file: FileChoice,
+    variables: Option<Vec<(String, String)>>,
+}
+
+#[derive(Clone, Debug, Default)]
+enum FileChoice {
+    #[default]
+    Found,
+    Named(PathBuf),
+    None,
+}
+
+impl ConfigLoader {
+    /// Reads this file, which must exist and end in `.toml`, `.yaml`, `.yml` or `.json`. `ROOMWIRE_CONFIG` is then
+    /// not looked at.
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.file = FileChoice::Named(path.into());
+        self
+    }
+
+    /// Reads no file, and does not look at `ROOMWIRE_CONFIG`.
+    pub fn without_file(mut self) -> Self {
+        self.file = FileChoice::None;
+        self
+    }
+
+    /// Looks for the file in this directory instead of the current one; relative paths start there too.
+    pub fn directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.directory = path.into();
+        self
+    }
+
+    /// Reads these variables instead of the environment of this process. Names without the prefix `ROOMWIRE_` are
+    /// ignored; of two values for one name the later counts.
+    pub fn variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        self.variables = Some(variables.into_iter().collect());
+        self
+    }
+
+    /// Reads all layers and checks every value. Blocks while it reads the file.
+    ///
+    /// # Errors
+    /// All problems at once, as described at [`WebSocketConfig::load`].
+    pub fn load(self) -> Result<WebSocketConfig, ConfigError> {
+        let mut draft = Draft::default();
+        let variables = match self.variables {
+            Some(variables) => variables::sorted(variables),
+            None => variables::of_process(&mut draft),
+        };
+        match (self.file, variables.get(variables::FILE)) {
+            (FileChoice::Named(path), _) => {
+                file::read(&mut draft, &self.directory.join(path), None);
+            }
+            (FileChoice::Found, Some(path)) => {
+                file::read(&mut draft, &self.directory.join(path), Some(path));
+            }
+            (FileChoice::Found, None) => file::find_and_read(&mut draft, &self.directory),
+            (FileChoice::None, _) => {}
+        }
+        variables::read(&mut draft, &variables);
+        draft.finish()
+    }
+}
+
+impl fmt::Debug for ConfigLoader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The values stay out: callers may pass a whole environment, secrets included.
+        f.debug_struct("ConfigLoader")
+            .field("directory", &self.directory)
+            .field("file", &self.file)
+            .field("variables", &self.variables.as_ref().map(Vec::len))
+            .finish()
+    }
+}

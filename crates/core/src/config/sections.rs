@@ -1,0 +1,112 @@
+//! The settings that belong together under one key.
+
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use super::LogLevel;
+
+/// Writes a duration as whole milliseconds, the unit of every duration in files and variables.
+pub(super) fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// How calls of the state backend are repeated: `retryConfig`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RetryConfig {
+    /// How many times a failed call is repeated, 0 to 20. 0 means one try and no repeat. 3 unless set.
+    pub attempts: u32,
+    /// How long to wait before the first repeat, whole milliseconds up to 10 minutes. 1 s unless set.
+    #[serde(serialize_with = "millis")]
+    pub delay: Duration,
+    /// The longest wait between two tries, whole milliseconds from `delay` to 10 minutes. 5 s unless set.
+    #[serde(serialize_with = "millis")]
+    pub max_delay: Duration,
+    /// How long a call may take with all its repeats, whole milliseconds from 1 ms to 10 minutes. 10 s unless set.
+    #[serde(serialize_with = "millis")]
+    pub timeout: Duration,
+}
+
+impl Default for RetryConfig {
+    fn default() -> Self {
+        Self {
+            attempts: 3,
+            delay: Duration::from_secs(1),
+            max_delay: Duration::from_secs(5),
+            timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// What is logged, and how: `logger`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Logger {
+    /// The least severe lines that are logged. [`LogLevel::Info`] unless set.
+    pub level: LogLevel,
+    /// Lines for people to read (`true`, unless set) or one JSON object a line.
+    pub pretty: bool,
+}
+
+impl Default for Logger {
+    fn default() -> Self {
+        Self { level: LogLevel::Info, pretty: true }
+    }
+}
+
+/// How much one client may cost: `limits`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// The largest message accepted on every transport, in bytes with all its attachments, 1024 to 67108864
+    /// (64 MiB). 1000000 unless set.
+    pub payload: usize,
+    /// The most binary attachments of one event, 0 to 1000. 16 unless set.
+    pub attachments: usize,
+    /// How many events of one client may wait before the server stops reading from it, 16 to 65536. 1024 unless set.
+    pub mailbox: usize,
+    /// How many packets may wait for one client before it is disconnected as a slow consumer, 16 to 65536. 1024
+    /// unless set.
+    pub send_buffer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { payload: 1_000_000, attachments: 16, mailbox: 1024, send_buffer: 1024 }
+    }
+}
+
+/// How the nodes of a cluster know that one is gone: `lease`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Lease {
+    /// How long a node that does not renew its lease still counts as alive, whole milliseconds from 100 ms to 10
+    /// minutes. 10 s unless set.
+    #[serde(serialize_with = "millis")]
+    pub duration: Duration,
+    /// How often a node renews its lease, whole milliseconds from 10 ms to half of `duration`. 2 s unless set.
+    #[serde(serialize_with = "millis")]
+    pub heartbeat: Duration,
+}
+
+impl Default for Lease {
+    fn default() -> Self {
+        Self { duration: Duration::from_secs(10), heartbeat: Duration::from_secs(2) }
+    }
+}
+
+/// How a node stops: `drain`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Drain {
+    /// How long a graceful stop may take, whole milliseconds up to an hour; 0 stops at once. 10 s unless set.
+    #[serde(serialize_with = "millis")]
+    pub timeout: Duration,
+}
+
+impl Default for Drain {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(10) }
+    }
+}

@@ -1,0 +1,46 @@
+//! Values as error messages show them.
+
+use config::ValueKind;
+
+/// The longest value shown whole, in characters.
+const LONGEST: usize = 100;
+
+/// Parts of the names of settings that are likely to hold a secret.
+const SECRET: [&str; 8] = ["auth", "cert", "credential", "key", "pass", "secret", "token", "url"];
+
+/// A value on one line, as a JSON file would write it. Control and invisible characters are escaped, so that a value
+/// can neither break the line nor hide in it.
+pub(super) fn shown(value: &ValueKind) -> String {
+    let whole = text(value);
+    match whole.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &whole[..end]),
+        None => whole,
+    }
+}
+
+/// The value of something that is not a key. It may be anything, also another program's password, so a telling name
+/// hides it.
+pub(super) fn shown_unknown(name: &str, value: &ValueKind) -> String {
+    let name = name.to_ascii_lowercase();
+    if SECRET.iter().any(|word| name.contains(word)) { "(hidden)".to_owned() } else { shown(value) }
+}
+
+fn text(value: &ValueKind) -> String {
+    match value {
+        ValueKind::Nil => "null".to_owned(),
+        ValueKind::String(text) => format!("{text:?}"),
+        ValueKind::Array(items) => {
+            let items: Vec<_> = items.iter().map(|item| text(&item.kind)).collect();
+            format!("[{}]", items.join(", "))
+        }
+        ValueKind::Table(table) => {
+            let mut entries: Vec<_> =
+                table.iter().map(|(name, value)| format!("{name:?}: {}", shown_unknown(name, &value.kind))).collect();
+            entries.sort_unstable();
+            format!("{{{}}}", entries.join(", "))
+        }
+        // With its point, which is what is wrong with it where a whole number is wanted.
+        ValueKind::Float(number) => format!("{number:?}"),
+        number_or_switch => number_or_switch.to_string(),
+    }
+}

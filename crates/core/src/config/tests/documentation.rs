@@ -1,0 +1,71 @@
+//! `docs/configuration.md` says what the code does.
+
+use super::{
+    super::{ConfigKey, WebSocketConfig},
+    load, load_file, refused,
+};
+
+const PAGE: &str = include_str!("../../../../../docs/configuration.md");
+
+/// What stands in a fenced block of this language.
+fn fenced(language: &str) -> &'static str {
+    let (_, from) = PAGE.split_once(&format!("```{language}\n")).expect("a block of the language");
+    from.split_once("```").expect("an end of the block").0
+}
+
+#[test]
+fn every_key_is_listed_with_its_variable_default_allowed_values_and_meaning() {
+    let mut table = "| key | variable | default | allowed | meaning |\n|---|---|---|---|---|\n".to_owned();
+    for key in ConfigKey::all() {
+        let default = key.default().map_or_else(|| "none".to_owned(), |default| format!("`{default}`"));
+        let (name, variable, allowed, meaning) = (key.name(), key.variable(), key.allowed(), key.meaning());
+        table.push_str(&format!("| `{name}` | `{variable}` | {default} | {allowed} | {meaning} |\n"));
+    }
+    assert!(PAGE.contains(&format!("\n{table}\n")), "docs/configuration.md should have this table:\n\n{table}");
+}
+
+#[test]
+fn every_key_of_the_nestjs_interface_exists() {
+    for name in [
+        "enabled",
+        "debug",
+        "path",
+        "port",
+        "transports",
+        "pingInterval",
+        "pingTimeout",
+        "maxConnections",
+        "ssl",
+        "keepAlive",
+        "retryConfig.attempts",
+        "retryConfig.delay",
+        "retryConfig.maxDelay",
+        "retryConfig.timeout",
+        "logger.level",
+        "logger.pretty",
+    ] {
+        assert!(ConfigKey::named(name).is_some(), "{name}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_three_formats_are_read_and_mean_the_same() {
+    let toml = load_file("roomwire.toml", fenced("toml")).expect("allowed");
+    assert_ne!(toml, WebSocketConfig::default());
+    assert_eq!(load_file("roomwire.yaml", fenced("yaml")).expect("allowed"), toml);
+    assert_eq!(load_file("roomwire.json", fenced("json")).expect("allowed"), toml);
+}
+
+#[test]
+fn the_example_of_variables_is_read() {
+    let pairs: Vec<_> = fenced("sh").lines().filter_map(|line| line.split_once('=')).collect();
+    let config = load(&[], &pairs).expect("allowed");
+    assert_eq!((config.port, config.retry_config.max_delay.as_millis()), (4000, 8000));
+}
+
+#[test]
+fn the_error_shown_is_the_error_given() {
+    let file = ("roomwire.toml", "pingIntervall = 3\n[retryConfig]\ndelay = 6000\n");
+    let lines = refused(&[file], &[("ROOMWIRE_PORT", "many")]);
+    assert_eq!(fenced("text"), format!("3 configuration problems:\n  {}\n", lines.join("\n  ")));
+}

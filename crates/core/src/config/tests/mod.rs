@@ -1,0 +1,91 @@
+//! What a configuration is read from, and what is refused.
+
+mod documentation;
+mod files;
+mod layers;
+mod refusals;
+mod validation;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{ConfigError, WebSocketConfig};
+
+/// A value other than the default for every key.
+fn other_values() -> Vec<(&'static str, Value)> {
+    vec![
+        ("enabled", json!(false)),
+        ("debug", json!(true)),
+        ("host", json!("::1")),
+        ("path", json!("/chat/v1")),
+        ("port", json!(0)),
+        ("transports", json!(["polling"])),
+        ("pingInterval", json!(100)),
+        ("pingTimeout", json!(600_000)),
+        ("maxConnections", json!(u32::MAX)),
+        ("ssl", json!(true)),
+        ("keepAlive", json!(false)),
+        ("retryConfig.attempts", json!(20)),
+        ("retryConfig.delay", json!(5000)),
+        ("retryConfig.maxDelay", json!(1000)),
+        ("retryConfig.timeout", json!(1)),
+        ("logger.level", json!("debug")),
+        ("logger.pretty", json!(false)),
+        ("nodeId", json!("node-1")),
+        ("limits.payload", json!(67_108_864)),
+        ("limits.attachments", json!(0)),
+        ("limits.mailbox", json!(16)),
+        ("limits.sendBuffer", json!(65_536)),
+        ("lease.duration", json!(4000)),
+        ("lease.heartbeat", json!(5000)),
+        ("drain.timeout", json!(0)),
+    ]
+}
+
+/// The defaults with one key changed, as serialization writes them.
+fn default_with(key: &str, value: &Value) -> Value {
+    let mut config = serde_json::to_value(WebSocketConfig::default()).expect("serializes");
+    match key.split_once('.') {
+        Some((group, name)) => config[group][name] = value.clone(),
+        None => config[key] = value.clone(),
+    }
+    config
+}
+
+fn variables(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// Loads from one file in an otherwise empty directory.
+fn load_file(name: &str, text: &str) -> Result<WebSocketConfig, ConfigError> {
+    load(&[(name, text)], &[])
+}
+
+/// Loads from variables alone.
+fn load_variables(pairs: &[(&str, &str)]) -> Result<WebSocketConfig, ConfigError> {
+    load(&[], pairs)
+}
+
+fn load(files: &[(&str, &str)], pairs: &[(&str, &str)]) -> Result<WebSocketConfig, ConfigError> {
+    load_in(&directory_with(files), pairs)
+}
+
+/// The lines of the error, with files named as if their directory were the current one.
+fn refused(files: &[(&str, &str)], pairs: &[(&str, &str)]) -> Vec<String> {
+    let directory = directory_with(files);
+    let prefix = format!("{}/", directory.path().display());
+    let error = load_in(&directory, pairs).expect_err("refused");
+    error.problems().iter().map(|problem| problem.to_string().replace(&prefix, "")).collect()
+}
+
+fn directory_with(files: &[(&str, &str)]) -> TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for (name, text) in files {
+        std::fs::write(directory.path().join(name), text).expect("a file");
+    }
+    directory
+}
+
+fn load_in(directory: &TempDir, pairs: &[(&str, &str)]) -> Result<WebSocketConfig, ConfigError> {
+    WebSocketConfig::loader().directory(directory.path()).variables(variables(pairs)).load()
+}

@@ -1,0 +1,129 @@
+//! The configuration as a value.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use super::{
+    ConfigError, ConfigKey, ConfigLoader, ConfigSource, Drain, Lease, Limits, Logger, Problem, RetryConfig, Transport,
+    relation, sections::millis,
+};
+use crate::NodeId;
+
+/// Everything about a service that can be set.
+///
+/// Read it with [`load`](Self::load), or write it in code:
+///
+/// ```
+/// use roomwire_core::WebSocketConfig;
+///
+/// let config = WebSocketConfig { port: 4000, ..Default::default() };
+/// assert!(config.validate().is_ok());
+/// ```
+///
+/// Files and variables spell the fields in camelCase and durations as whole milliseconds, as serialization does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WebSocketConfig {
+    /// Whether the service runs at all. `true` unless set.
+    pub enabled: bool,
+    /// Whether each event in and out is logged with its outcome, never its payload. `false` unless set.
+    pub debug: bool,
+    /// The address to listen on. `127.0.0.1` unless set: reachable from this machine only.
+    pub host: IpAddr,
+    /// The path that clients connect to: starts with `/` and does not end with one. `/socket.io` unless set.
+    pub path: String,
+    /// The port to listen on; 0 lets the system choose a free one. 3000 unless set.
+    pub port: u16,
+    /// The transports that clients may use: at least one, none twice. Both unless set.
+    pub transports: Vec<Transport>,
+    /// How often a client is asked for a sign of life, whole milliseconds from 100 ms to 10 minutes. 25 s unless set.
+    #[serde(serialize_with = "millis")]
+    pub ping_interval: Duration,
+    /// How long to wait for that sign of life before the client counts as gone, whole milliseconds from 100 ms to 10
+    /// minutes. 5 s unless set.
+    #[serde(serialize_with = "millis")]
+    pub ping_timeout: Duration,
+    /// The most clients that may be connected to this process at one time, at least 1. 1000 unless set.
+    pub max_connections: u32,
+    /// Whether to serve TLS. `false` unless set.
+    pub ssl: bool,
+    /// Whether accepted connections use TCP keep-alive. `true` unless set.
+    pub keep_alive: bool,
+    /// How calls of the state backend are repeated.
+    pub retry_config: RetryConfig,
+    /// What is logged, and how.
+    pub logger: Logger,
+    /// The name of this process in the cluster; without one, a name is made up at start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub node_id: Option<NodeId>,
+    /// How much one client may cost.
+    pub limits: Limits,
+    /// How the nodes of a cluster know that one is gone.
+    pub lease: Lease,
+    /// How this process stops.
+    pub drain: Drain,
+}
+
+impl Default for WebSocketConfig {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            debug: false,
+            host: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            path: "/socket.io".to_owned(),
+            port: 3000,
+            transports: Transport::ALL.to_vec(),
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(5),
+            max_connections: 1000,
+            ssl: false,
+            keep_alive: true,
+            retry_config: RetryConfig::default(),
+            logger: Logger::default(),
+            node_id: None,
+            limits: Limits::default(),
+            lease: Lease::default(),
+            drain: Drain::default(),
+        }
+    }
+}
+
+impl WebSocketConfig {
+    /// Reads the configuration of this process: the defaults, then a file, then `ROOMWIRE_*` variables.
+    ///
+    /// The file is the one that `ROOMWIRE_CONFIG` names, or else the only one of `roomwire.toml`, `roomwire.yaml`,
+    /// `roomwire.yml` and `roomwire.json` in the current directory, or else none. Blocks while it reads the file.
+    ///
+    /// # Errors
+    /// All problems at once: unknown keys and variables, values that are not allowed, more than one file, a file
+    /// that cannot be read or parsed.
+    pub fn load() -> Result<Self, ConfigError> {
+        Self::loader().load()
+    }
+
+    /// The same as [`load`](Self::load), with a say in which file and which variables are read.
+    pub fn loader() -> ConfigLoader {
+        ConfigLoader::default()
+    }
+
+    /// Checks a configuration written in code by the rules that files and variables must keep.
+    ///
+    /// # Errors
+    /// All problems at once, with [`ConfigSource::Code`] as their source.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let mut copy = self.clone();
+        let mut problems = Vec::new();
+        for key in ConfigKey::all() {
+            let value = key.field(&mut copy).value();
+            if !key.field(&mut copy).take(&value) {
+                problems.push(Problem::not_allowed(key, &value, ConfigSource::Code));
+            }
+        }
+        relation::check(self, |_| ConfigSource::Code, &mut problems);
+        ConfigError::unless_none(problems)
+    }
+}
