@@ -51,14 +51,16 @@ pub trait Backplane: fmt::Debug + Send + Sync + 'static {
     /// Subscribes; returns when the subscription is in force. Idempotent.
     async fn subscribe(&self, channel: &Channel) -> Result<(), StateError>;
 
-    /// Ends a subscription. Messages on their way may still arrive. Idempotent.
+    /// Ends a subscription, however often it was begun. Messages on their way may still arrive; what is
+    /// published after this returned does not. Idempotent.
     async fn unsubscribe(&self, channel: &Channel) -> Result<(), StateError>;
 
     /// Publishes to the other nodes that are subscribed; no error when there are none.
     async fn publish(&self, channel: &Channel, message: Bytes) -> Result<(), StateError>;
 
     /// False only when it is certain that no other node is subscribed, so that a message need not even
-    /// be encoded. Asked for every broadcast: it must be cheap and must not wait.
+    /// be encoded; from the moment another node's [`subscribe`](Self::subscribe) returned, true. Asked for
+    /// every broadcast: it must be cheap and must not wait.
     fn may_reach_others(&self, channel: &Channel) -> bool;
 
     /// Ends the incoming side and all subscriptions. Idempotent.

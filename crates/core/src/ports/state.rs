@@ -38,11 +38,13 @@ pub struct LiveClient {
 ///
 /// # Rules for every method
 ///
+/// * **One namespace.** A client is a member of rooms of its own namespace only; in a room of another it
+///   is not found.
 /// * **Atomic.** Each call happens at one instant, or not at all. Two calls on the same room or the same
 ///   client never interleave, from whichever node they come.
 /// * **Fenced.** A method that takes a `life` refuses with [`StateError::Fenced`], and writes nothing, when
 ///   that life holds no lease: it never began one, ended it, or was reaped. A lease that ran out but was
-///   not reaped yet is still held.
+///   not reaped yet is still held. A life begins once: what is over stays over.
 /// * **Idempotent** where the text says so: repeating a call after [`StateError::Unavailable`] does no
 ///   harm and reports the state as it is now.
 /// * **Cancellation.** Dropping the future leaves it open whether the call happened.
@@ -54,10 +56,14 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     fn name(&self) -> &'static str;
 
     /// Begins the lease of a life. Everything written under it lives until the lease is ended, or ran
-    /// out and was reaped. Idempotent.
+    /// out and was reaped. Idempotent while the lease is held.
+    ///
+    /// # Errors
+    /// [`StateError::Fenced`] when the life ended or was reaped.
     async fn begin_lease(&self, life: &Incarnation, duration: Duration) -> Result<(), StateError>;
 
-    /// Keeps the lease for another `duration` from now and tells whose lease ran out. Idempotent.
+    /// Keeps the lease for another `duration` from now and tells whose lease ran out. Every node that renews
+    /// is told, until nothing is left of that life; nobody is told of its own. Idempotent.
     async fn renew_lease(&self, life: &Incarnation, duration: Duration) -> Result<LeaseStatus, StateError>;
 
     /// Ends the lease of a node that stops in good order. What it has not removed itself is then
@@ -68,12 +74,15 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// ended.
     ///
     /// The first step fences the life for ever. Several nodes may reap the same life at once: each
-    /// membership is reported to exactly one of them. An outcome that is not `finished` wants another
-    /// step. A life whose lease did not run out is left alone and reported as finished.
+    /// membership and each client is reported to exactly one of them. What another life registered
+    /// anew meanwhile is neither removed nor reported. An outcome that is not `finished` wants another
+    /// step. A life whose lease did not run out, and one that never began, is left alone and reported as
+    /// finished. `by` must hold a lease, as every writer; `limit` is at least 1.
     async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Result<ReapOutcome, StateError>;
 
-    /// Registers a client. Idempotent: a client that is registered already is replaced, and keeps no
-    /// membership that it had under another life.
+    /// Registers a client. Idempotent: a client that is registered already is replaced, keeps the
+    /// memberships that it has under this life, and no membership that it had under another; those end
+    /// without being reported to anybody.
     async fn connect(&self, life: &Incarnation, client: &NewClient) -> Result<(), StateError>;
 
     /// Removes a client and all its memberships; returns the rooms it was a member of, sorted.
@@ -82,7 +91,9 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
 
     /// Puts clients and memberships back that are alive on this node, as they are given. Neither
     /// capacity nor closing is asked, because these members are in already; a room that is missing
-    /// comes into being with the given life. Idempotent.
+    /// comes into being with the given life, as if by a join. What a client was a member of under another
+    /// life and is not given ends as in [`connect`](Self::connect); what it joined under this life stays.
+    /// Rooms of another namespace than the client's are passed over. Idempotent.
     async fn restore(&self, life: &Incarnation, clients: &[LiveClient]) -> Result<(), StateError>;
 
     /// Replaces the application's notes about a client.
@@ -96,7 +107,8 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
         metadata: &Metadata,
     ) -> Result<(), StateError>;
 
-    /// Notes when clients were last active. Clients that are not this life's are passed over.
+    /// Notes when clients were last active. Clients that are not this life's are passed over, and so is a
+    /// moment before the one that is noted already. Idempotent.
     async fn touch(&self, life: &Incarnation, seen: &[(ClientKey, Timestamp)]) -> Result<(), StateError>;
 
     /// One client with its rooms.
@@ -122,8 +134,8 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// [`StateError::OutOfMemory`].
     async fn join(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Result<JoinOutcome, StateError>;
 
-    /// Ends a membership; false when there was none of this life's. A room without members ceases to
-    /// exist with the last one, unless it was created by name or is closed. Idempotent.
+    /// Ends a membership; false when there was none of this life's. However its last membership ends, a
+    /// room ceases to exist with it, unless it was created by name or is closed. Idempotent.
     async fn leave(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Result<bool, StateError>;
 
     /// Creates a room by name; it exists until it is deleted.
@@ -133,7 +145,9 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     async fn create_room(&self, room: &RoomKey, new: &NewRoom) -> Result<WebSocketRoom, StateError>;
 
     /// Changes a room's settings. [`RoomChange::Close`] creates a room that does not exist, closed, so
-    /// that nobody can join after it returned. Idempotent.
+    /// that nobody can join after it returned; that does not count as created by name.
+    /// [`RoomChange::Open`] leaves a room without members there, until its next last member is gone.
+    /// Idempotent.
     ///
     /// # Errors
     /// [`StateError::RoomNotFound`] for the other changes.
