@@ -1,1 +1,207 @@
-//! Being written.
+//! The contract of [`StateStore`](crate::StateStore) and [`Backplane`](crate::Backplane), as tests that
+//! every backend runs.
+//!
+//! A backend says how to make a [`Cluster`] and calls [`contract_tests!`](crate::contract_tests!) once, in
+//! a file of its `tests` folder. Each property becomes a test of its own, named for what it proves:
+//!
+//! ```ignore
+//! use roomwire_core::contract_tests::Cluster;
+//!
+//! /// A fresh, empty cluster.
+//! async fn cluster() -> impl Cluster {
+//!     MyCluster::start().await
+//! }
+//!
+//! roomwire_core::contract_tests!(cluster);
+//! ```
+//!
+//! The crate that calls it needs tokio with `macros` and `rt-multi-thread` among its dev-dependencies.
+//! Properties are ordinary functions over `&dyn Cluster`: a test may also call one by itself, for
+//! example around a wrapper that breaks something on purpose.
+
+mod backplane;
+mod capacity;
+mod client;
+mod closing;
+mod cluster;
+mod fencing;
+mod fixture;
+mod lease;
+mod membership;
+mod names;
+mod order;
+mod paging;
+mod reaping;
+mod restore;
+mod room;
+mod settings;
+mod wire;
+
+pub use cluster::{Cluster, Node};
+
+/// Makes a test of every property. It is given the name of an `async fn() -> impl Cluster`, which is
+/// called once for each test and returns a cluster without any state.
+#[macro_export]
+macro_rules! contract_tests {
+    ($cluster:ident) => {
+        $crate::__contract_properties!($crate::__contract_test, $cluster);
+    };
+}
+
+/// One module of tests for each group. A property that takes longer than a minute hangs.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __contract_test {
+    ($cluster:ident: $($group:ident { $($property:ident,)* })*) => {$(
+        mod $group {$(
+            #[::tokio::test(flavor = "multi_thread", worker_threads = 4)]
+            async fn $property() {
+                let cluster = super::$cluster().await;
+                let property = $crate::contract_tests::$property(&cluster);
+                ::tokio::time::timeout(::std::time::Duration::from_secs(60), property).await.expect("ends in time");
+            }
+        )*}
+    )*};
+}
+
+/// The list. What is not on it is neither exported nor used, and the compiler says so.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __contract_properties {
+    ($then:path, $with:ident) => {
+        $then! { $with:
+            lease {
+                a_lease_that_is_kept_is_never_reported,
+                a_lease_that_ran_out_may_be_renewed_until_it_is_reaped,
+                a_lease_that_ran_out_still_writes_until_it_is_reaped,
+                an_ended_lease_is_reported_with_what_it_left_behind,
+                beginning_a_lease_twice_is_beginning_it_once,
+                ending_a_lease_twice_or_without_one_is_no_error,
+                every_renewer_learns_whose_lease_ran_out,
+                two_lives_of_one_node_are_told_apart,
+            }
+            fencing {
+                a_life_that_ended_is_refused_every_write,
+                a_life_that_never_began_is_refused_every_write,
+                a_life_that_was_reaped_is_refused_every_write,
+                a_life_that_is_over_never_begins_again,
+            }
+            client {
+                a_client_is_kept_as_it_was_registered,
+                a_client_that_moved_is_out_of_reach_of_its_old_life,
+                a_client_that_nobody_registered_is_nowhere,
+                a_join_and_a_disconnect_of_one_client_leave_no_member_behind,
+                activity_is_noted_and_never_goes_back,
+                clients_are_counted,
+                disconnecting_again_removes_nothing,
+                disconnecting_returns_the_rooms_sorted_and_removes_everything,
+                metadata_of_a_client_is_replaced_whole,
+                metadata_of_a_client_of_another_life_is_refused,
+                registering_again_replaces_the_record_and_keeps_the_memberships,
+                registering_under_another_life_drops_the_memberships_of_the_old,
+            }
+            membership {
+                a_join_outlives_a_racing_last_leave,
+                a_room_shows_the_members_of_every_node,
+                joining_again_changes_nothing_and_says_so,
+                joining_creates_the_room_and_both_sides_know,
+                joining_needs_a_client_of_this_life,
+                leaving_again_ends_nothing,
+                leaving_ends_one_membership_and_no_other,
+            }
+            capacity {
+                a_full_room_refuses_whoever_is_no_member,
+                a_lowered_capacity_keeps_the_members_and_admits_nobody,
+                a_place_that_was_left_is_given_again,
+                a_raised_or_removed_capacity_admits_again,
+                a_room_for_nobody_admits_nobody,
+                fewer_joins_than_places_all_succeed,
+                joins_and_leaves_at_once_never_exceed_the_capacity,
+                racing_joins_fill_a_room_exactly,
+            }
+            closing {
+                a_closed_room_refuses_whoever_is_no_member,
+                a_closed_room_stays_without_members,
+                an_opened_room_admits_again,
+                an_opened_room_stays_until_its_last_member_leaves,
+                closed_is_asked_before_full,
+                closing_a_missing_room_creates_it_closed,
+                closing_and_opening_again_changes_nothing,
+                nobody_is_admitted_after_a_close_returned,
+            }
+            room {
+                a_join_that_races_a_deletion_is_deleted_or_begins_a_new_life,
+                a_room_created_by_joining_vanishes_with_its_last_member,
+                a_room_created_by_name_is_kept_as_it_was_given,
+                a_room_created_by_name_stays_without_members,
+                a_room_has_one_uid_while_it_lives_and_another_in_its_next_life,
+                creating_a_room_that_exists_is_refused,
+                deleting_a_missing_room_is_no_error,
+                deleting_a_room_ends_and_returns_its_memberships,
+                of_racing_creations_one_succeeds,
+            }
+            settings {
+                a_change_of_a_missing_room_is_refused,
+                changes_do_not_keep_a_room_without_members,
+                metadata_of_a_room_is_replaced_whole,
+                times_of_a_room_tell_when_it_was_created_and_last_changed,
+            }
+            reaping {
+                a_client_that_moved_is_not_reaped,
+                a_life_that_is_alive_or_unknown_is_not_reaped,
+                a_reaped_life_leaves_nothing_behind,
+                a_reaper_that_stops_half_way_is_succeeded_by_another,
+                clients_that_come_back_meanwhile_are_not_reaped,
+                each_departure_is_reported_to_one_of_many_reapers,
+                the_first_step_fences_the_life,
+            }
+            restore {
+                a_restored_client_moves_with_all_that_was_given,
+                a_restored_room_that_lives_keeps_its_uid,
+                a_restored_room_vanishes_with_its_last_member,
+                restoring_asks_neither_capacity_nor_closing,
+                restoring_keeps_the_memberships_of_this_life,
+                restoring_puts_clients_and_memberships_back,
+                restoring_twice_is_restoring_once,
+            }
+            paging {
+                a_list_of_nothing_is_one_empty_page,
+                every_client_is_on_a_page,
+                every_member_is_on_a_page,
+                every_room_is_on_a_page,
+                what_stays_is_read_while_others_come_and_go,
+            }
+            names {
+                names_that_are_joined_alike_stay_apart,
+                namespaces_never_meet,
+                odd_names_are_kept_and_never_mix,
+                odd_node_names_never_mix,
+            }
+            backplane {
+                a_close_ends_the_stream_and_nothing_else,
+                a_message_keeps_its_bytes,
+                a_message_reaches_every_other_subscriber_once,
+                a_node_is_reached_by_its_name_from_the_start,
+                after_an_unsubscribe_nothing_more_is_published_to_a_node,
+                channels_never_mix,
+                own_messages_do_not_come_back,
+                publishing_to_nobody_is_no_error,
+                subscribed_means_subscribed,
+                subscribing_and_unsubscribing_again_changes_nothing,
+                whoever_subscribed_may_be_reached,
+            }
+            order {
+                messages_of_one_sender_on_one_channel_keep_their_order,
+                messages_of_several_senders_keep_the_order_of_each,
+                order_holds_while_others_come_and_go,
+            }
+        }
+    };
+}
+
+macro_rules! export {
+    (properties: $($group:ident { $($property:ident,)* })*) => {
+        $(pub use self::$group::{$($property),*};)*
+    };
+}
+__contract_properties!(export, properties);

@@ -1,0 +1,198 @@
+//! The backplane: who gets which message.
+
+use bytes::Bytes;
+
+use super::{
+    Cluster,
+    names::odd_names,
+    wire::{Wire, room_channel},
+};
+use crate::{Channel, Namespace, NodeId, RoomId, RoomKey};
+
+/// Every subscribed node but the sender gets a message, once.
+pub async fn a_message_reaches_every_other_subscriber_once(cluster: &dyn Cluster) {
+    let [mut first, mut second, mut third] = Wire::three(cluster).await;
+    let channel = room_channel("r");
+    for wire in [&first, &second, &third] {
+        wire.subscribe(&channel).await;
+    }
+    first.publish(&channel, "from the first").await;
+    second.expect(&["from the first"]).await;
+    third.expect(&["from the first"]).await;
+    third.publish(&channel, "from the third").await;
+    first.expect(&["from the third"]).await;
+    second.expect(&["from the third"]).await;
+    for wire in [&mut first, &mut second, &mut third] {
+        wire.expect_nothing().await;
+    }
+}
+
+/// Bytes are opaque: none, any and many.
+pub async fn a_message_keeps_its_bytes(cluster: &dyn Cluster) {
+    let [sender, mut receiver, _] = Wire::three(cluster).await;
+    receiver.subscribe(&room_channel("r")).await;
+    let many = Bytes::from_iter((0..1_000_000_u32).map(|number| (number % 251) as u8));
+    for message in [Bytes::new(), Bytes::from_static(b"\0\r\n\xff\xfe{}"), (0..=255).collect(), many] {
+        sender.backplane.publish(&room_channel("r"), message.clone()).await.expect("publishes");
+        assert!(receiver.next().await.is_some_and(|arrived| arrived == message), "{} bytes", message.len());
+    }
+}
+
+/// A node does not get its own messages back, on no channel.
+pub async fn own_messages_do_not_come_back(cluster: &dyn Cluster) {
+    let [mut sender, other, _] = Wire::three(cluster).await;
+    let channels = [room_channel("r"), Channel::Namespace(Namespace::root()), sender.own()];
+    for channel in &channels {
+        sender.subscribe(channel).await;
+        sender.publish(channel, "own").await;
+        other.publish(channel, "other's").await;
+        sender.expect(&["other's"]).await;
+    }
+    sender.expect_nothing().await;
+}
+
+/// From the moment a subscription returned, every message of every node arrives.
+pub async fn subscribed_means_subscribed(cluster: &dyn Cluster) {
+    let [mut receiver, first, second] = Wire::three(cluster).await;
+    for round in 0..200 {
+        let channel = room_channel(&format!("r{round}"));
+        receiver.subscribe(&channel).await;
+        let sender = [&first, &second][round % 2];
+        sender.publish(&channel, &format!("{round}")).await;
+        receiver.expect(&[&format!("{round}")]).await;
+        if round % 3 == 0 {
+            receiver.unsubscribe(&channel).await;
+            receiver.subscribe(&channel).await;
+            sender.publish(&channel, "again").await;
+            receiver.expect(&["again"]).await;
+        }
+    }
+}
+
+/// Subscriptions are not counted: many are one, and one unsubscribe ends them.
+pub async fn subscribing_and_unsubscribing_again_changes_nothing(cluster: &dyn Cluster) {
+    let [mut receiver, sender, _] = Wire::three(cluster).await;
+    let channel = room_channel("r");
+    receiver.unsubscribe(&channel).await;
+    for _ in 0..3 {
+        receiver.subscribe(&channel).await;
+    }
+    sender.publish(&channel, "once").await;
+    sender.publish(&receiver.own(), "end").await;
+    receiver.expect(&["once", "end"]).await;
+    for _ in 0..2 {
+        receiver.unsubscribe(&channel).await;
+    }
+    sender.publish(&channel, "missed").await;
+    sender.publish(&receiver.own(), "end").await;
+    receiver.expect(&["end"]).await;
+    receiver.expect_nothing().await;
+}
+
+/// What is published after an unsubscribe returned does not arrive, and other subscriptions stay.
+pub async fn after_an_unsubscribe_nothing_more_is_published_to_a_node(cluster: &dyn Cluster) {
+    let [mut leaves, mut stays, sender] = Wire::three(cluster).await;
+    let (left, kept) = (room_channel("left"), room_channel("kept"));
+    for wire in [&leaves, &stays] {
+        wire.subscribe(&left).await;
+        wire.subscribe(&kept).await;
+    }
+    leaves.unsubscribe(&left).await;
+    sender.publish(&left, "1").await;
+    sender.publish(&kept, "2").await;
+    leaves.expect(&["2"]).await;
+    leaves.expect_nothing().await;
+    let mut arrived = [stays.text().await, stays.text().await];
+    arrived.sort();
+    assert_eq!(arrived, ["1", "2"]);
+}
+
+/// Opening subscribes to the node's own channel, and no other node gets what goes there.
+pub async fn a_node_is_reached_by_its_name_from_the_start(cluster: &dyn Cluster) {
+    let [mut first, mut second, third] = Wire::three(cluster).await;
+    third.publish(&first.own(), "to the first").await;
+    third.publish(&second.own(), "to the second").await;
+    first.expect(&["to the first"]).await;
+    second.expect(&["to the second"]).await;
+    first.expect_nothing().await;
+    second.expect_nothing().await;
+}
+
+/// Nobody listening is no error, on no kind of channel.
+pub async fn publishing_to_nobody_is_no_error(cluster: &dyn Cluster) {
+    let wire = Wire::open(cluster).await;
+    for channel in [room_channel("r"), Channel::Namespace(Namespace::root()), Channel::Node(NodeId::random())] {
+        wire.publish(&channel, "unheard").await;
+    }
+}
+
+/// Rooms, namespaces and nodes of the same odd names are different channels.
+pub async fn channels_never_mix(cluster: &dyn Cluster) {
+    let sender = Wire::open(cluster).await;
+    let mut everything = Wire::open(cluster).await;
+    let mut channels = Vec::new();
+    for name in odd_names() {
+        channels.push(room_channel(&name));
+        if let Ok(namespace) = Namespace::new(format!("/{name}")) {
+            channels.push(Channel::Room(RoomKey::new(namespace.clone(), RoomId::new("a").expect("valid"))));
+            channels.push(Channel::Namespace(namespace));
+        }
+        if let Ok(node) = NodeId::new(format!("node {name}")) {
+            channels.push(Channel::Node(node));
+        }
+    }
+    for channel in &channels {
+        everything.subscribe(channel).await;
+    }
+    for (number, channel) in channels.iter().enumerate() {
+        let mut only = Wire::open(cluster).await;
+        only.subscribe(channel).await;
+        for (other, channel) in channels.iter().enumerate() {
+            sender.publish(channel, &format!("{other}")).await;
+            everything.expect(&[&format!("{other}")]).await;
+        }
+        sender.publish(&only.own(), "end").await;
+        let mut arrived = [only.text().await, only.text().await];
+        arrived.sort();
+        assert_eq!(arrived, [format!("{number}"), "end".to_owned()], "{channel:?}");
+        only.backplane.close().await;
+    }
+}
+
+/// A subscription is never overlooked: what is said from then on is not "certainly nobody".
+pub async fn whoever_subscribed_may_be_reached(cluster: &dyn Cluster) {
+    let [mut receiver, first, second] = Wire::three(cluster).await;
+    for sender in [&first, &second] {
+        assert!(sender.backplane.may_reach_others(&receiver.own()), "a node is subscribed to itself");
+    }
+    for round in 0..100 {
+        let channel = room_channel(&format!("r{}", round % 7));
+        // Whatever the answer was before: it must not be kept.
+        let _ = first.backplane.may_reach_others(&channel);
+        receiver.subscribe(&channel).await;
+        for sender in [&first, &second] {
+            assert!(sender.backplane.may_reach_others(&channel), "in round {round}");
+        }
+        first.publish(&channel, "reached").await;
+        receiver.expect(&["reached"]).await;
+        receiver.unsubscribe(&channel).await;
+    }
+}
+
+/// A close ends one node's stream and subscriptions; the others go on.
+pub async fn a_close_ends_the_stream_and_nothing_else(cluster: &dyn Cluster) {
+    let [mut closed, mut open, sender] = Wire::three(cluster).await;
+    let channel = room_channel("r");
+    closed.subscribe(&channel).await;
+    open.subscribe(&channel).await;
+    for _ in 0..2 {
+        closed.backplane.close().await;
+    }
+    sender.publish(&channel, "after").await;
+    sender.publish(&closed.own(), "after").await;
+    assert_eq!(closed.next().await, None);
+    open.expect(&["after"]).await;
+    open.publish(&sender.own(), "still there").await;
+    let mut sender = sender;
+    sender.expect(&["still there"]).await;
+}

@@ -1,0 +1,213 @@
+//! What the properties of a store are written with.
+
+use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
+
+use tokio::sync::Barrier;
+
+use super::Cluster;
+use crate::{
+    ClientId, ClientKey, Incarnation, JoinOutcome, LeaseStatus, LiveClient, Metadata, Namespace, NewClient, NodeId,
+    ReapOutcome, RoomChange, RoomId, RoomKey, RoomUid, StateError, StateStore, Timestamp, WebSocketClient,
+    WebSocketRoom,
+};
+
+/// Lasts as long as any test.
+pub(super) const LONG: Duration = Duration::from_secs(3600);
+
+/// Asserts that a call was refused with this [`StateError`].
+macro_rules! assert_refused {
+    ($call:expr, $error:ident) => {{
+        let outcome = $call;
+        assert!(matches!(outcome, Err($crate::StateError::$error)), "expected {}: {outcome:?}", stringify!($error));
+    }};
+}
+pub(super) use assert_refused;
+
+pub(super) fn client(name: &str) -> ClientKey {
+    client_in("/", name)
+}
+
+pub(super) fn client_in(namespace: &str, name: &str) -> ClientKey {
+    ClientKey::new(Namespace::new(namespace).expect("valid"), ClientId::new(name).expect("valid"))
+}
+
+pub(super) fn clients(count: usize) -> Vec<ClientKey> {
+    (0..count).map(|number| client(&format!("client {number}"))).collect()
+}
+
+pub(super) fn room(name: &str) -> RoomKey {
+    room_in("/", name)
+}
+
+pub(super) fn room_in(namespace: &str, name: &str) -> RoomKey {
+    RoomKey::new(Namespace::new(namespace).expect("valid"), RoomId::new(name).expect("valid"))
+}
+
+pub(super) fn new_client(key: &ClientKey) -> NewClient {
+    NewClient { key: key.clone(), user: None, metadata: Metadata::new(), connected_at: Timestamp::from_millis(1000) }
+}
+
+pub(super) fn alive(key: &ClientKey, rooms: &[(&RoomKey, RoomUid)]) -> LiveClient {
+    let rooms = rooms.iter().map(|(room, uid)| ((*room).clone(), *uid)).collect();
+    LiveClient { client: new_client(key), rooms }
+}
+
+pub(super) fn metadata(key: &str, value: impl Into<serde_json::Value>) -> Metadata {
+    Metadata::from_iter([(key.to_owned(), value.into())])
+}
+
+/// What [`race`] runs, when not all of it is the same.
+pub(super) type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Runs all of these at once and returns what they returned, in the same order.
+pub(super) async fn race<T: Send + 'static>(
+    tasks: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+) -> Vec<T> {
+    let tasks: Vec<_> = tasks.into_iter().collect();
+    let start = Arc::new(Barrier::new(tasks.len()));
+    let running: Vec<_> = tasks
+        .into_iter()
+        .map(|task| {
+            let start = start.clone();
+            tokio::spawn(async move {
+                start.wait().await;
+                task.await
+            })
+        })
+        .collect();
+    let mut results = Vec::new();
+    for task in running {
+        results.push(task.await.expect("does not panic"));
+    }
+    results
+}
+
+/// A node with a life that holds a lease. Its methods expect that the store does what it is asked.
+#[derive(Clone)]
+pub(super) struct Peer {
+    pub(super) state: Arc<dyn StateStore>,
+    pub(super) life: Incarnation,
+}
+
+impl Peer {
+    /// A node that lives as long as the test.
+    pub(super) async fn begin(cluster: &dyn Cluster) -> Self {
+        let peer = Self::unborn(cluster).await;
+        peer.state.begin_lease(&peer.life, LONG).await.expect("lease begins");
+        peer
+    }
+
+    /// A node whose lease runs out once time passes.
+    pub(super) async fn doomed(cluster: &dyn Cluster) -> Self {
+        let peer = Self::unborn(cluster).await;
+        peer.state.begin_lease(&peer.life, cluster.short_lease()).await.expect("lease begins");
+        peer
+    }
+
+    /// A node whose life did not begin yet.
+    pub(super) async fn unborn(cluster: &dyn Cluster) -> Self {
+        Self { state: cluster.node().await.state, life: Incarnation::begin(NodeId::random()) }
+    }
+
+    /// Three nodes that live as long as the test.
+    pub(super) async fn three(cluster: &dyn Cluster) -> [Self; 3] {
+        [Self::begin(cluster).await, Self::begin(cluster).await, Self::begin(cluster).await]
+    }
+
+    pub(super) async fn renew(&self) -> LeaseStatus {
+        self.state.renew_lease(&self.life, LONG).await.expect("lease is renewed")
+    }
+
+    /// Asserts that a renewal tells this node of exactly these lost ones.
+    pub(super) async fn is_told_of(&self, lost: &[&Self]) {
+        let expected: BTreeSet<_> = lost.iter().map(|peer| peer.life.clone()).collect();
+        assert_eq!(BTreeSet::from_iter(self.renew().await.expired), expected);
+    }
+
+    /// Lets time pass until this node is told that the other's lease ran out.
+    pub(super) async fn sees_lost(&self, cluster: &dyn Cluster, lost: &Incarnation) {
+        for _ in 0..20 {
+            if self.renew().await.expired.contains(lost) {
+                return;
+            }
+            cluster.advance(cluster.short_lease()).await;
+        }
+        panic!("{lost} was never reported");
+    }
+
+    pub(super) async fn reap(&self, lost: &Incarnation, limit: usize) -> ReapOutcome {
+        self.state.reap(&self.life, lost, limit).await.expect("reaps")
+    }
+
+    /// Reaps until nothing is left, and returns all that was reported, sorted.
+    pub(super) async fn reap_all(&self, lost: &Incarnation, limit: usize) -> ReapOutcome {
+        let mut all = ReapOutcome::default();
+        for _ in 0..10_000 {
+            let step = self.reap(lost, limit).await;
+            assert!(step.departures.len() <= limit, "more than {limit} in one step: {step:?}");
+            all.departures.extend(step.departures);
+            all.clients.extend(step.clients);
+            if step.finished {
+                all.departures.sort_by(|a, b| (&a.client, &a.room).cmp(&(&b.client, &b.room)));
+                all.clients.sort();
+                return ReapOutcome { finished: true, ..all };
+            }
+        }
+        panic!("reaping {lost} never finishes");
+    }
+
+    pub(super) async fn connect(&self, client: &ClientKey) {
+        self.state.connect(&self.life, &new_client(client)).await.expect("connects");
+    }
+
+    pub(super) async fn disconnect(&self, client: &ClientKey) -> Vec<RoomKey> {
+        self.state.disconnect(&self.life, client).await.expect("disconnects")
+    }
+
+    pub(super) async fn try_join(&self, client: &ClientKey, room: &RoomKey) -> Result<JoinOutcome, StateError> {
+        self.state.join(&self.life, client, room).await
+    }
+
+    pub(super) async fn join(&self, client: &ClientKey, room: &RoomKey) -> JoinOutcome {
+        self.try_join(client, room).await.expect("joins")
+    }
+
+    /// Connects a client and lets it join a room.
+    pub(super) async fn enter(&self, client: &ClientKey, room: &RoomKey) -> JoinOutcome {
+        self.connect(client).await;
+        self.join(client, room).await
+    }
+
+    pub(super) async fn leave(&self, client: &ClientKey, room: &RoomKey) -> bool {
+        self.state.leave(&self.life, client, room).await.expect("leaves")
+    }
+
+    pub(super) async fn restore(&self, clients: &[LiveClient]) {
+        self.state.restore(&self.life, clients).await.expect("restores");
+    }
+
+    pub(super) async fn change(&self, room: &RoomKey, change: RoomChange) -> WebSocketRoom {
+        self.state.change_room(room, &change).await.expect("changes")
+    }
+
+    pub(super) async fn client(&self, client: &ClientKey) -> Option<WebSocketClient> {
+        self.state.client(client).await.expect("reads")
+    }
+
+    pub(super) async fn room(&self, room: &RoomKey) -> Option<WebSocketRoom> {
+        self.state.room(room).await.expect("reads")
+    }
+
+    /// The members of a room, none when there is no such room. All ways to ask must agree.
+    pub(super) async fn members(&self, room: &RoomKey) -> Vec<ClientId> {
+        let members = self.room(room).await.map(|room| room.clients).unwrap_or_default();
+        let count = self.state.member_count(room).await.expect("reads");
+        assert_eq!(count, members.len() as u64, "count of the members of {room:?}");
+        members
+    }
+
+    /// The rooms of a client, none when there is no such client.
+    pub(super) async fn rooms_of(&self, client: &ClientKey) -> Vec<RoomId> {
+        self.client(client).await.map(|client| client.rooms).unwrap_or_default()
+    }
+}

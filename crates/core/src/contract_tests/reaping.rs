@@ -1,0 +1,185 @@
+//! Reaping: cleaning up after a lost node, whoever does it and how often.
+
+use std::collections::BTreeSet;
+
+use super::{
+    Cluster,
+    fixture::{LONG, Peer, Task, assert_refused, client, clients, race, room},
+};
+use crate::{ClientKey, Departure, Incarnation, NewRoom, ReapOutcome, RoomKey};
+
+/// Registers clients that are each a member of all these rooms; returns what is to be reported.
+async fn fill(node: &Peer, clients: &[ClientKey], rooms: &[RoomKey]) -> Vec<Departure> {
+    let mut departures = Vec::new();
+    for client in clients {
+        node.connect(client).await;
+        for room in rooms {
+            node.join(client, room).await;
+            departures.push(Departure { client: client.clone(), room: room.clone() });
+        }
+    }
+    departures
+}
+
+fn rooms(count: usize) -> Vec<RoomKey> {
+    (0..count).map(|number| room(&format!("room {number}"))).collect()
+}
+
+fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
+    items.sort();
+    items
+}
+
+fn by_name(departures: Vec<Departure>) -> Vec<(ClientKey, RoomKey)> {
+    sorted(departures.into_iter().map(|departure| (departure.client, departure.room)).collect())
+}
+
+/// All memberships and clients of the lost life go, and nothing else.
+pub async fn a_reaped_life_leaves_nothing_behind(cluster: &dyn Cluster) {
+    let (survivor, lost) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
+    survivor.state.create_room(&room("room 0"), &NewRoom::default()).await.expect("creates");
+    survivor.enter(&client("stays"), &room("room 1")).await;
+    let (gone, rooms) = (sorted(clients(6)), rooms(5));
+    let expected = fill(&lost, &gone, &rooms).await;
+    lost.connect(&client("without rooms")).await;
+
+    survivor.sees_lost(cluster, &lost.life).await;
+    let reaped = survivor.reap_all(&lost.life, 4).await;
+    assert_eq!(by_name(reaped.departures), by_name(expected));
+    assert_eq!(reaped.clients, sorted([gone.clone(), vec![client("without rooms")]].concat()));
+    for client in reaped.clients {
+        assert_eq!(survivor.client(&client).await, None);
+    }
+    assert_eq!(survivor.members(&rooms[0]).await, [""; 0]);
+    assert!(survivor.room(&rooms[0]).await.is_some(), "created by name");
+    assert_eq!(survivor.members(&rooms[1]).await, ["stays"]);
+    for room in &rooms[2..] {
+        assert_eq!(survivor.room(room).await, None, "its last member is gone");
+    }
+    let again = survivor.reap(&lost.life, 4).await;
+    assert_eq!(again, ReapOutcome { finished: true, ..ReapOutcome::default() });
+}
+
+/// Several survivors reap at once: every membership and every client is reported, each exactly once.
+pub async fn each_departure_is_reported_to_one_of_many_reapers(cluster: &dyn Cluster) {
+    let survivors = Peer::three(cluster).await;
+    let lost = Peer::doomed(cluster).await;
+    let (gone, rooms) = (sorted(clients(30)), rooms(10));
+    let expected = fill(&lost, &gone, &rooms).await;
+    for survivor in &survivors {
+        survivor.sees_lost(cluster, &lost.life).await;
+    }
+    let reapers = survivors.iter().cycle().take(6).map(|survivor| {
+        let (survivor, lost) = (survivor.clone(), lost.life.clone());
+        async move { survivor.reap_all(&lost, 7).await }
+    });
+    let outcomes = race(reapers).await;
+    let departures = outcomes.iter().flat_map(|outcome| outcome.departures.clone()).collect();
+    assert_eq!(by_name(departures), by_name(expected));
+    assert_eq!(sorted(outcomes.into_iter().flat_map(|outcome| outcome.clients).collect()), gone);
+    for room in &rooms {
+        assert_eq!(survivors[0].room(room).await, None);
+    }
+    survivors[0].is_told_of(&[]).await;
+}
+
+/// What is not lost is not touched.
+pub async fn a_life_that_is_alive_or_unknown_is_not_reaped(cluster: &dyn Cluster) {
+    let [survivor, living, _] = Peer::three(cluster).await;
+    living.enter(&client("c"), &room("r")).await;
+    let unknown = Incarnation::begin(living.life.node().clone());
+    for target in [&living.life, &unknown] {
+        let outcome = survivor.reap(target, 10).await;
+        assert_eq!(outcome, ReapOutcome { finished: true, ..ReapOutcome::default() });
+    }
+    assert_eq!(survivor.members(&room("r")).await, ["c"]);
+    living.enter(&client("d"), &room("r")).await;
+    survivor.state.begin_lease(&unknown, LONG).await.expect("was not fenced");
+}
+
+/// From the first step on the lost life writes nothing any more, so reaping comes to an end.
+pub async fn the_first_step_fences_the_life(cluster: &dyn Cluster) {
+    let (survivor, lost) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
+    fill(&lost, &clients(3), &rooms(3)).await;
+    survivor.sees_lost(cluster, &lost.life).await;
+    let step = survivor.reap(&lost.life, 1).await;
+    assert!(!step.finished && step.departures.len() <= 1, "{step:?}");
+
+    let remaining = &clients(3)[2];
+    assert_refused!(lost.state.renew_lease(&lost.life, LONG).await, Fenced);
+    assert_refused!(lost.state.begin_lease(&lost.life, LONG).await, Fenced);
+    assert_refused!(lost.try_join(remaining, &room("r")).await, Fenced);
+    assert_refused!(lost.state.leave(&lost.life, remaining, &rooms(3)[2]).await, Fenced);
+    assert_refused!(lost.state.disconnect(&lost.life, remaining).await, Fenced);
+    let rest = survivor.reap_all(&lost.life, 2).await;
+    assert_eq!(step.departures.len() + rest.departures.len(), 9);
+    assert_eq!(step.clients.len() + rest.clients.len(), 3);
+}
+
+/// A life stays reported until nothing is left of it, and any node takes over where another stopped.
+pub async fn a_reaper_that_stops_half_way_is_succeeded_by_another(cluster: &dyn Cluster) {
+    let (first, second) = (Peer::doomed(cluster).await, Peer::begin(cluster).await);
+    let lost = Peer::begin(cluster).await;
+    let expected = fill(&lost, &clients(4), &rooms(4)).await;
+    lost.state.end_lease(&lost.life).await.expect("ends");
+    let mut departures = first.reap(&lost.life, 5).await.departures;
+
+    second.sees_lost(cluster, &first.life).await;
+    second.is_told_of(&[&first, &lost]).await;
+    departures.extend(second.reap_all(&lost.life, 5).await.departures);
+    assert_eq!(by_name(departures), by_name(expected));
+    second.is_told_of(&[&first]).await;
+}
+
+/// Compare and delete: what is another life's by now is neither removed nor reported.
+pub async fn a_client_that_moved_is_not_reaped(cluster: &dyn Cluster) {
+    let (survivor, lost) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
+    for name in ["moved", "lost"] {
+        lost.enter(&client(name), &room("r")).await;
+        lost.join(&client(name), &room("s")).await;
+    }
+    survivor.enter(&client("moved"), &room("r")).await;
+    survivor.sees_lost(cluster, &lost.life).await;
+
+    let reaped = survivor.reap_all(&lost.life, 1).await;
+    assert_eq!(reaped.clients, [client("lost")]);
+    let departures = by_name(reaped.departures);
+    assert_eq!(departures, [(client("lost"), room("r")), (client("lost"), room("s"))]);
+    assert_eq!(survivor.members(&room("r")).await, ["moved"]);
+    assert_eq!(survivor.rooms_of(&client("moved")).await, ["r"]);
+}
+
+/// Clients that come back on other nodes while their old entries are cleaned up keep all that is new.
+pub async fn clients_that_come_back_meanwhile_are_not_reaped(cluster: &dyn Cluster) {
+    let nodes = Peer::three(cluster).await;
+    for round in 0..10 {
+        let lost = Peer::begin(cluster).await;
+        let (back, rooms) = (clients(30), rooms(3));
+        fill(&lost, &back, &rooms).await;
+        lost.state.end_lease(&lost.life).await.expect("ends");
+
+        let mut tasks: Vec<Task<Vec<ClientKey>>> = Vec::new();
+        for reaper in nodes.clone() {
+            let lost = lost.life.clone();
+            tasks.push(Box::pin(async move { reaper.reap_all(&lost, 5).await.clients }));
+        }
+        for (client, node) in back.iter().zip(nodes.iter().cycle()) {
+            let (node, client) = (node.clone(), client.clone());
+            tasks.push(Box::pin(async move {
+                node.enter(&client, &room("new")).await;
+                Vec::new()
+            }));
+        }
+        let reported: Vec<_> = race(tasks).await.into_iter().flatten().collect();
+        let once: BTreeSet<_> = reported.iter().collect();
+        assert_eq!(once.len(), reported.len(), "reported twice, in round {round}");
+
+        assert_eq!(nodes[0].members(&room("new")).await.len(), back.len(), "in round {round}");
+        for room in &rooms {
+            assert_eq!(nodes[0].room(room).await, None, "in round {round}");
+        }
+        for (client, node) in back.iter().zip(nodes.iter().cycle()) {
+            assert_eq!(node.disconnect(client).await, [room("new")], "in round {round}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What the properties of a backplane are written with.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tokio::time::timeout;
+
+use super::Cluster;
+use crate::{Backplane, BackplaneEvent, BackplaneEvents, Channel, Namespace, NodeId, RoomId, RoomKey};
+
+/// How long a message may take that must come.
+const ARRIVES: Duration = Duration::from_secs(10);
+/// How long to wait for a message that must not come.
+const QUIET: Duration = Duration::from_millis(50);
+
+pub(super) fn room_channel(name: &str) -> Channel {
+    Channel::Room(RoomKey::new(Namespace::root(), RoomId::new(name).expect("valid")))
+}
+
+/// An open backplane. Its methods expect that it does what it is asked.
+pub(super) struct Wire {
+    pub(super) backplane: Arc<dyn Backplane>,
+    pub(super) node: NodeId,
+    incoming: BackplaneEvents,
+}
+
+impl Wire {
+    pub(super) async fn open(cluster: &dyn Cluster) -> Self {
+        Self::open_as(cluster, NodeId::random()).await
+    }
+
+    pub(super) async fn open_as(cluster: &dyn Cluster, node: NodeId) -> Self {
+        let backplane = cluster.node().await.backplane;
+        let incoming = backplane.open(&node).await.expect("opens");
+        Self { backplane, node, incoming }
+    }
+
+    pub(super) async fn three(cluster: &dyn Cluster) -> [Self; 3] {
+        [Self::open(cluster).await, Self::open(cluster).await, Self::open(cluster).await]
+    }
+
+    /// The channel of this node.
+    pub(super) fn own(&self) -> Channel {
+        Channel::Node(self.node.clone())
+    }
+
+    pub(super) async fn subscribe(&self, channel: &Channel) {
+        self.backplane.subscribe(channel).await.expect("subscribes");
+    }
+
+    pub(super) async fn unsubscribe(&self, channel: &Channel) {
+        self.backplane.unsubscribe(channel).await.expect("unsubscribes");
+    }
+
+    pub(super) async fn publish(&self, channel: &Channel, text: &str) {
+        self.backplane.publish(channel, Bytes::copy_from_slice(text.as_bytes())).await.expect("publishes");
+    }
+
+    /// The next message, none at the end of the stream.
+    pub(super) async fn next(&mut self) -> Option<Bytes> {
+        loop {
+            match timeout(ARRIVES, self.incoming.next()).await.expect("a message or the end") {
+                Some(BackplaneEvent::Message(message)) => return Some(message),
+                Some(BackplaneEvent::Gap) => {}
+                None => return None,
+            }
+        }
+    }
+
+    /// The next message, as text.
+    pub(super) async fn text(&mut self) -> String {
+        let message = self.next().await.expect("a message, not the end");
+        String::from_utf8(message.to_vec()).expect("text")
+    }
+
+    pub(super) async fn expect(&mut self, texts: &[&str]) {
+        for text in texts {
+            assert_eq!(self.text().await, *text);
+        }
+    }
+
+    /// Asserts that nothing comes.
+    pub(super) async fn expect_nothing(&mut self) {
+        if let Ok(Some(BackplaneEvent::Message(message))) = timeout(QUIET, self.incoming.next()).await {
+            panic!("unexpected: {message:?}");
+        }
+    }
+}
