@@ -1,1 +1,27 @@
-//! Being written.
+//! The state of Roomwire in the memory of one process.
+//!
+//! [`MemoryState`] implements both ports of a backend, [`StateStore`](roomwire_core::StateStore) and
+//! [`Backplane`](roomwire_core::Backplane). One process with one service needs
+//! [`MemoryState::new`] and nothing else. A [`MemoryHub`] joins several services of one process into a
+//! cluster, and a [`ManualClock`] lets a test decide when leases run out.
+//!
+//! It passes the contract tests that every backend passes; nothing here is weaker than in a backend
+//! that spans machines, except that all is gone when the process ends.
+
+mod backplane;
+mod bus;
+mod clients;
+mod clock;
+mod hub;
+mod lease;
+mod members;
+mod reaping;
+mod rooms;
+mod state;
+mod store;
+mod table;
+mod world;
+
+pub use clock::ManualClock;
+pub use hub::MemoryHub;
+pub use state::MemoryState;
