@@ -1,1 +1,51 @@
-//! Being written.
+//! Serves Roomwire from axum.
+//!
+//! [`serve`] runs an app and its gateway until the process is told to stop:
+//!
+//! ```no_run
+//! use axum::{Router, routing::get};
+//! use roomwire_service::{Client, Data, Error, Gateway, RoomId, WebSocketConfig, WebSocketService};
+//! use roomwire_state_memory::MemoryState;
+//!
+//! async fn join_room(service: WebSocketService, client: Client, Data(room): Data<RoomId>) -> Result<(), Error> {
+//!     service.join_room(&client, &room).await?;
+//!     service.broadcast_to_room(&room, "user-joined", client.id()).await
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let service = WebSocketService::builder(WebSocketConfig::load()?).state(MemoryState::new()).build().await?;
+//!     let gateway = Gateway::new().on("join-room", join_room);
+//!     roomwire_axum_adapter::serve(Router::new().route("/", get(|| async { "hello" })), service, gateway).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! [`mount`] makes the [`RoomwireLayer`] alone, for an app that has a server of its own.
+//!
+//! This is the only crate that knows axum and socketioxide. What socketioxide does with a socket reaches the service
+//! only through `roomwire_service::Session`, and what the service sends reaches a socket only through [`delivery`].
+
+mod answer;
+mod connection;
+mod delivery;
+mod engine;
+mod frame;
+mod intake;
+mod layer;
+mod logging;
+mod mount;
+mod namespace_sockets;
+mod quota;
+mod request;
+mod serve;
+mod signal;
+mod socket;
+mod stream;
+mod upgrade;
+
+pub use layer::{RoomwireLayer, RoomwireTower};
+pub use logging::init as init_logging;
+pub use mount::{MountError, mount};
+pub use serve::{ServeError, Server, serve};
+pub use signal::stop_requested;

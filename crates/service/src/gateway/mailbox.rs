@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, fmt, sync::Arc};
 
 use parking_lot::Mutex;
-use roomwire_core::DisconnectReason;
+use roomwire_core::{AckId, DisconnectReason, Error};
 
 use super::Incoming;
 
@@ -23,6 +23,7 @@ pub trait Backpressure: fmt::Debug + Send + Sync + 'static {
 pub(super) enum Job {
     Connected,
     Event(Incoming),
+    Refusal { ack: Option<AckId>, error: Error },
     Closed(DisconnectReason),
 }
 
@@ -77,8 +78,10 @@ impl Mailbox {
         }
         match job {
             Job::Closed(_) => queue.closed = true,
-            Job::Event(_) if queue.jobs.len() >= self.pause_at + AFTER_PAUSE => return Accepted::Overflow,
-            Job::Event(_) | Job::Connected => {}
+            Job::Event(_) | Job::Refusal { .. } if queue.jobs.len() >= self.pause_at + AFTER_PAUSE => {
+                return Accepted::Overflow;
+            }
+            Job::Event(_) | Job::Refusal { .. } | Job::Connected => {}
         }
         queue.jobs.push_back(job);
         if queue.jobs.len() >= self.pause_at && !queue.paused && !queue.closed {

@@ -78,10 +78,19 @@ impl Session {
 
     /// The client sent an event. Events are handled one at a time in the order of the calls.
     pub fn receive(&self, event: Incoming) {
-        self.0.client.active(self.0.service.node.clock.now());
-        if self.put(Job::Event(event)) == Accepted::Overflow {
-            let node = &self.0.service.node;
-            node.disconnect_local(&self.0.service.namespace, self.client().id(), DisconnectReason::MailboxOverflow);
+        self.receive_job(Job::Event(event));
+    }
+
+    /// The client sent something that is no event: it is told so, in turn with the answers to its events.
+    pub fn refuse(&self, ack: Option<AckId>, error: Error) {
+        self.receive_job(Job::Refusal { ack, error });
+    }
+
+    fn receive_job(&self, job: Job) {
+        let Inner { service, client, .. } = &*self.0;
+        client.active(service.node.clock.now());
+        if self.put(job) == Accepted::Overflow {
+            service.node.disconnect_local(&service.namespace, client.id(), DisconnectReason::MailboxOverflow);
         }
     }
 
@@ -133,6 +142,7 @@ impl Inner {
                     };
                     self.answer(ack, reply);
                 }
+                Job::Refusal { ack, error } => self.answer(ack, Err(error)),
                 Job::Closed(reason) => self.departed(reason).await,
             }
             // A handler that never waits would otherwise keep its thread.

@@ -1,0 +1,64 @@
+//! The handle by which a network connection is ended or made to wait, from outside of its tasks.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use futures_util::task::AtomicWaker;
+
+/// Controls one websocket connection.
+#[derive(Default)]
+pub(crate) struct Connection {
+    ended: AtomicBool,
+    /// How many of its clients (one a namespace) have more events waiting than they should.
+    pauses: AtomicUsize,
+    reader: AtomicWaker,
+    writer: AtomicWaker,
+}
+
+impl Connection {
+    /// Ends the connection: reading and writing fail from now on, also where they are waiting.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.reader.wake();
+        self.writer.wake();
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Acquire)
+    }
+
+    /// Reads no more for now; the peer's sends wait in its own network stack.
+    pub(crate) fn pause(&self) {
+        self.pauses.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Takes back one [`Self::pause`].
+    pub(crate) fn resume(&self) {
+        if self.pauses.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.reader.wake();
+        }
+    }
+
+    pub(crate) fn is_paused(&self) -> bool {
+        self.pauses.load(Ordering::Acquire) > 0
+    }
+
+    pub(crate) fn wake_reader_with(&self, waker: &std::task::Waker) {
+        self.reader.register(waker);
+    }
+
+    pub(crate) fn wake_writer_with(&self, waker: &std::task::Waker) {
+        self.writer.register(waker);
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("ended", &self.has_ended())
+            .field("paused", &self.is_paused())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,62 @@
+//! What the service sends, on its way to sockets.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use roomwire_core::{
+    AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, LocalDelivery, Namespace, OutboundEvent, Payload,
+    Undeliverable,
+};
+
+use crate::{frame, namespace_sockets::NamespaceSockets};
+
+/// The sockets of all namespaces, as the service's port.
+#[derive(Debug)]
+pub(crate) struct SocketDelivery(HashMap<Namespace, Arc<NamespaceSockets>>);
+
+impl SocketDelivery {
+    pub(crate) fn new(namespaces: impl IntoIterator<Item = Arc<NamespaceSockets>>) -> Self {
+        Self(namespaces.into_iter().map(|sockets| (sockets.name().clone(), sockets)).collect())
+    }
+}
+
+#[async_trait]
+impl LocalDelivery for SocketDelivery {
+    fn deliver(
+        &self,
+        namespace: &Namespace,
+        clients: &mut dyn Iterator<Item = &ClientId>,
+        event: &OutboundEvent,
+    ) -> Delivery {
+        let mut delivery = Delivery::default();
+        let Some(sockets) = self.0.get(namespace) else { return delivery };
+        let packet = frame::event(sockets.wire_name(), event);
+        sockets.for_each(clients, |client, socket| {
+            // A copy of the packet shares its bytes.
+            let sent = socket.ok_or(Undeliverable::Gone).and_then(|socket| socket.send(packet.clone()));
+            match sent {
+                Ok(()) => delivery.queued += 1,
+                Err(problem) => delivery.failed.push((client.clone(), problem)),
+            }
+        });
+        delivery
+    }
+
+    fn acknowledge(&self, client: &ClientKey, ack: AckId, payload: &Payload) -> Result<(), Undeliverable> {
+        let sockets = self.0.get(&client.namespace).ok_or(Undeliverable::Gone)?;
+        let socket = sockets.get(&client.client).ok_or(Undeliverable::Gone)?;
+        socket.send(frame::acknowledgement(sockets.wire_name(), ack.0, payload))
+    }
+
+    async fn ask(&self, client: &ClientKey, event: &OutboundEvent, timeout: Duration) -> Answer {
+        let Some(sockets) = self.0.get(&client.namespace) else { return Answer::Undelivered(Undeliverable::Gone) };
+        let Some(socket) = sockets.get(&client.client) else { return Answer::Undelivered(Undeliverable::Gone) };
+        socket.ask(frame::event(sockets.wire_name(), event), timeout).await
+    }
+
+    fn disconnect(&self, client: &ClientKey, reason: DisconnectReason) {
+        if let Some(sockets) = self.0.get(&client.namespace) {
+            sockets.disconnect(&client.client, reason);
+        }
+    }
+}

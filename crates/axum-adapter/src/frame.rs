@@ -1,0 +1,160 @@
+//! Between socketioxide's packets and the service's payloads.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use bytestring::ByteString;
+use roomwire_core::{Error, ErrorCode, OutboundEvent, Payload};
+use serde_json::value::RawValue;
+use socketioxide_core::{Str, Value, packet::Packet};
+
+/// The packet of an event, made once for all its receivers.
+pub(crate) fn event(namespace: &Str, event: &OutboundEvent) -> Packet {
+    let arguments = event.payload.arguments();
+    let mut text = String::with_capacity(event.name.len() + arguments.len() + 8);
+    text.push('[');
+    // A name is checked text: as JSON it is the same between quotes, with `"` and `\` escaped.
+    text.push_str(&serde_json::Value::from(event.name.as_str()).to_string());
+    if !arguments.is_empty() {
+        text.push(',');
+        text.push_str(arguments);
+    }
+    text.push(']');
+    Packet::event(namespace.clone(), value(text, &event.payload))
+}
+
+/// The packet of an acknowledgement.
+pub(crate) fn acknowledgement(namespace: &Str, ack: i64, payload: &Payload) -> Packet {
+    Packet::ack(namespace.clone(), value(format!("[{}]", payload.arguments()), payload), ack)
+}
+
+fn value(text: String, payload: &Payload) -> Value {
+    let attachments = payload.attachments();
+    let attachments = (!attachments.is_empty()).then(|| attachments.iter().cloned().collect::<VecDeque<Bytes>>());
+    Value::Str(text.into(), attachments)
+}
+
+/// An event as it came in: its name and its arguments.
+///
+/// Everything is checked that could hurt whoever the arguments are passed on to: that they are JSON, and that
+/// each placeholder has its attachment.
+pub(crate) fn read_event(value: Value) -> Result<(ByteString, Payload), Error> {
+    let (text, attachments) = parts(value)?;
+    let values = values(&text)?;
+    let name = values.first().ok_or_else(|| malformed("an event without a name"))?;
+    let name: String = serde_json::from_str(name.get()).map_err(|_| malformed("an event whose name is no text"))?;
+    let arguments = joined(&text, &values[1..]);
+    check_placeholders(&arguments, attachments.len())?;
+    Ok((name.into(), Payload::from_encoded(arguments, attachments)))
+}
+
+/// The arguments of an acknowledgement as it came in.
+pub(crate) fn read_acknowledgement(value: Value) -> Result<Payload, Error> {
+    let (text, attachments) = parts(value)?;
+    let arguments = joined(&text, &values(&text)?);
+    check_placeholders(&arguments, attachments.len())?;
+    Ok(Payload::from_encoded(arguments, attachments))
+}
+
+/// What a client sent with its handshake: one JSON value, if any.
+pub(crate) fn read_handshake(auth: Option<&Value>) -> Result<Payload, Error> {
+    let Some(Value::Str(text, _)) = auth else { return Ok(Payload::default()) };
+    let _: &RawValue = serde_json::from_str(text).map_err(|_| malformed("the handshake is not JSON"))?;
+    Ok(Payload::from_encoded(text.as_str().into(), Vec::new()))
+}
+
+fn parts(value: Value) -> Result<(ByteString, Vec<Bytes>), Error> {
+    let Value::Str(text, attachments) = value else { return Err(malformed("a packet that is no text")) };
+    let text = ByteString::try_from(Bytes::from(text)).map_err(Error::internal)?;
+    Ok((text, attachments.map(Vec::from).unwrap_or_default()))
+}
+
+fn values(text: &ByteString) -> Result<Vec<&RawValue>, Error> {
+    serde_json::from_str(text).map_err(|_| malformed("the arguments are not JSON"))
+}
+
+/// The part of `text` from the first to the last of these values, shared and not copied.
+fn joined(text: &ByteString, values: &[&RawValue]) -> ByteString {
+    let (Some(first), Some(last)) = (values.first(), values.last()) else { return ByteString::new() };
+    let begin = first.get().as_ptr().addr() - text.as_ptr().addr();
+    let end = last.get().as_ptr().addr() + last.get().len() - text.as_ptr().addr();
+    text.slice_ref(&text[begin..end])
+}
+
+fn check_placeholders(arguments: &ByteString, attachments: usize) -> Result<(), Error> {
+    if attachments == 0 {
+        return Ok(());
+    }
+    let values: Vec<serde_json::Value> =
+        serde_json::from_str(&format!("[{arguments}]")).map_err(|_| malformed("the arguments are nested too deep"))?;
+    let mut open = values;
+    while let Some(value) = open.pop() {
+        match value {
+            serde_json::Value::Array(items) => open.extend(items),
+            serde_json::Value::Object(fields) => {
+                if fields.get("_placeholder") == Some(&serde_json::Value::Bool(true)) {
+                    let number = fields.get("num").and_then(serde_json::Value::as_u64);
+                    if number.is_none_or(|number| number >= attachments as u64) {
+                        return Err(malformed("a placeholder without its attachment"));
+                    }
+                }
+                open.extend(fields.into_iter().map(|(_, value)| value));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn malformed(problem: &'static str) -> Error {
+    Error::with_message(ErrorCode::InvalidPayload, problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use roomwire_core::{Binary, ErrorCode, EventName, OutboundEvent, Payload};
+    use socketioxide_core::{Value, packet::PacketData};
+
+    use super::{acknowledgement, event, read_acknowledgement, read_event};
+
+    fn incoming(text: &str) -> Value {
+        Value::Str(text.to_owned().into(), None)
+    }
+
+    #[test]
+    fn an_event_goes_out_and_comes_in_the_same() {
+        let payload = Payload::encode(&("a \"quoted\" text", Binary::from(vec![1, 2]))).expect("encodes");
+        let outbound = OutboundEvent { name: EventName::new("say \"hi\"").expect("valid"), payload };
+        let packet = event(&"/".into(), &outbound);
+        let PacketData::BinaryEvent(value, None) = packet.inner else { panic!("not a binary event: {packet:?}") };
+        let (name, payload) = read_event(value).expect("reads");
+        assert_eq!(&*name, "say \"hi\"");
+        assert_eq!(payload, outbound.payload);
+    }
+
+    #[test]
+    fn an_acknowledgement_goes_out_and_comes_in_the_same() {
+        let payload = Payload::encode(&vec![1, 2]).expect("encodes");
+        let PacketData::EventAck(value, 7) = acknowledgement(&"/".into(), 7, &payload).inner else { panic!("no ack") };
+        assert_eq!(read_acknowledgement(value).expect("reads"), payload);
+    }
+
+    #[test]
+    fn arguments_are_the_text_between_name_and_bracket() {
+        for (text, arguments) in
+            [(r#"["a"]"#, ""), (r#"["a",1]"#, "1"), (r#"[ "a" , {"b":[1,2]} , null ]"#, r#"{"b":[1,2]} , null"#)]
+        {
+            let (name, payload) = read_event(incoming(text)).expect(text);
+            assert_eq!((&*name, payload.arguments()), ("a", arguments));
+        }
+    }
+
+    #[test]
+    fn what_would_hurt_whoever_it_is_passed_on_to_is_refused() {
+        for text in [r#"["a",1]x"#, r#"["a",]"#, r#"["a",{]"#, "[]", "[1]", "", r#""a""#] {
+            assert_eq!(read_event(incoming(text)).expect_err(text).code(), ErrorCode::InvalidPayload);
+        }
+        let lone = Value::Str(r#"["a",{"_placeholder":true,"num":1}]"#.into(), Some(vec![vec![1].into()].into()));
+        assert_eq!(read_event(lone).expect_err("refused").code(), ErrorCode::InvalidPayload);
+    }
+}

@@ -1,0 +1,148 @@
+//! What sockets bring in, on its way to the service.
+
+use std::{fmt, sync::Arc};
+
+use roomwire_core::{AckId, ClientId, DisconnectReason, Error, ErrorCode};
+use roomwire_service::{Backpressure, Dispatcher, Handshake, Incoming};
+use socketioxide::{
+    handler::{ConnectHandler, ConnectMiddleware, DisconnectHandler, MessageHandler, Value},
+    socket::{DisconnectReason as SocketReason, Socket},
+};
+
+use crate::{
+    connection::Connection,
+    engine::Sockets,
+    frame,
+    namespace_sockets::NamespaceSockets,
+    socket::{ClientSocket, Line},
+};
+
+/// What socketioxide wants as a type parameter of handlers that are no functions.
+pub(crate) struct Own;
+
+/// Runs before a client is told that it is connected: everything is in place when its first event comes.
+#[derive(Clone)]
+pub(crate) struct Admission {
+    dispatcher: Dispatcher,
+    sockets: Arc<NamespaceSockets>,
+}
+
+impl Admission {
+    pub(crate) fn new(dispatcher: Dispatcher, sockets: Arc<NamespaceSockets>) -> Self {
+        Self { dispatcher, sockets }
+    }
+
+    async fn admit(&self, socket: Arc<Socket<Sockets>>, auth: Option<&Value>) -> Result<(), Error> {
+        let id = ClientId::new(socket.id.as_str())?;
+        let handshake = Handshake { auth: frame::read_handshake(auth)?, ..Handshake::new(id) };
+        let sender = self.sockets.sender().ok_or_else(|| Error::new(ErrorCode::ShuttingDown))?;
+        let line = Arc::new(Line::default());
+        if let Some(connection) = socket.req_parts().extensions.get::<Arc<Connection>>() {
+            line.attach(connection.clone());
+        }
+        let backpressure: Arc<dyn Backpressure> = line.clone();
+        let session = self.dispatcher.admit(self.sockets.name(), handshake, Some(backpressure)).await?;
+        let client = Arc::new(ClientSocket::new(session, line, &socket, sender));
+        let link = Link::new(client.clone(), self.sockets.clone());
+        self.sockets.add(client);
+        socket.on_fallback(link.clone());
+        socket.on_disconnect(link.clone());
+        // Dropped with the socket: the client is cleaned up also when telling it that it is connected fails.
+        socket.extensions.insert(Arc::new(Guard(link)));
+        Ok(())
+    }
+}
+
+impl ConnectMiddleware<Sockets, Own> for Admission {
+    async fn call<'a>(
+        &'a self,
+        socket: Arc<Socket<Sockets>>,
+        auth: &'a Option<Value>,
+    ) -> Result<(), Box<dyn fmt::Display + Send>> {
+        self.admit(socket, auth.as_ref()).await.map_err(|error| {
+            if error.code() == ErrorCode::Internal {
+                tracing::error!(target: "roomwire", ?error, "a client could not be admitted");
+            }
+            Box::new(format!("{}: {error}", error.code())) as Box<dyn fmt::Display + Send>
+        })
+    }
+}
+
+/// Runs after a client was told that it is connected.
+#[derive(Clone)]
+pub(crate) struct Opening(Arc<NamespaceSockets>);
+
+impl Opening {
+    pub(crate) fn new(sockets: Arc<NamespaceSockets>) -> Self {
+        Self(sockets)
+    }
+}
+
+impl ConnectHandler<Sockets, Own> for Opening {
+    fn call(&self, socket: Arc<Socket<Sockets>>, _: Option<Value>) {
+        let client = ClientId::new(socket.id.as_str()).ok().and_then(|id| self.0.get(&id));
+        if let Some(client) = client {
+            client.session.opened();
+        }
+    }
+}
+
+/// Connects a socket's events and its end with the client's session.
+///
+/// socketioxide calls both in the order in which things arrive; its own handlers would start a task for each.
+#[derive(Clone)]
+pub(crate) struct Link {
+    client: Arc<ClientSocket>,
+    sockets: Arc<NamespaceSockets>,
+}
+
+impl Link {
+    fn new(client: Arc<ClientSocket>, sockets: Arc<NamespaceSockets>) -> Self {
+        Self { client, sockets }
+    }
+
+    fn end(&self, reason: DisconnectReason) {
+        self.sockets.remove(&self.client);
+        self.client.session.closed(reason);
+    }
+}
+
+impl MessageHandler<Sockets, Own> for Link {
+    fn call(&self, _: Arc<Socket<Sockets>>, value: Value, ack: Option<i64>) {
+        let ack = ack.map(AckId);
+        match frame::read_event(value) {
+            Ok((name, payload)) => self.client.session.receive(Incoming { name, payload, ack }),
+            Err(error) => self.client.session.refuse(ack, error),
+        }
+    }
+}
+
+impl DisconnectHandler<Sockets, Own> for Link {
+    fn call_with_defer(
+        &self,
+        socket: Arc<Socket<Sockets>>,
+        reason: SocketReason,
+        forget_socket: fn(Arc<Socket<Sockets>>),
+    ) {
+        forget_socket(socket);
+        self.end(match reason {
+            SocketReason::TransportClose | SocketReason::ClientNSDisconnect => DisconnectReason::ClientDisconnected,
+            SocketReason::TransportError => DisconnectReason::ConnectionLost,
+            SocketReason::HeartbeatTimeout => DisconnectReason::PingTimeout,
+            SocketReason::MultipleHttpPollingError | SocketReason::PacketParsingError => {
+                DisconnectReason::ProtocolError
+            }
+            SocketReason::ServerNSDisconnect => DisconnectReason::DisconnectedByServer,
+            SocketReason::ClosingServer => DisconnectReason::ServerShutdown,
+        });
+    }
+}
+
+/// Ends the session when the socket is dropped.
+struct Guard(Link);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.end(DisconnectReason::ConnectionLost);
+    }
+}

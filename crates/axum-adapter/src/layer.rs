@@ -1,0 +1,178 @@
+//! The service as a tower layer.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use axum::body::Body;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use roomwire_core::{ClientId, Error, ErrorCode, config::Transport};
+use roomwire_service::WebSocketService;
+use tower::{Layer, Service, ServiceExt};
+
+use crate::{
+    answer,
+    engine::{Engine, Io},
+    namespace_sockets::NamespaceSockets,
+    quota::Quota,
+    request::{self, Asked},
+    upgrade,
+};
+
+/// Answers requests to the service's path and passes all others on. Made by [`mount`](crate::mount).
+///
+/// Cheap to clone; all copies are one server.
+#[derive(Clone)]
+pub struct RoomwireLayer(Arc<Mounted>);
+
+/// What a layer stands for.
+pub(crate) struct Mounted {
+    pub(crate) service: WebSocketService,
+    pub(crate) running: Option<Running>,
+}
+
+/// The engine of a service that is switched on.
+pub(crate) struct Running {
+    pub(crate) engine: Engine,
+    pub(crate) io: Io,
+    pub(crate) namespaces: Vec<Arc<NamespaceSockets>>,
+    pub(crate) quota: Quota,
+}
+
+impl RoomwireLayer {
+    pub(crate) fn new(mounted: Mounted) -> Self {
+        Self(Arc::new(mounted))
+    }
+
+    /// Stops in good order: the service first (its clients' handlers run, see
+    /// [`WebSocketService::shutdown`]), then all connections. Clients connect again by themselves, to another node.
+    ///
+    /// Takes at most twice `drain.timeout`. Call it when the listener no longer accepts connections.
+    pub async fn shutdown(&self) {
+        let unfinished = self.0.service.shutdown().await;
+        if unfinished > 0 {
+            tracing::warn!(target: "roomwire", clients = unfinished, "handlers were still running at the end");
+        }
+        if let Some(running) = &self.0.running {
+            let deadline = self.0.service.config().drain.timeout;
+            if tokio::time::timeout(deadline, running.io.close()).await.is_err() {
+                tracing::warn!(target: "roomwire", "some connections could not be closed in time");
+            }
+        }
+    }
+
+    /// The service that is mounted.
+    #[must_use]
+    pub fn service(&self) -> &WebSocketService {
+        &self.0.service
+    }
+}
+
+impl<S> Layer<S> for RoomwireLayer {
+    type Service = RoomwireTower<S>;
+
+    fn layer(&self, inner: S) -> RoomwireTower<S> {
+        RoomwireTower { mounted: self.0.clone(), inner }
+    }
+}
+
+impl fmt::Debug for RoomwireLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoomwireLayer").field("service", &self.0.service).finish_non_exhaustive()
+    }
+}
+
+/// A service with a [`RoomwireLayer`] around it.
+#[derive(Clone)]
+pub struct RoomwireTower<S> {
+    mounted: Arc<Mounted>,
+    inner: S,
+}
+
+impl<S: fmt::Debug> fmt::Debug for RoomwireTower<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RoomwireTower").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<S> Service<Request<Body>> for RoomwireTower<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+    S::Future: Send + 'static,
+    S::Error: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Response<Body>, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        if request::is_for(request.uri().path(), &self.mounted.service.config().path) {
+            let mounted = self.mounted.clone();
+            Box::pin(async move { Ok(mounted.handle(request).await) })
+        } else {
+            Box::pin(self.inner.call(request))
+        }
+    }
+}
+
+impl Mounted {
+    async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
+        let Some(running) = &self.running else { return answer::disabled() };
+        let asked = Asked::by(&request);
+        if matches!(asked, Asked::NewPolling | Asked::NewWebsocket) {
+            if self.service.is_shutting_down() {
+                return answer::unavailable(&ErrorCode::ShuttingDown.into());
+            }
+            let Some(place) = running.quota.take() else {
+                return answer::unavailable(&Error::new(ErrorCode::MaxConnections));
+            };
+            request.extensions_mut().insert(place);
+        }
+        match asked {
+            Asked::NewWebsocket if self.allows_websocket() => running.upgrade(self, request, None),
+            Asked::Upgrade { session } if self.allows_websocket() => running.upgrade(self, request, Some(&session)),
+            Asked::Post { session } => {
+                running.ready(&session).await;
+                running.ask_engine(request).await
+            }
+            _ => running.ask_engine(request).await,
+        }
+    }
+
+    fn allows_websocket(&self) -> bool {
+        self.service.config().transports.contains(&Transport::Websocket)
+    }
+}
+
+impl Running {
+    async fn ask_engine(&self, request: Request<Body>) -> Response<Body> {
+        let answered: Result<_, Infallible> = self.engine.clone().oneshot(request).await;
+        match answered {
+            Ok(response) => response.map(Body::new),
+            Err(never) => match never {},
+        }
+    }
+
+    fn upgrade(&self, mounted: &Mounted, request: Request<Body>, session: Option<&str>) -> Response<Body> {
+        let path = &mounted.service.config().path;
+        upgrade::accept(self.engine.clone(), path, &self.namespaces, request, session)
+    }
+
+    /// Waits until a client that sends by HTTP requests has few enough events waiting.
+    async fn ready(&self, session: &str) {
+        let Ok(client) = ClientId::new(session) else { return };
+        for sockets in &self.namespaces {
+            if let Some(socket) = sockets.get(&client) {
+                socket.line.ready().await;
+            }
+        }
+    }
+}

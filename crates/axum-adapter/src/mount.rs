@@ -1,0 +1,81 @@
+//! Putting a service and its gateways behind a layer.
+
+use std::sync::Arc;
+
+use roomwire_core::Error;
+use roomwire_service::{Dispatcher, GatewayError, IntoGateways, WebSocketService};
+
+use crate::{
+    delivery::SocketDelivery,
+    engine,
+    layer::{Mounted, RoomwireLayer, Running},
+    quota::Quota,
+};
+
+/// Why a service cannot be mounted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MountError {
+    /// The gateways have mistakes; all of them are listed.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The service is mounted already.
+    #[error("the service cannot be mounted: {}", std::error::Error::source(source).map(ToString::to_string).unwrap_or_default())]
+    Service {
+        /// Why.
+        source: Error,
+    },
+    /// A key of the configuration asks for something this version cannot do.
+    #[error("{key} = {value} is not yet supported: {instead}")]
+    NotYetSupported {
+        /// The key.
+        key: &'static str,
+        /// Its value.
+        value: String,
+        /// What to do.
+        instead: &'static str,
+    },
+}
+
+/// Makes the layer that serves these gateways, for an app that has a server of its own.
+///
+/// Put it around the whole app with [`axum::Router::layer`]. Layers that are added after it see Socket.IO
+/// requests too, for example CORS. To stop in good order, call [`RoomwireLayer::shutdown`]. Of the configuration, `host`,
+/// `port`, `keepAlive` and `logger` are the server's own affair then.
+///
+/// With `enabled: false` the layer answers 503 on the service's path, and nothing else runs.
+///
+/// # Errors
+/// Mistakes in the gateways, a service that is mounted already, and configuration that is not yet supported.
+///
+/// # Example
+/// ```
+/// # async fn app(service: roomwire_service::WebSocketService) -> Result<axum::Router, roomwire_axum_adapter::MountError> {
+/// use axum::{Router, routing::get};
+/// use roomwire_service::Gateway;
+///
+/// let roomwire = roomwire_axum_adapter::mount(service, Gateway::new())?;
+/// let app = Router::new().route("/", get(|| async { "my own app" })).layer(roomwire);
+/// # Ok(app)
+/// # }
+/// ```
+pub fn mount(service: WebSocketService, gateways: impl IntoGateways) -> Result<RoomwireLayer, MountError> {
+    let config = service.config().clone();
+    if config.ssl {
+        return Err(MountError::NotYetSupported {
+            key: "ssl",
+            value: "true".to_owned(),
+            instead: "end TLS in a proxy in front of the server and set ssl = false",
+        });
+    }
+    let dispatcher = Dispatcher::new(service.clone(), gateways)?;
+    if !config.enabled {
+        tracing::info!(target: "roomwire", path = config.path, "switched off: answering 503");
+        return Ok(RoomwireLayer::new(Mounted { service, running: None }));
+    }
+    let (engine, io, namespaces) = engine::build(&config, &dispatcher);
+    let delivery = SocketDelivery::new(namespaces.iter().cloned());
+    service.attach_delivery(Arc::new(delivery)).map_err(|source| MountError::Service { source })?;
+    let quota = Quota::new(config.max_connections);
+    Ok(RoomwireLayer::new(Mounted { service, running: Some(Running { engine, io, namespaces, quota }) }))
+}

@@ -1,0 +1,129 @@
+//! The sockets of one namespace on this node.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use parking_lot::RwLock;
+use roomwire_core::{ClientId, DisconnectReason, Namespace};
+use socketioxide::adapter::Emitter;
+use socketioxide_core::{Str, adapter::CoreLocalAdapter};
+use tower::ServiceExt;
+
+use crate::{
+    engine::{self, Engine},
+    socket::ClientSocket,
+};
+
+/// All clients of a namespace that are connected to this process.
+pub(crate) struct NamespaceSockets {
+    name: Namespace,
+    /// The name as packets carry it.
+    wire_name: Str,
+    path: String,
+    engine: Engine,
+    sender: OnceLock<Arc<CoreLocalAdapter<Emitter>>>,
+    clients: RwLock<HashMap<ClientId, Arc<ClientSocket>>>,
+}
+
+impl NamespaceSockets {
+    pub(crate) fn new(name: Namespace, engine: Engine, path: String) -> Self {
+        let wire_name = Str::copy_from_slice(&name);
+        Self { name, wire_name, path, engine, sender: OnceLock::new(), clients: RwLock::default() }
+    }
+
+    /// Gives it the way to its sockets, once.
+    pub(crate) fn connect(&self, sender: Arc<CoreLocalAdapter<Emitter>>) {
+        self.sender.get_or_init(|| sender);
+    }
+
+    pub(crate) fn sender(&self) -> Option<Arc<CoreLocalAdapter<Emitter>>> {
+        self.sender.get().cloned()
+    }
+
+    pub(crate) fn name(&self) -> &Namespace {
+        &self.name
+    }
+
+    pub(crate) fn wire_name(&self) -> &Str {
+        &self.wire_name
+    }
+
+    pub(crate) fn add(&self, socket: Arc<ClientSocket>) {
+        self.clients.write().insert(socket.session.client().id().clone(), socket);
+    }
+
+    /// Takes a socket out, when it is still this one.
+    pub(crate) fn remove(&self, socket: &Arc<ClientSocket>) {
+        let mut clients = self.clients.write();
+        let id = socket.session.client().id();
+        if clients.get(id).is_some_and(|present| Arc::ptr_eq(present, socket)) {
+            clients.remove(id);
+        }
+    }
+
+    pub(crate) fn get(&self, client: &ClientId) -> Option<Arc<ClientSocket>> {
+        self.clients.read().get(client).cloned()
+    }
+
+    /// Looks clients up under one lock.
+    pub(crate) fn for_each<'a>(
+        &self,
+        clients: &mut dyn Iterator<Item = &'a ClientId>,
+        mut visit: impl FnMut(&'a ClientId, Option<&ClientSocket>),
+    ) {
+        let known = self.clients.read();
+        for client in clients {
+            visit(client, known.get(client).map(AsRef::as_ref));
+        }
+    }
+
+    /// Ends a client's stay for this reason.
+    pub(crate) fn disconnect(&self, client: &ClientId, reason: DisconnectReason) {
+        let Some(socket) = self.get(client) else { return };
+        match reason {
+            // The transport is closed with all others when the server stops, so that the client
+            // comes back by itself, to another node.
+            DisconnectReason::ServerShutdown => socket.cut_off(),
+            DisconnectReason::DisconnectedByServer if socket.leave_namespace() => {}
+            _ => self.break_off(&socket),
+        }
+        socket.session.closed(reason);
+    }
+
+    /// Ends the connection itself, though its buffers may be full and its peer may not answer.
+    fn break_off(&self, socket: &Arc<ClientSocket>) {
+        socket.cut_off();
+        socket.line.end();
+        if socket.is_polling() {
+            self.end_polling(socket.session_id().as_str());
+        }
+    }
+
+    /// Ends a session that lives on HTTP requests, as if its client had said goodbye.
+    pub(crate) fn end_polling(&self, session: &str) {
+        end_polling(&self.engine, &self.path, session);
+    }
+}
+
+/// Ends a session that lives on HTTP requests, as if its client had said goodbye; one that uses a
+/// websocket is left alone.
+pub(crate) fn end_polling(engine: &Engine, path: &str, session: &str) {
+    let Ok(goodbye) = engine::goodbye(path, session) else { return };
+    let engine = engine.clone();
+    tokio::spawn(async move {
+        // The answer is for nobody; a session that is gone already is as good.
+        let _ = engine.oneshot(goodbye).await;
+    });
+}
+
+impl fmt::Debug for NamespaceSockets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NamespaceSockets")
+            .field("name", &self.name)
+            .field("clients", &self.clients.read().len())
+            .finish_non_exhaustive()
+    }
+}

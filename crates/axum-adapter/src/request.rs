@@ -1,0 +1,106 @@
+//! What a request to the service's path asks for.
+
+use http::{HeaderMap, Method, Request, header};
+
+/// A request, as far as the layer must understand it; everything else is the engine's affair.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// A new session, over HTTP requests.
+    NewPolling,
+    /// A new session, over a websocket.
+    NewWebsocket,
+    /// To move a session to a websocket.
+    Upgrade {
+        /// Which session.
+        session: String,
+    },
+    /// To hand in what a client sends.
+    Post {
+        /// Which session.
+        session: String,
+    },
+    /// Anything else: waiting for messages, or nonsense.
+    Other,
+}
+
+impl Asked {
+    /// Reads method, query and headers.
+    pub(crate) fn by<B>(request: &Request<B>) -> Self {
+        let query = request.uri().query().unwrap_or_default();
+        let session = parameter(query, "sid").map(str::to_owned);
+        let is_new = parameter(query, "EIO") == Some("4");
+        let transport = parameter(query, "transport");
+        match (request.method(), transport, session) {
+            (&Method::GET, Some("websocket"), session) if is_new && wants_websocket(request.headers()) => {
+                session.map_or(Self::NewWebsocket, |session| Self::Upgrade { session })
+            }
+            (&Method::GET, Some("polling"), None) if is_new => Self::NewPolling,
+            (&Method::POST, _, Some(session)) => Self::Post { session },
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Whether the path is the service's or below it.
+pub(crate) fn is_for(path: &str, service_path: &str) -> bool {
+    path.strip_prefix(service_path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
+fn wants_websocket(headers: &HeaderMap) -> bool {
+    let names = |header, wanted: &str| {
+        headers
+            .get_all(header)
+            .iter()
+            .filter_map(|value| value.to_str().ok())
+            .flat_map(|value| value.split(','))
+            .any(|token| token.trim().eq_ignore_ascii_case(wanted))
+    };
+    names(header::UPGRADE, "websocket")
+        && names(header::CONNECTION, "upgrade")
+        && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13")
+        && headers.contains_key(header::SEC_WEBSOCKET_KEY)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::{Asked, is_for};
+
+    fn asked(method: &str, query: &str, websocket: bool) -> Asked {
+        let mut request = Request::builder().method(method).uri(format!("/socket.io/?{query}"));
+        if websocket {
+            request = request
+                .header("upgrade", "WebSocket")
+                .header("connection", "keep-alive, Upgrade")
+                .header("sec-websocket-version", "13")
+                .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        }
+        Asked::by(&request.body(()).expect("valid"))
+    }
+
+    #[test]
+    fn each_kind_of_request_is_told_apart() {
+        let session = "AAAAAAAAAAAAAAAA".to_owned();
+        assert_eq!(asked("GET", "EIO=4&transport=polling", false), Asked::NewPolling);
+        assert_eq!(asked("GET", "EIO=4&transport=websocket", true), Asked::NewWebsocket);
+        assert_eq!(asked("GET", "EIO=4&transport=websocket", false), Asked::Other);
+        assert_eq!(asked("GET", "transport=polling", false), Asked::Other);
+        assert_eq!(
+            asked("GET", "EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAA", true),
+            Asked::Upgrade { session: session.clone() }
+        );
+        assert_eq!(asked("POST", "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", false), Asked::Post { session });
+    }
+
+    #[test]
+    fn only_the_service_path_and_what_is_below_belongs_to_it() {
+        for (path, belongs) in [("/socket.io", true), ("/socket.io/", true), ("/socket.iox", false), ("/", false)] {
+            assert_eq!(is_for(path, "/socket.io"), belongs, "{path}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! One client's socket as the service sees it.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use futures_util::StreamExt;
+use parking_lot::Mutex;
+use roomwire_core::{Answer, Undeliverable};
+use roomwire_service::{Backpressure, Session};
+use socketioxide::{AckError, SocketError, TransportType, adapter::Emitter, socket::Socket};
+use socketioxide_core::{
+    Sid,
+    adapter::{BroadcastOptions, CoreLocalAdapter},
+    packet::Packet,
+};
+use tokio::sync::Notify;
+
+use crate::{connection::Connection, engine::Sockets, frame};
+
+/// Where a client is read from: the websocket it uses now, or HTTP requests.
+#[derive(Default)]
+pub(crate) struct Line {
+    connection: Mutex<Option<Arc<Connection>>>,
+    paused: Mutex<bool>,
+    resumed: Notify,
+}
+
+impl Line {
+    /// The client's messages come over this websocket from now on.
+    pub(crate) fn attach(&self, connection: Arc<Connection>) {
+        let paused = self.paused.lock();
+        if *paused {
+            connection.pause();
+        }
+        *self.connection.lock() = Some(connection);
+    }
+
+    /// Ends the websocket, when there is one.
+    pub(crate) fn end(&self) {
+        if let Some(connection) = self.connection.lock().as_ref() {
+            connection.end();
+        }
+    }
+
+    /// Waits until the client may be read from.
+    pub(crate) async fn ready(&self) {
+        loop {
+            let resumed = self.resumed.notified();
+            if !*self.paused.lock() {
+                return;
+            }
+            resumed.await;
+        }
+    }
+}
+
+impl Backpressure for Line {
+    fn pause(&self) {
+        let mut paused = self.paused.lock();
+        *paused = true;
+        if let Some(connection) = self.connection.lock().as_ref() {
+            connection.pause();
+        }
+    }
+
+    fn resume(&self) {
+        let mut paused = self.paused.lock();
+        *paused = false;
+        if let Some(connection) = self.connection.lock().as_ref() {
+            connection.resume();
+        }
+        self.resumed.notify_waiters();
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").field("paused", &*self.paused.lock()).finish_non_exhaustive()
+    }
+}
+
+/// One client's socket: the only way to send to it.
+pub(crate) struct ClientSocket {
+    pub(crate) session: Session,
+    pub(crate) line: Arc<Line>,
+    id: Sid,
+    /// Weak: socketioxide decides how long a socket lives, and its end is the end of the session.
+    socket: Weak<Socket<Sockets>>,
+    sender: Arc<CoreLocalAdapter<Emitter>>,
+    /// Set when the client missed a message. Nothing is sent after a gap: the client sees the messages up to
+    /// it and then the end of its connection.
+    cut: Mutex<bool>,
+}
+
+impl ClientSocket {
+    pub(crate) fn new(
+        session: Session,
+        line: Arc<Line>,
+        socket: &Arc<Socket<Sockets>>,
+        sender: Arc<CoreLocalAdapter<Emitter>>,
+    ) -> Self {
+        Self { session, line, id: socket.id, socket: Arc::downgrade(socket), sender, cut: Mutex::new(false) }
+    }
+
+    pub(crate) fn session_id(&self) -> Sid {
+        self.id
+    }
+
+    /// Queues a packet.
+    pub(crate) fn send(&self, packet: Packet) -> Result<(), Undeliverable> {
+        let mut cut = self.check()?;
+        match self.sender.broadcast(packet, BroadcastOptions::new(self.id)) {
+            Ok(()) => Ok(()),
+            Err(problems) => {
+                *cut = true;
+                Err(undeliverable(problems.first()))
+            }
+        }
+    }
+
+    /// Queues an event and waits for its acknowledgement.
+    pub(crate) async fn ask(&self, packet: Packet, timeout: Duration) -> Answer {
+        let mut answers = {
+            let cut = match self.check() {
+                Ok(cut) => cut,
+                Err(problem) => return Answer::Undelivered(problem),
+            };
+            let (answers, _) = self.sender.broadcast_with_ack(packet, BroadcastOptions::new(self.id), Some(timeout));
+            drop(cut);
+            Box::pin(answers)
+        };
+        match answers.next().await {
+            Some((_, Ok(value))) => match frame::read_acknowledgement(value) {
+                Ok(payload) => Answer::Acknowledged(payload),
+                // A client that acknowledges with nonsense has not answered.
+                Err(_) => Answer::TimedOut,
+            },
+            Some((_, Err(AckError::Socket(problem)))) => {
+                let problem = undeliverable(Some(&problem));
+                if problem == Undeliverable::BufferFull {
+                    self.cut_off();
+                }
+                Answer::Undelivered(problem)
+            }
+            Some((_, Err(AckError::Timeout | AckError::Decode(_)))) => Answer::TimedOut,
+            None => Answer::Undelivered(Undeliverable::Gone),
+        }
+    }
+
+    /// Sends nothing more.
+    pub(crate) fn cut_off(&self) {
+        *self.cut.lock() = true;
+    }
+
+    /// Leaves the namespace as the server's decision: the client does not come back by itself. False when
+    /// the client's buffer is too full to tell it.
+    pub(crate) fn leave_namespace(&self) -> bool {
+        self.cut_off();
+        self.socket.upgrade().is_none_or(|socket| socket.disconnect().is_ok())
+    }
+
+    /// Whether the client sends and receives by HTTP requests.
+    pub(crate) fn is_polling(&self) -> bool {
+        self.socket.upgrade().is_some_and(|socket| socket.transport_type() == TransportType::Polling)
+    }
+
+    fn check(&self) -> Result<parking_lot::MutexGuard<'_, bool>, Undeliverable> {
+        let cut = self.cut.lock();
+        let connected = !*cut && self.socket.upgrade().is_some_and(|socket| socket.connected());
+        if connected { Ok(cut) } else { Err(Undeliverable::Gone) }
+    }
+}
+
+fn undeliverable(problem: Option<&SocketError>) -> Undeliverable {
+    match problem {
+        Some(SocketError::InternalChannelFull) => Undeliverable::BufferFull,
+        Some(SocketError::Closed) | None => Undeliverable::Gone,
+    }
+}
+
+impl fmt::Debug for ClientSocket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientSocket").field("id", &self.id).field("line", &self.line).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,135 @@
+//! A byte stream that can be ended and paused from outside.
+
+use std::{
+    fmt, io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::connection::Connection;
+
+/// A stream under the control of a [`Connection`].
+pub(crate) struct ControlledStream<S> {
+    stream: S,
+    connection: Arc<Connection>,
+    /// Called when the stream is dropped: the connection is over.
+    on_end: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl<S> ControlledStream<S> {
+    pub(crate) fn new(stream: S, connection: Arc<Connection>, on_end: Option<Box<dyn FnOnce() + Send>>) -> Self {
+        Self { stream, connection, on_end }
+    }
+
+    fn check(&self) -> io::Result<()> {
+        if self.connection.has_ended() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "ended by the server"));
+        }
+        Ok(())
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for ControlledStream<S> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        // Registered before asking, so that a change in between is not missed.
+        self.connection.wake_reader_with(cx.waker());
+        self.check()?;
+        if self.connection.is_paused() {
+            return Poll::Pending;
+        }
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for ControlledStream<S> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.connection.wake_writer_with(cx.waker());
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.connection.wake_writer_with(cx.waker());
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.connection.wake_writer_with(cx.waker());
+        self.check()?;
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.connection.wake_writer_with(cx.waker());
+        self.check()?;
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl<S> Drop for ControlledStream<S> {
+    fn drop(&mut self) {
+        if let Some(on_end) = self.on_end.take() {
+            on_end();
+        }
+    }
+}
+
+impl<S> fmt::Debug for ControlledStream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlledStream").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::ControlledStream;
+    use crate::connection::Connection;
+
+    #[tokio::test]
+    async fn ending_a_connection_wakes_a_reader_and_a_writer_that_wait() {
+        let (stream, _peer) = tokio::io::duplex(1);
+        let connection = Arc::new(Connection::default());
+        let (mut reader, mut writer) = tokio::io::split(ControlledStream::new(stream, connection.clone(), None));
+        let reading = tokio::spawn(async move { reader.read_u8().await });
+        let writing = tokio::spawn(async move { writer.write_all(&[0; 16]).await });
+        tokio::task::yield_now().await;
+        connection.end();
+        let both = tokio::time::timeout(Duration::from_secs(5), async { (reading.await, writing.await) });
+        let (read, written) = both.await.expect("both end");
+        assert!(read.expect("no panic").is_err());
+        assert!(written.expect("no panic").is_err());
+    }
+
+    #[tokio::test]
+    async fn a_paused_connection_reads_again_after_every_pause_was_taken_back() {
+        let (stream, mut peer) = tokio::io::duplex(16);
+        let connection = Arc::new(Connection::default());
+        let mut stream = ControlledStream::new(stream, connection.clone(), None);
+        connection.pause();
+        connection.pause();
+        peer.write_u8(7).await.expect("written");
+        let mut reading = tokio::spawn(async move { stream.read_u8().await });
+        connection.resume();
+        tokio::task::yield_now().await;
+        assert!(futures_util::poll!(&mut reading).is_pending());
+        connection.resume();
+        let read = tokio::time::timeout(Duration::from_secs(5), reading).await.expect("woken");
+        assert_eq!(read.expect("no panic").expect("read"), 7);
+    }
+}

@@ -1,0 +1,92 @@
+//! From an HTTP request to a websocket whose end is in our hands.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper_util::rt::TokioIo;
+use roomwire_core::ClientId;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tower::ServiceExt;
+
+use crate::{
+    connection::Connection,
+    engine::Engine,
+    namespace_sockets::{NamespaceSockets, end_polling},
+    stream::ControlledStream,
+};
+
+/// Accepts a websocket and hands it to the engine, under the control of a [`Connection`].
+///
+/// The engine would do the same with a stream that nobody can end, pause or see the end of.
+pub(crate) fn accept(
+    engine: Engine,
+    path: &str,
+    namespaces: &[Arc<NamespaceSockets>],
+    mut request: Request<Body>,
+    session: Option<&str>,
+) -> Response<Body> {
+    let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
+        return answer(StatusCode::BAD_REQUEST);
+    };
+    let accept = derive_accept_key(key.as_bytes());
+    let connection = Arc::new(Connection::default());
+    request.extensions_mut().insert(connection.clone());
+    if let Some(client) = session.and_then(|session| ClientId::new(session).ok()) {
+        for sockets in namespaces {
+            if let Some(socket) = sockets.get(&client) {
+                socket.line.attach(connection.clone());
+            }
+        }
+    }
+    // An upgrade that breaks off half-way would leave its session waiting for it for ever.
+    let on_end = session.map(|session| {
+        let (engine, path, session) = (engine.clone(), path.to_owned(), session.to_owned());
+        Box::new(move || end_polling(&engine, &path, &session)) as Box<dyn FnOnce() + Send>
+    });
+    let handshake = copy_of(&request);
+    tokio::spawn(async move {
+        let upgraded = match hyper::upgrade::on(request).await {
+            Ok(upgraded) => upgraded,
+            Err(error) => {
+                tracing::debug!(target: "roomwire", %error, "a websocket was not established");
+                if let Some(on_end) = on_end {
+                    on_end();
+                }
+                return;
+            }
+        };
+        let stream = ControlledStream::new(TokioIo::new(upgraded), connection, on_end);
+        // Refused only for a query that the engine does not understand: the stream is dropped then.
+        if let Err(error) = engine.oneshot((stream, handshake)).await {
+            tracing::debug!(target: "roomwire", %error, "a websocket was refused");
+        }
+    });
+    let mut response = answer(StatusCode::SWITCHING_PROTOCOLS);
+    let headers = response.headers_mut();
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    match HeaderValue::try_from(accept) {
+        Ok(accept) => headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept),
+        Err(_) => return answer(StatusCode::BAD_REQUEST),
+    };
+    response
+}
+
+fn answer(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = status;
+    response
+}
+
+/// The request without its body and without what upgrades its connection.
+fn copy_of(request: &Request<Body>) -> Request<()> {
+    let mut copy = Request::new(());
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.version_mut() = request.version();
+    *copy.headers_mut() = request.headers().clone();
+    *copy.extensions_mut() = request.extensions().clone();
+    copy.extensions_mut().remove::<hyper::upgrade::OnUpgrade>();
+    copy
+}
