@@ -15,6 +15,8 @@ const running = new Set();
 process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
+process.stdout.on("error", () => process.exit(1));
 
 async function freePort() {
   const probe = createServer();

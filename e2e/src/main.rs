@@ -1,0 +1,66 @@
+//! A gateway that shows every part of the protocol to the end-to-end tests.
+
+mod count;
+mod errors;
+mod events;
+
+use axum::{Json, Router, extract::State, routing::get};
+use roomwire_axum_adapter::{Server, stop_requested};
+use roomwire_service::{Error, Gateway, WebSocketConfig, WebSocketService};
+use roomwire_state_memory::MemoryState;
+use serde_json::{Value, json};
+use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::{count::Counts, errors::ErrorLines};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let errors = ErrorLines::default();
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_ansi(false);
+    tracing_subscriber::registry()
+        .with(errors.clone())
+        .with(lines.with_filter(EnvFilter::new("warn,roomwire=info")))
+        .init();
+    let service = WebSocketService::builder(WebSocketConfig::load()?).state(MemoryState::new()).build().await?;
+    let app = Router::new()
+        .route("/", get(|| async { "ok" }))
+        .route("/logs/errors", get(move || async move { Json(json!({ "errors": errors.count() })) }))
+        .route("/state", get(state))
+        .with_state(service.clone());
+    let server = Server::bind(app, service, [root(), admin()]).await?;
+    println!("e2e: http://{}", server.local_addr()?);
+    Ok(server.run_until(stop_requested()).await?)
+}
+
+fn root() -> Gateway {
+    Gateway::new()
+        .with_state(Counts::default())
+        .on("echo", events::echo)
+        .on("join", events::join)
+        .on("binary-to-room", events::binary_to_room)
+        .on("ask-me", events::ask_me)
+        .on("ask-room", events::ask_room)
+        .on("count", count::count)
+        .on("count-report", count::report)
+        .on("panic", events::panic_at_once)
+        .on("panic-async", events::panic_later)
+        .on("slow", events::slow)
+        .on("whoami", events::whoami)
+        .on("kick-me", events::kick_me)
+        .on("crowd", events::crowd)
+        .on_disconnect(count::forget)
+}
+
+fn admin() -> Gateway {
+    Gateway::of("/admin")
+        .on("echo", events::echo)
+        .on("join", events::join)
+        .on("shout", events::shout)
+        .on("whoami", events::whoami)
+}
+
+async fn state(State(service): State<WebSocketService>) -> Result<Json<Value>, String> {
+    let read = async { Ok::<_, Error>((service.client_count().await?, service.room_count().await?)) };
+    let (clients, rooms) = read.await.map_err(|error| error.to_string())?;
+    Ok(Json(json!({ "clients": clients, "rooms": rooms })))
+}
