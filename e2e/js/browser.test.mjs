@@ -78,6 +78,7 @@ describe("the chat page", () => {
     for (const person of [ada, grace]) await person.joined("leaving");
     await ada.sees(ada.person("Grace"));
     await grace.page.close();
+    await ada.sees(ada.note(/^Grace (went offline|lost the connection)\.$/));
     await ada.seesNoMore(ada.person("Grace"));
     assert.equal(await ada.person("Ada").count(), 1);
   });

@@ -79,10 +79,11 @@ export class Room extends EventTarget {
     if (!quietly) this.note(`${name} joined.`);
   }
 
-  went({ userId, name, reason }, { quietly }) {
-    const known = this.members.has(userId) || this.standing === "joining";
+  /** The name may be missing: the server no longer knows somebody whose connection has ended. */
+  went({ userId, name: told, reason }, { quietly }) {
+    const name = told ?? this.members.get(userId);
     this.#move((members) => members.delete(userId));
-    if (!quietly && known) this.note(`${name} ${DEPARTURES[reason] ?? "went offline"}.`);
+    if (!quietly && name !== undefined) this.note(`${name} ${DEPARTURES[reason] ?? "went offline"}.`);
   }
 
   #move(apply) {
