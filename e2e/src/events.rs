@@ -62,7 +62,7 @@ pub(crate) async fn ask_room(service: WebSocketService, asked: Data<AskRoom>) ->
 }
 
 pub(crate) async fn shout(service: WebSocketService, Data(Shout { room, message }): Data<Shout>) -> Result<(), Error> {
-    service.broadcast_to_room(&room, "shout", &message).await
+    service.broadcast_to_room(&room, "shout", &json!({ "message": message })).await
 }
 
 pub(crate) async fn panic_at_once() -> Result<(), Error> {

@@ -59,8 +59,13 @@ fn admin() -> Gateway {
         .on("whoami", events::whoami)
 }
 
+/// How many clients and rooms there are, in all namespaces.
 async fn state(State(service): State<WebSocketService>) -> Result<Json<Value>, String> {
-    let read = async { Ok::<_, Error>((service.client_count().await?, service.room_count().await?)) };
-    let (clients, rooms) = read.await.map_err(|error| error.to_string())?;
-    Ok(Json(json!({ "clients": clients, "rooms": rooms })))
+    let read = async {
+        let admin = service.namespace("/admin")?;
+        let clients = service.client_count().await? + admin.client_count().await?;
+        let rooms = service.room_count().await? + admin.room_count().await?;
+        Ok::<_, Error>(json!({ "clients": clients, "rooms": rooms }))
+    };
+    read.await.map(Json).map_err(|error| error.to_string())
 }

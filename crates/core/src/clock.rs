@@ -15,6 +15,12 @@ const MILLIS_RFC3339: &[BorrowedFormatItem<'_>] =
 pub struct Timestamp(u64);
 
 impl Timestamp {
+    /// This moment, by the machine's clock.
+    #[must_use]
+    pub fn now() -> Self {
+        SystemClock.now()
+    }
+
     /// The latest moment that can be written with a four-digit year.
     const LATEST: u64 = 253_402_300_799_999;
 

@@ -1,0 +1,42 @@
+//! The game, played in memory.
+
+use std::{error::Error, sync::Arc};
+
+use example_no_socket::{Found, Secret, game};
+use roomwire_service::{ErrorCode, WebSocketConfig, WebSocketService, testing::TestServer};
+use roomwire_state_memory::MemoryState;
+use serde_json::json;
+
+async fn table_for_two() -> Result<TestServer, Box<dyn Error + Send + Sync>> {
+    let service = WebSocketService::builder(WebSocketConfig::default()).state(MemoryState::new()).build().await?;
+    TestServer::new(service, game(Secret(Arc::new(7))))
+}
+
+#[tokio::test]
+async fn everyone_at_the_table_hears_who_found_the_number() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let server = table_for_two().await?;
+    let (mut ada, mut bob) = (server.connect().await?, server.connect().await?);
+    ada.emit_with_ack::<()>("sit", &"green").await?;
+    bob.emit_with_ack::<()>("sit", &"green").await?;
+
+    let hint: String = ada.emit_with_ack("guess", &json!({ "table": "green", "number": 5 })).await?;
+    assert_eq!(hint, "higher");
+    let hint: String = ada.emit_with_ack("guess", &json!({ "table": "green", "number": 7 })).await?;
+    assert_eq!(hint, "found");
+
+    let winner = ada.id().to_string();
+    for player in [&mut ada, &mut bob] {
+        let found: Found = player.expect("found").await;
+        assert_eq!(found.winner, winner);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn whoever_stands_may_not_guess() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let server = table_for_two().await?;
+    let ada = server.connect().await?;
+    let refused = ada.emit_with_ack::<String>("guess", &json!({ "table": "green", "number": 5 })).await;
+    assert_eq!(refused.expect_err("refused").code(), ErrorCode::Application("NOT_AT_TABLE"));
+    Ok(())
+}
