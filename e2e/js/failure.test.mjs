@@ -7,6 +7,7 @@ import { Server } from "./support/server.mjs";
 import { until, within } from "./support/wait.mjs";
 
 const TIMES = 200;
+const PASSERS_BY = 100;
 
 describe("failures", () => {
   let server;
@@ -67,6 +68,14 @@ describe("failures", () => {
   }
 
   for (const transport of ["polling", "websocket"]) {
+    test(`the server stops in time after ${PASSERS_BY} clients over ${transport} came and went`, async () => {
+      const passersBy = Array.from({ length: PASSERS_BY }, () => clients.connected(server.url, { transports: [transport] }));
+      await Promise.all(passersBy);
+      clients.closeAll();
+      await until("the clients are forgotten", nobodyLeft);
+      await server.stop().finally(() => server.startAgain());
+    });
+
     test(`a client over ${transport} comes back by itself when the server restarts`, async () => {
       const options = { transports: [transport], reconnection: true, reconnectionDelay: 50, reconnectionDelayMax: 200 };
       const [client, witness] = [await clients.connected(server.url, options), await clients.connected(server.url, options)];

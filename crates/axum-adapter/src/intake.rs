@@ -138,11 +138,18 @@ impl DisconnectHandler<Sockets, Own> for Link {
     }
 }
 
-/// Ends the session when the socket is dropped.
+/// Ends the session when the socket is dropped without having been disconnected.
 struct Guard(Link);
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        self.0.end(DisconnectReason::ConnectionLost);
+        if self.0.client.session.is_closed() {
+            return;
+        }
+        // A socket may be dropped by whoever looks at it last, with any lock held.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let link = self.0.clone();
+            runtime.spawn(async move { link.end(DisconnectReason::ConnectionLost) });
+        }
     }
 }

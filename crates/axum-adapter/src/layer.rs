@@ -12,6 +12,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use roomwire_core::{ClientId, Error, ErrorCode, config::Transport};
 use roomwire_service::WebSocketService;
+use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service, ServiceExt};
 
 use crate::{
@@ -41,6 +42,8 @@ pub(crate) struct Running {
     pub(crate) io: Io,
     pub(crate) namespaces: Vec<Arc<NamespaceSockets>>,
     pub(crate) quota: Quota,
+    /// Set at the very end: requests that still wait for messages are answered then.
+    pub(crate) closed: CancellationToken,
 }
 
 impl RoomwireLayer {
@@ -62,6 +65,7 @@ impl RoomwireLayer {
             if tokio::time::timeout(deadline, running.io.close()).await.is_err() {
                 tracing::warn!(target: "roomwire", "some connections could not be closed in time");
             }
+            running.closed.cancel();
         }
     }
 
@@ -154,10 +158,11 @@ impl Mounted {
 
 impl Running {
     async fn ask_engine(&self, request: Request<Body>) -> Response<Body> {
-        let answered: Result<_, Infallible> = self.engine.clone().oneshot(request).await;
+        let answered = self.closed.run_until_cancelled(self.engine.clone().oneshot(request)).await;
         match answered {
-            Ok(response) => response.map(Body::new),
-            Err(never) => match never {},
+            Some(Ok::<_, Infallible>(response)) => response.map(Body::new),
+            Some(Err(never)) => match never {},
+            None => answer::unavailable(&ErrorCode::ShuttingDown.into()),
         }
     }
 

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use roomwire_core::Error;
 use roomwire_service::{Dispatcher, GatewayError, IntoGateways, WebSocketService};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::{
     delivery::SocketDelivery,
     engine,
@@ -77,5 +79,6 @@ pub fn mount(service: WebSocketService, gateways: impl IntoGateways) -> Result<R
     let delivery = SocketDelivery::new(namespaces.iter().cloned());
     service.attach_delivery(Arc::new(delivery)).map_err(|source| MountError::Service { source })?;
     let quota = Quota::new(config.max_connections);
-    Ok(RoomwireLayer::new(Mounted { service, running: Some(Running { engine, io, namespaces, quota }) }))
+    let running = Running { engine, io, namespaces, quota, closed: CancellationToken::new() };
+    Ok(RoomwireLayer::new(Mounted { service, running: Some(running) }))
 }

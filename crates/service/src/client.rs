@@ -41,6 +41,8 @@ pub(crate) struct Known {
     pub(crate) rooms: Vec<(RoomId, RoomUid)>,
     pub(crate) metadata: Metadata,
     pub(crate) gone: bool,
+    /// The rooms it was in when it went.
+    pub(crate) left: Vec<RoomId>,
 }
 
 impl Known {
@@ -126,6 +128,11 @@ impl Client {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         !self.known().gone
+    }
+
+    /// The rooms it was in when it went; none before.
+    pub(crate) fn left_rooms(&self) -> Vec<RoomId> {
+        self.known().left.clone()
     }
 
     pub(crate) fn key(&self) -> &ClientKey {

@@ -53,6 +53,20 @@ pub async fn racing_joins_fill_a_room_exactly(cluster: &dyn Cluster) {
     }
 }
 
+/// The last place goes to one, also when all ask for it at the same moment.
+pub async fn racing_joins_share_no_place(cluster: &dyn Cluster) {
+    let nodes = Peer::three(cluster).await;
+    let clients = clients(8);
+    connect_spread(&nodes, &clients).await;
+    for round in 0..300 {
+        let room = room(&format!("r{round}"));
+        create(&nodes[0], &room, 1).await;
+        let outcomes = join_at_once(&nodes, &clients, &room).await;
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "in round {round}");
+        assert_eq!(nodes[1].members(&room).await.len(), 1, "in round {round}");
+    }
+}
+
 /// Nobody is refused while there is a place.
 pub async fn fewer_joins_than_places_all_succeed(cluster: &dyn Cluster) {
     let nodes = Peer::three(cluster).await;

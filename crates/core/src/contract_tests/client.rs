@@ -2,9 +2,9 @@
 
 use super::{
     Cluster,
-    fixture::{Peer, alive, assert_refused, client, client_in, metadata, new_client, race, room, room_in},
+    fixture::{LONG, Peer, alive, assert_refused, client, client_in, metadata, new_client, race, room, room_in},
 };
-use crate::{Namespace, NewClient, RoomUid, StateError, Timestamp, UserId, WebSocketClient};
+use crate::{Incarnation, Namespace, NewClient, ReapOutcome, RoomUid, StateError, Timestamp, UserId, WebSocketClient};
 
 /// What was registered is read back, from every node.
 pub async fn a_client_is_kept_as_it_was_registered(cluster: &dyn Cluster) {
@@ -69,26 +69,32 @@ pub async fn registering_under_another_life_drops_the_memberships_of_the_old(clu
     assert_eq!(new.state.locate(&key).await.expect("reads"), Some(new.life.node().clone()));
 }
 
-/// What another life says about a client does not count: compare and delete, not delete.
+/// What another life says about a client does not count, be it of another node or of the same: compare
+/// and delete, not delete.
 pub async fn a_client_that_moved_is_out_of_reach_of_its_old_life(cluster: &dyn Cluster) {
-    let [old, new, _] = Peer::three(cluster).await;
-    let key = client("c");
-    old.enter(&key, &room("r")).await;
-    new.enter(&key, &room("r")).await;
-    let before = new.client(&key).await;
+    let [first, second, _] = Peer::three(cluster).await;
+    let again = Peer { life: Incarnation::begin(first.life.node().clone()), ..first.clone() };
+    again.state.begin_lease(&again.life, LONG).await.expect("begins");
+    for (name, old, new) in [("to another node", &second, &first), ("to the next life", &first, &again)] {
+        let (key, target) = (client(name), room(name));
+        old.enter(&key, &target).await;
+        new.enter(&key, &target).await;
+        let before = new.client(&key).await;
 
-    assert!(!old.leave(&key, &room("r")).await);
-    assert_eq!(old.disconnect(&key).await, []);
-    assert_refused!(old.try_join(&key, &room("other")).await, ClientNotFound);
-    let late = [(key.clone(), Timestamp::from_millis(9_000_000))];
-    old.state.touch(&old.life, &late).await.expect("is passed over");
-    old.state.end_lease(&old.life).await.expect("ends");
-    assert_eq!(new.reap_all(&old.life, 10).await.clients, []);
+        assert!(!old.leave(&key, &target).await);
+        assert_eq!(old.disconnect(&key).await, []);
+        assert_refused!(old.try_join(&key, &room("other")).await, ClientNotFound);
+        assert_refused!(old.state.set_client_metadata(&old.life, &key, &metadata("a", 1)).await, ClientNotFound);
+        let late = [(key.clone(), Timestamp::from_millis(9_000_000))];
+        old.state.touch(&old.life, &late).await.expect("is passed over");
+        old.state.end_lease(&old.life).await.expect("ends");
+        assert_eq!(new.reap_all(&old.life, 10).await, ReapOutcome { finished: true, ..ReapOutcome::default() });
 
-    assert_eq!(new.client(&key).await, before);
-    assert_eq!(new.members(&room("r")).await, ["c"]);
-    assert_eq!(new.room(&room("other")).await, None);
-    assert_eq!(new.disconnect(&key).await, [room("r")]);
+        assert_eq!(new.client(&key).await, before);
+        assert_eq!(new.members(&target).await, [name]);
+        assert_eq!(new.room(&room("other")).await, None);
+        assert_eq!(new.disconnect(&key).await, [target]);
+    }
 }
 
 /// A disconnect takes every membership along, and rooms that are empty then.

@@ -1,8 +1,17 @@
 //! What the properties of a store are written with.
 
-use std::{collections::BTreeSet, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeSet,
+    iter,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use tokio::sync::Barrier;
+use futures_util::future::join_all;
 
 use super::Cluster;
 use crate::{
@@ -59,27 +68,40 @@ pub(super) fn metadata(key: &str, value: impl Into<serde_json::Value>) -> Metada
 /// What [`race`] runs, when not all of it is the same.
 pub(super) type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
+/// How many of the tasks of a race run in parallel at most; the others take turns with them.
+const LANES: usize = 8;
+
 /// Runs all of these at once and returns what they returned, in the same order.
+///
+/// They start together: a thread that is still asleep when the others run would turn many a race into
+/// a queue. So the lanes wait for each other without going to sleep.
 pub(super) async fn race<T: Send + 'static>(
     tasks: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
 ) -> Vec<T> {
-    let tasks: Vec<_> = tasks.into_iter().collect();
-    let start = Arc::new(Barrier::new(tasks.len()));
-    let running: Vec<_> = tasks
+    let mut lanes: Vec<Vec<_>> = Vec::from_iter(iter::repeat_with(Vec::new).take(LANES));
+    for (number, task) in tasks.into_iter().enumerate() {
+        lanes[number % LANES].push(async move { (number, task.await) });
+    }
+    let waiting = Arc::new(AtomicUsize::new(LANES));
+    let running: Vec<_> = lanes
         .into_iter()
-        .map(|task| {
-            let start = start.clone();
+        .map(|lane| {
+            let waiting = waiting.clone();
             tokio::spawn(async move {
-                start.wait().await;
-                task.await
+                waiting.fetch_sub(1, Ordering::AcqRel);
+                while waiting.load(Ordering::Acquire) > 0 {
+                    tokio::task::yield_now().await;
+                }
+                join_all(lane).await
             })
         })
         .collect();
     let mut results = Vec::new();
-    for task in running {
-        results.push(task.await.expect("does not panic"));
+    for lane in running {
+        results.extend(lane.await.expect("does not panic"));
     }
-    results
+    results.sort_by_key(|(number, _)| *number);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// A node with a life that holds a lease. Its methods expect that the store does what it is asked.

@@ -118,6 +118,7 @@ macro_rules! __contract_properties {
                 fewer_joins_than_places_all_succeed,
                 joins_and_leaves_at_once_never_exceed_the_capacity,
                 racing_joins_fill_a_room_exactly,
+                racing_joins_share_no_place,
             }
             closing {
                 a_closed_room_refuses_whoever_is_no_member,

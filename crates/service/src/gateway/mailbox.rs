@@ -30,13 +30,13 @@ pub(super) enum Job {
 /// What to do after something was put in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Accepted {
-    /// A worker is busy and will come to it.
+    /// A worker is busy, or will start when the client is connected, and will come to it.
     Queued,
     /// Nobody works on this mailbox: start a worker.
     StartWorker,
-    /// Beyond every bound: the client must go.
+    /// Beyond every bound: dropped, and so is what follows. The client must go.
     Overflow,
-    /// The client is gone already; dropped.
+    /// The client is gone, or about to go; dropped.
     Closed,
 }
 
@@ -53,8 +53,12 @@ pub(super) struct Mailbox {
 #[derive(Debug, Default)]
 struct Queue {
     jobs: VecDeque<Job>,
+    /// Nothing is done before: what a fast client sends waits for its `Connected`.
+    opened: bool,
     working: bool,
     paused: bool,
+    /// Nothing follows a gap: set when something was dropped, or is to be dropped.
+    deaf: bool,
     closed: bool,
 }
 
@@ -70,27 +74,53 @@ impl Mailbox {
         Self { queue: Mutex::default(), pause_at, backpressure }
     }
 
-    /// Puts a job at the end.
+    /// Puts a job at the end; `Connected` goes to the front.
     pub(super) fn put(&self, job: Job) -> Accepted {
         let mut queue = self.queue.lock();
         if queue.closed {
             return Accepted::Closed;
         }
         match job {
-            Job::Closed(_) => queue.closed = true,
+            Job::Connected => {
+                queue.opened = true;
+                queue.jobs.push_front(job);
+            }
+            Job::Closed(_) => {
+                queue.closed = true;
+                if !queue.opened {
+                    // A client that never took part has nothing done for it.
+                    queue.jobs.clear();
+                }
+                queue.jobs.push_back(job);
+            }
+            Job::Event(_) | Job::Refusal { .. } if queue.deaf => return Accepted::Closed,
             Job::Event(_) | Job::Refusal { .. } if queue.jobs.len() >= self.pause_at + AFTER_PAUSE => {
+                queue.deaf = true;
                 return Accepted::Overflow;
             }
-            Job::Event(_) | Job::Refusal { .. } | Job::Connected => {}
+            Job::Event(_) | Job::Refusal { .. } => queue.jobs.push_back(job),
         }
-        queue.jobs.push_back(job);
         if queue.jobs.len() >= self.pause_at && !queue.paused && !queue.closed {
             queue.paused = true;
             if let Some(backpressure) = &self.backpressure {
                 backpressure.pause();
             }
         }
-        if std::mem::replace(&mut queue.working, true) { Accepted::Queued } else { Accepted::StartWorker }
+        let idle = !queue.working && (queue.opened || queue.closed);
+        queue.working |= idle;
+        if idle { Accepted::StartWorker } else { Accepted::Queued }
+    }
+
+    /// Drops what waits, and what comes, except for the end.
+    pub(super) fn turn_deaf(&self) {
+        let mut queue = self.queue.lock();
+        queue.deaf = true;
+        queue.jobs.retain(|job| matches!(job, Job::Closed(_)));
+    }
+
+    /// Whether the client is gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.queue.lock().closed
     }
 
     /// Takes the next job; with none left the worker's time is over.

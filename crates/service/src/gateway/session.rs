@@ -73,10 +73,14 @@ impl Session {
     ///
     /// A session that was closed before it was opened stays closed.
     pub fn opened(&self) {
-        self.put(Job::Connected);
+        let Inner { service, client, mailbox, .. } = &*self.0;
+        if !mailbox.is_closed() && service.node.welcome(&service.namespace, client) {
+            self.put(Job::Connected);
+        }
     }
 
-    /// The client sent an event. Events are handled one at a time in the order of the calls.
+    /// The client sent an event. Events are handled one at a time in the order of the calls; what comes before
+    /// [`opened`](Self::opened) waits for it.
     pub fn receive(&self, event: Incoming) {
         self.receive_job(Job::Event(event));
     }
@@ -90,7 +94,7 @@ impl Session {
         let Inner { service, client, .. } = &*self.0;
         client.active(service.node.clock.now());
         if self.put(job) == Accepted::Overflow {
-            service.node.disconnect_local(&service.namespace, client.id(), DisconnectReason::MailboxOverflow);
+            service.node.disconnect_here(client, DisconnectReason::MailboxOverflow);
         }
     }
 
@@ -102,7 +106,7 @@ impl Session {
             Accepted::Queued => {
                 // A handler that hangs must not keep its client in its rooms.
                 let late = inner.clone();
-                tokio::spawn(async move {
+                inner.service.node.runtime.spawn(async move {
                     tokio::time::sleep(LAST_WORDS).await;
                     late.service.handle_disconnect(&late.client, reason).await;
                 });
@@ -111,11 +115,17 @@ impl Session {
         }
     }
 
+    /// Whether [`closed`](Self::closed) was called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.mailbox.is_closed()
+    }
+
     fn put(&self, job: Job) -> Accepted {
         let accepted = self.0.mailbox.put(job);
         if accepted == Accepted::StartWorker {
             let worker = self.0.clone();
-            tokio::spawn(async move { worker.work().await });
+            self.0.service.node.runtime.spawn(async move { worker.work().await });
         }
         accepted
     }
@@ -170,12 +180,12 @@ impl Inner {
 
     async fn connected(&self) {
         let node = &self.service.node;
-        if !node.welcome(&self.service.namespace, &self.client) {
+        if !self.client.is_connected() {
             return;
         }
         self.welcomed.store(true, Ordering::Release);
         if node.is_shutting_down() {
-            node.disconnect_local(&self.service.namespace, self.client.id(), DisconnectReason::ServerShutdown);
+            node.disconnect_here(&self.client, DisconnectReason::ServerShutdown);
             return;
         }
         tracing::debug!(target: "roomwire", client = %self.client.id(), namespace = %self.client.namespace(), "connected");
@@ -183,13 +193,17 @@ impl Inner {
         let event = self.event(EventName::CONNECT, self.client.handshake().clone());
         if let Err(error) = route::run(handler, event).await {
             self.answer(None, Err(error));
-            node.disconnect_local(&self.service.namespace, self.client.id(), DisconnectReason::DisconnectedByServer);
+            // Whoever was refused has nothing done for it, also not what it sent without waiting.
+            self.mailbox.turn_deaf();
+            node.disconnect_here(&self.client, DisconnectReason::DisconnectedByServer);
         }
     }
 
     async fn departed(&self, reason: DisconnectReason) {
         let reason = self.client.reason_or(reason);
-        let rooms: Arc<[RoomId]> = self.service.handle_disconnect(&self.client, reason).await.into();
+        self.service.handle_disconnect(&self.client, reason).await;
+        // Also when somebody else took the client out before.
+        let rooms: Arc<[RoomId]> = self.client.left_rooms().into();
         tracing::debug!(target: "roomwire", client = %self.client.id(), %reason, "disconnected");
         let handler = self.routes.on_disconnect.as_ref().filter(|_| self.welcomed.load(Ordering::Acquire));
         if let Some(handler) = handler {

@@ -98,7 +98,9 @@ impl Node {
             instruments::client_disconnected(reason.as_str());
             self.events.send(|| ServiceEvent::ClientDisconnected { client: client.key().clone(), reason });
         }
-        left.into_iter().map(|key| key.room).collect()
+        let left: Vec<RoomId> = left.into_iter().map(|key| key.room).collect();
+        client.known().left.clone_from(&left);
+        left
     }
 
     /// Subscribes to the namespace's channel before its first client takes part.

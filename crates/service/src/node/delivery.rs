@@ -8,7 +8,7 @@ use roomwire_core::{
 };
 
 use super::Node;
-use crate::{instruments, membership::NamespaceState};
+use crate::{client::Client, instruments, membership::NamespaceState};
 
 impl Node {
     /// Delivers to this node's members of a room, all in the same order.
@@ -82,11 +82,16 @@ impl Node {
         reason: DisconnectReason,
     ) -> bool {
         let Some(known) = namespace.client(client) else { return false };
-        known.note_reason(reason);
-        if let Some(delivery) = self.delivery.get() {
-            delivery.disconnect(known.key(), reason);
-        }
+        self.disconnect_here(&known, reason);
         true
+    }
+
+    /// Begins to disconnect a client of this node, whether it takes part yet or not.
+    pub(crate) fn disconnect_here(&self, client: &Client, reason: DisconnectReason) {
+        client.note_reason(reason);
+        if let Some(delivery) = self.delivery.get() {
+            delivery.disconnect(client.key(), reason);
+        }
     }
 
     /// Counts what was sent and disconnects whoever would otherwise miss a message unnoticed.

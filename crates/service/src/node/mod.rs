@@ -47,6 +47,8 @@ pub(crate) struct Node {
     shutting_down: AtomicBool,
     /// Set while the store does not hold all clients of this node's present life.
     incomplete: AtomicBool,
+    /// Where clients' work runs. Their sessions may be dropped by a thread that is not part of it.
+    pub(crate) runtime: tokio::runtime::Handle,
     /// Ends the background tasks: cancelled when the service stops or its last handle is dropped.
     stop: CancellationToken,
 }
@@ -75,6 +77,7 @@ impl Node {
             sessions: AtomicUsize::new(0),
             shutting_down: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
+            runtime: tokio::runtime::Handle::current(),
             stop: CancellationToken::new(),
         }
     }
