@@ -11,16 +11,16 @@ export class RawClient {
   #closed;
   isOpen = true;
 
-  /** Opened and connected to the namespace `/`. */
-  static async connected(server) {
-    const client = new RawClient(`${server.url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`);
+  /** Opened and connected to the namespace `/`; `greet` is called the moment the CONNECT packet is read. */
+  static async connected(server, greet = () => {}) {
+    const client = new RawClient(`${server.url.replace("http", "ws")}/socket.io/?EIO=4&transport=websocket`, greet);
     await client.#frames.first("the open packet", (frame) => frame.startsWith("0{"));
     client.send("40");
     await client.#frames.first("the CONNECT packet", (frame) => frame.startsWith("40{"));
     return client;
   }
 
-  constructor(url) {
+  constructor(url, greet) {
     this.#socket = new WebSocket(url);
     this.#closed = new Promise((resolve) => {
       this.#socket.once("close", (code) => {
@@ -34,7 +34,10 @@ export class RawClient {
     this.#socket.on("message", (data, isBinary) => {
       const frame = isBinary ? `binary ${data.toString("hex")}` : data.toString();
       if (frame === PING) this.send(PONG);
-      else this.#frames.put(frame);
+      else {
+        if (frame.startsWith("40{")) greet(this);
+        this.#frames.put(frame);
+      }
     });
   }
 
