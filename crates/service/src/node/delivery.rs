@@ -15,15 +15,16 @@ impl Node {
     pub(crate) fn deliver_to_room(
         &self,
         namespace: &NamespaceState,
-        room: &RoomId,
+        room_name: &RoomId,
         except: Option<&ClientId>,
         event: &OutboundEvent,
     ) {
-        let (Some(delivery), Some(room)) = (self.delivery.get(), namespace.room(room)) else { return };
+        let (Some(delivery), Some(room)) = (self.delivery.get(), namespace.room(room_name)) else { return };
         let outcome = room.with_members(|members| {
             let mut chosen = members.filter(|member| Some(*member) != except);
             delivery.deliver(namespace.name(), &mut chosen, event)
         });
+        tracing::debug!(target: "roomwire", %room_name, event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent");
         self.settle_delivery(namespace, outcome);
     }
 
@@ -34,6 +35,10 @@ impl Node {
             let mut chosen = clients.filter(|client| Some(*client) != except);
             delivery.deliver(namespace.name(), &mut chosen, event)
         });
+        tracing::debug!(
+            target: "roomwire",
+            namespace = %namespace.name(), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent"
+        );
         self.settle_delivery(namespace, outcome);
     }
 
@@ -50,6 +55,7 @@ impl Node {
         let Some(delivery) = self.delivery.get() else { return Err(ErrorCode::ClientNotFound.into()) };
         let outcome = delivery.deliver(namespace.name(), &mut std::iter::once(client), event);
         let reached = outcome.queued == 1;
+        tracing::debug!(target: "roomwire", %client, event = ?event.name, reached, "sent");
         self.settle_delivery(namespace, outcome);
         if reached { Ok(()) } else { Err(ErrorCode::ClientNotFound.into()) }
     }
