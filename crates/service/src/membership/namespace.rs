@@ -81,22 +81,27 @@ impl NamespaceState {
 
     /// The room, subscribed, for one more user. Pair it with [`Self::exit_room`].
     pub(super) async fn enter_room(&self, node: &Node, room: &RoomId) -> Result<Arc<LocalRoom>, StateError> {
+        // Whoever waits for its next try keeps nobody else from trying.
+        let entered = node.retrying(|| self.try_to_enter(node, room)).await;
+        if entered.is_err()
+            && let Some(local) = self.room(room)
+            && local.abandon(node).await
+        {
+            self.drop_retired(&local);
+        }
+        entered
+    }
+
+    async fn try_to_enter(&self, node: &Node, room: &RoomId) -> Result<Arc<LocalRoom>, StateError> {
         loop {
             let local = self.room(room).unwrap_or_else(|| {
                 let key = RoomKey::new(self.name.clone(), room.clone());
                 self.rooms.write().entry(room.clone()).or_insert_with(|| Arc::new(LocalRoom::new(key))).clone()
             });
-            match local.enter(node).await {
-                Ok(true) => return Ok(local),
-                Ok(false) => self.drop_retired(&local),
-                Err(error) => {
-                    // Nobody else may be using it: the count decides.
-                    if local.exit(node).await {
-                        self.drop_retired(&local);
-                    }
-                    return Err(error);
-                }
+            if local.enter(node).await? {
+                return Ok(local);
             }
+            self.drop_retired(&local);
         }
     }
 

@@ -53,16 +53,15 @@ impl LocalRoom {
         self.members.lock().remove(client)
     }
 
-    /// Makes sure that this node hears the room, for one user more. False when the room was retired in
-    /// the meantime: look it up again.
+    /// Makes sure that this node hears the room, for one user more; tries once. False when the room was retired
+    /// in the meantime: look it up again.
     pub(super) async fn enter(&self, node: &Node) -> Result<bool, StateError> {
         let mut subscription = self.subscription.lock().await;
         if subscription.retired {
             return Ok(false);
         }
         if !subscription.in_force {
-            let channel = Channel::Room(self.key.clone());
-            node.retrying(|| node.backplane.subscribe(&channel)).await?;
+            node.backplane.subscribe(&Channel::Room(self.key.clone())).await?;
             subscription.in_force = true;
         }
         subscription.users += 1;
@@ -73,11 +72,22 @@ impl LocalRoom {
     pub(super) async fn exit(&self, node: &Node) -> bool {
         let mut subscription = self.subscription.lock().await;
         subscription.users = subscription.users.saturating_sub(1);
+        self.retire_unused(&mut subscription, node).await
+    }
+
+    /// For who could not enter: true when nobody else did, and the room is retired.
+    pub(super) async fn abandon(&self, node: &Node) -> bool {
+        let mut subscription = self.subscription.lock().await;
+        self.retire_unused(&mut subscription, node).await
+    }
+
+    async fn retire_unused(&self, subscription: &mut Subscription, node: &Node) -> bool {
         if subscription.users > 0 {
             return false;
         }
-        subscription.retired = true;
-        if let Err(error) = node.backplane.unsubscribe(&Channel::Room(self.key.clone())).await {
+        if !std::mem::replace(&mut subscription.retired, true)
+            && let Err(error) = node.backplane.unsubscribe(&Channel::Room(self.key.clone())).await
+        {
             // Too much is heard, which costs a little and harms nothing.
             tracing::debug!(target: "roomwire", room = ?self.key, %error, "subscription could not be ended");
         }
