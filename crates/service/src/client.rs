@@ -151,6 +151,11 @@ impl Client {
         self.0.membership.lock().await
     }
 
+    /// As [`Self::change_membership`], unless somebody else holds it.
+    pub(crate) fn try_change_membership(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        self.0.membership.try_lock().ok()
+    }
+
     /// Remembers why the client is being disconnected; the first reason stays.
     pub(crate) fn note_reason(&self, reason: DisconnectReason) {
         self.0.reason.get_or_init(|| reason);

@@ -78,7 +78,9 @@ impl Node {
         drop(life);
         let here = rooms.into_iter().map(|(room, _)| client.room_key(&room));
         let left: Vec<RoomKey> = match removed {
-            Ok(left) => left,
+            // The store may know more: a leave it was not told of yet, a join whose answer was lost. It may know less:
+            // whoever deletes a room reports its members.
+            Ok(left) => here.filter(|room| left.contains(room)).collect(),
             // The life was lost and this client was not put back under the new one: what this node knows counts.
             Err(StateError::Fenced) => here.collect(),
             Err(error) => {
@@ -105,12 +107,15 @@ impl Node {
 
     /// Subscribes to the namespace's channel before its first client takes part.
     async fn hear_namespace(&self, namespace: &NamespaceState) -> Result<(), StateError> {
-        let mut subscribed = namespace.subscribed.lock().await;
-        if !*subscribed {
-            let channel = Channel::Namespace(namespace.name().clone());
-            self.retrying(|| self.backplane.subscribe(&channel)).await?;
-            *subscribed = true;
-        }
-        Ok(())
+        // Whoever waits for its next try keeps nobody else from trying.
+        self.retrying(|| async {
+            let mut subscribed = namespace.subscribed.lock().await;
+            if !*subscribed {
+                self.backplane.subscribe(&Channel::Namespace(namespace.name().clone())).await?;
+                *subscribed = true;
+            }
+            Ok(())
+        })
+        .await
     }
 }

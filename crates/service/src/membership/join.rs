@@ -5,7 +5,11 @@ use std::sync::Arc;
 use roomwire_core::{Error, ErrorCode, RoomId, RoomUid, StateError};
 
 use super::{LocalRoom, NamespaceState};
-use crate::{ServiceEvent, client::Client, node::Node};
+use crate::{
+    ServiceEvent,
+    client::Client,
+    node::{Debt, Node},
+};
 
 impl Node {
     /// Subscribes, asks the store, then lets the client take part: in this order, so that nothing that is
@@ -29,8 +33,12 @@ impl Node {
         }
         let local = namespace.enter_room(&self, &room).await?;
         let joined = self.join_in_store(&namespace, &client, &room, &local).await;
-        if joined.is_err() {
+        if let Err(error) = &joined {
             namespace.exit_room(&self, &local).await;
+            if matches!(error, StateError::Unavailable(_)) {
+                // It may have happened all the same.
+                self.owe(Debt::Leave(client.key().clone(), client.room_key(&room)));
+            }
         }
         joined.map_err(Error::from)
     }

@@ -18,34 +18,59 @@ pub(crate) enum Debt {
 
 /// The debts of this node, oldest first.
 #[derive(Debug, Default)]
-pub(super) struct Settlement(Mutex<VecDeque<Debt>>);
+pub(super) struct Settlement {
+    debts: Mutex<VecDeque<Debt>>,
+    /// Held by who pays.
+    paying: tokio::sync::Mutex<()>,
+}
 
 impl Node {
     /// Notes what could not be written; the lease's heartbeat tries again until it is.
     pub(crate) fn owe(&self, debt: Debt) {
-        self.settlement.0.lock().push_back(debt);
+        self.settlement.debts.lock().push_back(debt);
     }
 
-    /// Pays what is owed, in order, until the store refuses to answer.
-    pub(super) async fn settle(&self) {
-        loop {
-            let Some(debt) = self.settlement.0.lock().front().cloned() else { return };
-            let life = self.life.hold().await;
-            let paid = match &debt {
-                Debt::Leave(client, room) => self.store.leave(&life, client, room).await.map(drop),
-                Debt::Disconnect(client) => self.store.disconnect(&life, client).await.map(drop),
-            };
-            drop(life);
-            match paid {
-                // Under a new life the store never knew of the membership: nothing is owed any more.
-                Ok(()) | Err(StateError::Fenced) => {
-                    self.settlement.0.lock().pop_front();
+    /// Pays what is owed by now, until the store refuses to answer.
+    pub(crate) async fn settle(&self) {
+        let _paying = self.settlement.paying.lock().await;
+        let owed = self.settlement.debts.lock().len();
+        for _ in 0..owed {
+            let Some(debt) = self.settlement.debts.lock().front().cloned() else { return };
+            match self.pay(&debt).await {
+                Ok(paid) => {
+                    let mut debts = self.settlement.debts.lock();
+                    let debt = debts.pop_front();
+                    debts.extend(debt.filter(|_| !paid));
                 }
                 Err(error) => {
                     tracing::debug!(target: "roomwire", %error, "state is still behind");
                     return;
                 }
             }
+        }
+    }
+
+    /// Tells the store, unless the client has come back since; false when that cannot be said right now.
+    async fn pay(&self, debt: &Debt) -> Result<bool, StateError> {
+        let (Debt::Leave(key, _) | Debt::Disconnect(key)) = debt;
+        let client = self.namespace(&key.namespace).client(&key.client);
+        let told = match (debt, &client) {
+            (Debt::Leave(key, room), Some(client)) => {
+                // Without waiting: a join that waits for the store must not keep the heartbeat from its work.
+                let Some(_membership) = client.try_change_membership() else { return Ok(false) };
+                if client.is_in(&room.room) {
+                    return Ok(true);
+                }
+                self.store.leave(&*self.life.hold().await, key, room).await.map(drop)
+            }
+            (Debt::Leave(key, room), None) => self.store.leave(&*self.life.hold().await, key, room).await.map(drop),
+            (Debt::Disconnect(_), Some(_)) => Ok(()),
+            (Debt::Disconnect(key), None) => self.store.disconnect(&*self.life.hold().await, key).await.map(drop),
+        };
+        match told {
+            // Under a new life the store never knew of the membership: nothing is owed any more.
+            Ok(()) | Err(StateError::Fenced) => Ok(true),
+            Err(error) => Err(error),
         }
     }
 }
