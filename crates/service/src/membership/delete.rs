@@ -12,7 +12,13 @@ impl Node {
         let Some(deleted) = self.store.delete_room(&room).await? else {
             return Err(ErrorCode::RoomNotFound.into());
         };
+        let namespace = self.namespace(&room.namespace);
+        self.forget_deleted_room(&room, deleted.uid).await;
         for member in deleted.members {
+            if let Some(client) = namespace.client(&member.client) {
+                // A join that is on its way here is reported first.
+                drop(client.change_membership().await);
+            }
             self.events.send(|| ServiceEvent::Left {
                 room: room.clone(),
                 client: member.client,
@@ -22,10 +28,9 @@ impl Node {
         self.events.send(|| ServiceEvent::RoomDeleted { room: room.clone() });
         let channel = Channel::Room(room.clone());
         if self.backplane.may_reach_others(&channel) {
-            let message = self.envelope(NodeMessage::RoomDeleted { room: room.clone(), uid: deleted.uid })?;
+            let message = self.envelope(NodeMessage::RoomDeleted { room, uid: deleted.uid })?;
             self.backplane.publish(&channel, message).await?;
         }
-        self.forget_deleted_room(&room, deleted.uid).await;
         Ok(())
     }
 
