@@ -20,12 +20,24 @@ impl Node {
         if *life != *lost {
             return Ok(());
         }
+        if self.stop.is_cancelled() {
+            // It was given back; another one would be nobody's.
+            return Err(StateError::Fenced);
+        }
         let next = Incarnation::begin(self.id.clone());
         tracing::warn!(target: "roomwire", %lost, %next, "lease was lost, putting clients back");
         self.store.begin_lease(&next, self.config.lease.duration).await?;
         self.life.publish(&next);
         *life = next;
         self.restore(&life).await
+    }
+
+    /// Gives the lease back, for good: after [`Self::stop`] no other life begins.
+    pub(crate) async fn end_life(&self) {
+        let life = self.life.replace().await;
+        if let Err(error) = self.store.end_lease(&life).await {
+            tracing::warn!(target: "roomwire", %error, "lease could not be given back; it runs out by itself");
+        }
     }
 
     /// Puts back what an interrupted [`Self::heal`] left out.

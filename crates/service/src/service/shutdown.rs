@@ -38,10 +38,9 @@ impl WebSocketService {
                 node.clone().farewell(namespace.clone(), client, DisconnectReason::ServerShutdown).await;
             }
         }
-        if let Err(error) = node.store.end_lease(&node.life.current()).await {
-            tracing::warn!(target: "roomwire", %error, "lease could not be given back; it runs out by itself");
-        }
+        node.settle().await;
         node.stop();
+        node.end_life().await;
         node.backplane.close().await;
         unfinished
     }
