@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backon::{ExponentialBuilder, Retryable};
+use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 use roomwire_core::StateError;
 
 use super::Node;
@@ -21,7 +21,9 @@ impl Node {
             .with_min_delay(retry.delay.max(Duration::from_millis(1)))
             .with_max_delay(retry.max_delay.max(Duration::from_millis(1)))
             .with_max_times(retry.attempts as usize)
-            .with_jitter();
+            .with_jitter()
+            .build()
+            .map(|pause| pause.min(retry.max_delay));
         let attempts = call
             .retry(pauses)
             .when(|error| matches!(error, StateError::Unavailable(_)))
