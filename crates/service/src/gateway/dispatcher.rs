@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use roomwire_core::{Error, ErrorCode, Namespace};
 
 use super::{Backpressure, Gateway, GatewayError, Session, problem::Problem, route::Routes};
-use crate::{Handshake, WebSocketService};
+use crate::{Handshake, WebSocketService, task};
 
 /// One gateway, or several for different namespaces.
 pub trait IntoGateways {
@@ -79,17 +79,23 @@ impl Dispatcher {
     ///
     /// # Errors
     /// What the client is to be told: `SHUTTING_DOWN`, `STATE_UNAVAILABLE`, `INVALID_NAME` for an unknown namespace.
+    ///
+    /// # Cancellation
+    /// An admission that has begun ends, also when the future is dropped; then its session is closed at once.
     pub async fn admit(
         &self,
         namespace: &Namespace,
         handshake: Handshake,
         backpressure: Option<Arc<dyn Backpressure>>,
     ) -> Result<Session, Error> {
-        let Some(routes) = self.routes.get(namespace) else {
+        let Some(routes) = self.routes.get(namespace).cloned() else {
             return Err(Error::with_message(ErrorCode::InvalidName, "Invalid namespace"));
         };
         let service = self.service.in_namespace(namespace);
-        let client = service.register(handshake).await?;
-        Ok(Session::new(service, client, routes.clone(), backpressure))
+        task::to_the_end(async move {
+            let client = service.register(handshake).await?;
+            Ok(Session::new(service, client, routes, backpressure))
+        })
+        .await
     }
 }

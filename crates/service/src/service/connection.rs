@@ -47,7 +47,8 @@ impl WebSocketService {
     /// Waits for a join of the client that is on its way. Always succeeds: when the store is away, it is
     /// told later.
     pub async fn handle_disconnect(&self, client: &Client, reason: DisconnectReason) -> Vec<RoomId> {
-        let farewell = self.node.clone().farewell(self.namespace.clone(), client.clone(), reason);
+        let namespace = self.of_client(client).namespace;
+        let farewell = self.node.clone().farewell(namespace, client.clone(), reason);
         crate::task::to_the_end(farewell).await
     }
 

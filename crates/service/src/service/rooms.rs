@@ -147,7 +147,7 @@ impl WebSocketService {
     }
 
     /// A client belongs to its own namespace, whichever handle is asked.
-    fn of_client(&self, client: &Client) -> Self {
+    pub(super) fn of_client(&self, client: &Client) -> Self {
         if client.namespace() == self.namespace_name() { self.clone() } else { self.in_namespace(client.namespace()) }
     }
 }
