@@ -139,9 +139,9 @@ impl WebSocketService {
         event: &OutboundEvent,
         timeout: Duration,
     ) -> Result<Vec<(ClientId, Option<Payload>)>, Error> {
-        let mut waiting: usize = clients.values().map(Vec::len).sum();
+        let waiting: usize = clients.values().map(Vec::len).sum();
         let mut question = self.node.questions.open();
-        let deadline = Instant::now() + timeout;
+        let began = Instant::now();
         for (node, clients) in clients {
             let message = NodeMessage::Ask {
                 question: question.id,
@@ -154,13 +154,13 @@ impl WebSocketService {
             self.tell(node, message).await?;
         }
         let mut answers = Vec::with_capacity(waiting);
-        while waiting > 0 {
-            match tokio::time::timeout_at(deadline, question.answers.recv()).await {
-                Ok(Some(answer)) => answers.push(answer),
-                Ok(None) | Err(_) => break,
+        let all = async {
+            while answers.len() < waiting {
+                answers.extend(question.answers.recv().await);
             }
-            waiting -= 1;
-        }
+        };
+        // Whoever has not answered by then is silent.
+        let _ = tokio::time::timeout(timeout.saturating_sub(began.elapsed()), all).await;
         Ok(answers)
     }
 }

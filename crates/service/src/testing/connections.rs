@@ -117,16 +117,14 @@ impl LocalDelivery for Connections {
         if let Err(problem) = asked {
             return Answer::Undelivered(problem);
         }
-        let deadline = tokio::time::Instant::now() + timeout;
-        match tokio::time::timeout_at(deadline, answer).await {
-            Ok(Ok(payload)) => Answer::Acknowledged(payload),
-            Ok(Err(_)) => {
+        let answer = async {
+            match answer.await {
+                Ok(payload) => Answer::Acknowledged(payload),
                 // Read and thrown away: a client that never acknowledges.
-                tokio::time::sleep_until(deadline).await;
-                Answer::TimedOut
+                Err(_) => std::future::pending().await,
             }
-            Err(_) => Answer::TimedOut,
-        }
+        };
+        tokio::time::timeout(timeout, answer).await.unwrap_or(Answer::TimedOut)
     }
 
     fn disconnect(&self, client: &ClientKey, reason: DisconnectReason) {
