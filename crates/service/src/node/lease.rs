@@ -1,8 +1,8 @@
 //! The heartbeat: keeping this node's lease and cleaning up after nodes that lost theirs.
 
-use std::sync::Weak;
+use std::{sync::Weak, time::Duration};
 
-use roomwire_core::{ClientKey, Departure, DisconnectReason, Incarnation, LeaveReason, StateError, config::Lease};
+use roomwire_core::{ClientKey, Departure, DisconnectReason, Incarnation, LeaveReason, StateError};
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 
@@ -13,9 +13,9 @@ use crate::{Client, ServiceEvent};
 const REAP_BATCH: usize = 256;
 
 /// Runs until the token is cancelled or the node is gone.
-pub(super) fn spawn(node: Weak<Node>, lease: Lease, stop: CancellationToken) {
+pub(super) fn spawn(node: Weak<Node>, every: Duration, stop: CancellationToken) {
     tokio::spawn(stop.run_until_cancelled_owned(async move {
-        let mut beat = tokio::time::interval(lease.heartbeat);
+        let mut beat = tokio::time::interval(every);
         beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             beat.tick().await;

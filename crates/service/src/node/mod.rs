@@ -89,7 +89,7 @@ impl Node {
         drop(life);
         let incoming = self.backplane.open(&self.id).await?;
         fan_in::spawn(Arc::downgrade(self), incoming, self.stop.clone());
-        lease::spawn(Arc::downgrade(self), self.config.lease.clone(), self.stop.clone());
+        lease::spawn(Arc::downgrade(self), self.config.lease.heartbeat, self.stop.clone());
         Ok(())
     }
 
