@@ -1,0 +1,126 @@
+//! What happens while the store is away is told to it later, and to nobody twice.
+
+use std::time::Duration;
+
+use roomwire_service::{ErrorCode, Gateway, LeaveReason, WebSocketConfig, testing::TestClient};
+use roomwire_state_memory::MemoryState;
+
+use crate::stage::{Ledger, Moment, Node, Stay, config, eventually, watched};
+
+/// A node whose calls are not repeated, and a member of the room `r`.
+async fn member() -> (Node, TestClient, Ledger) {
+    let mut config = config();
+    config.retry_config.attempts = 0;
+    let node = watched(MemoryState::new(), config, Gateway::new()).await;
+    let client = node.server.connect().await.expect("connects");
+    let ledger = Ledger::of([node.service.clone()]);
+    node.service.join_room(client.handle(), "r").await.expect("joins");
+    (node, client, ledger)
+}
+
+/// Time for several heartbeats, by a clock that stands still otherwise.
+async fn heartbeats() {
+    tokio::time::sleep(3 * WebSocketConfig::default().lease.heartbeat + Duration::from_millis(1)).await;
+}
+
+async fn stay(ledger: &Ledger) -> Stay {
+    ledger.complete().await;
+    ledger.stays().into_values().next().unwrap_or_default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leave_during_an_outage_is_told_to_the_store_when_it_is_back() {
+    let (node, client, ledger) = member().await;
+    node.store.go_down();
+    node.service.leave_room(client.handle(), "r").await.expect("leaves");
+    assert!(!client.handle().is_in(&"r".parse().expect("valid")));
+    heartbeats().await;
+    node.store.come_back();
+    eventually("the store knows", async || node.service.member_count("r").await.expect("answers") == 0).await;
+    assert_eq!(stay(&ledger).await, Stay { joined: 1, left: 1 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disconnect_during_an_outage_is_told_to_the_store_when_it_is_back() {
+    let (node, client, ledger) = member().await;
+    node.store.go_down();
+    client.disconnect();
+    ledger.gone(1).await;
+    heartbeats().await;
+    node.store.come_back();
+    eventually("the store knows", async || node.service.client_count().await.expect("answers") == 0).await;
+    assert_eq!(node.service.member_count("r").await.expect("answers"), 0);
+    assert_eq!(stay(&ledger).await, Stay { joined: 1, left: 1 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_again_before_the_store_was_told_of_the_leave_stays_a_member() {
+    let (node, client, ledger) = member().await;
+    node.store.go_down();
+    node.service.leave_room(client.handle(), "r").await.expect("leaves");
+    node.store.come_back();
+    node.service.join_room(client.handle(), "r").await.expect("joins again");
+    heartbeats().await;
+    assert_eq!(node.service.member_count("r").await.expect("answers"), 1);
+    node.service.leave_room(client.handle(), "r").await.expect("leaves");
+    assert_eq!(stay(&ledger).await, Stay { joined: 2, left: 2 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_membership_that_ended_during_an_outage_does_not_end_again_with_the_client() {
+    let (node, client, ledger) = member().await;
+    node.store.go_down();
+    node.service.leave_room(client.handle(), "r").await.expect("leaves");
+    node.store.come_back();
+    client.disconnect();
+    ledger.gone(1).await;
+    assert_eq!(stay(&ledger).await, Stay { joined: 1, left: 1 });
+    assert_eq!(ledger.left("r"), [(client.id().clone(), LeaveReason::Left)]);
+    heartbeats().await;
+    assert_eq!(node.service.member_count("r").await.expect("answers"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_whose_answer_was_lost_takes_no_place_for_ever() {
+    let (node, client, ledger) = member().await;
+    node.store.fail(Moment::After, "join");
+    let refused = node.service.join_room(client.handle(), "r2").await.expect_err("its answer was lost");
+    assert_eq!(refused.code(), ErrorCode::StateUnavailable);
+    assert_eq!(node.service.member_count("r2").await.expect("answers"), 1, "the store did it");
+    heartbeats().await;
+    assert_eq!(node.service.member_count("r2").await.expect("answers"), 0);
+    assert!(ledger.left("r2").is_empty(), "nobody joined, nobody left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_whose_answer_was_lost_is_not_reported_as_left_when_the_client_goes() {
+    let (node, client, ledger) = member().await;
+    node.store.fail(Moment::After, "join");
+    node.service.join_room(client.handle(), "r2").await.expect_err("its answer was lost");
+    client.disconnect();
+    ledger.gone(1).await;
+    assert!(ledger.left("r2").is_empty(), "it never joined as far as anybody was told");
+    assert_eq!(ledger.assert_all_left().await, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_whose_answer_was_lost_can_be_repeated() {
+    let (node, client, ledger) = member().await;
+    node.store.fail(Moment::After, "join");
+    node.service.join_room(client.handle(), "r2").await.expect_err("its answer was lost");
+    node.service.join_room(client.handle(), "r2").await.expect("joins");
+    heartbeats().await;
+    assert_eq!(node.service.member_count("r2").await.expect("answers"), 1);
+    client.disconnect();
+    ledger.gone(1).await;
+    assert_eq!(ledger.assert_all_left().await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_store_was_not_told_of_is_told_before_a_shutdown_ends() {
+    let (node, client, _) = member().await;
+    node.store.fail(Moment::Before, "leave");
+    node.service.leave_room(client.handle(), "r").await.expect("leaves");
+    node.service.shutdown().await;
+    assert!(node.store.take_log().ends_with(&["leave", "end_lease"]), "the debt is paid, then the lease is given back");
+}

@@ -1,0 +1,17 @@
+//! What the tests share: services, clusters, their events, and decorators that watch or break what lies below.
+
+mod bus;
+mod chance;
+mod cluster;
+mod deadline;
+mod ledger;
+mod script;
+mod store;
+
+pub(crate) use bus::WatchedBus;
+pub(crate) use chance::stumble;
+pub(crate) use cluster::{Cluster, Node, config, server, watched};
+pub(crate) use deadline::{eventually, within};
+pub(crate) use ledger::{Ledger, Stay};
+pub(crate) use script::Moment;
+pub(crate) use store::WatchedStore;

@@ -1,0 +1,127 @@
+//! What is to happen at which call of a decorated store or backplane.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use parking_lot::Mutex;
+use roomwire_core::StateError;
+use tokio::sync::Semaphore;
+
+use super::{stumble, within};
+
+/// On which side of a call something happens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// Before anything was done.
+    Before,
+    /// After it was done, before the caller learns of it.
+    After,
+}
+
+/// A call that waits until it is let go.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    arrived: Semaphore,
+    go: Semaphore,
+}
+
+impl Hold {
+    /// Returns when the call is waiting here.
+    pub(crate) async fn reached(&self) {
+        within("the call that is to be held", self.arrived.acquire()).await.expect("never closed").forget();
+    }
+
+    /// Lets the call go on.
+    pub(crate) fn release(&self) {
+        self.go.add_permits(1);
+    }
+}
+
+/// Counts the calls; makes them fail or wait as a test says.
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    log: Mutex<Vec<&'static str>>,
+    down: AtomicBool,
+    stumbling: AtomicBool,
+    plans: Mutex<Vec<(Moment, &'static str, Plan)>>,
+}
+
+#[derive(Debug)]
+enum Plan {
+    Wait(Arc<Hold>),
+    Fail,
+}
+
+impl Script {
+    /// The names of the calls since the last time it was asked. What a heartbeat does of itself is left out.
+    pub(crate) fn take_log(&self) -> Vec<&'static str> {
+        std::mem::take(&mut *self.log.lock())
+    }
+
+    /// Every call is answered with `Unavailable` from now on.
+    pub(crate) fn go_down(&self) {
+        self.down.store(true, Ordering::SeqCst);
+    }
+
+    /// Calls are answered again.
+    pub(crate) fn come_back(&self) {
+        self.down.store(false, Ordering::SeqCst);
+    }
+
+    /// Calls give way at random, before and after, as over a network.
+    pub(crate) fn stumble(&self) {
+        self.stumbling.store(true, Ordering::SeqCst);
+    }
+
+    /// The next call of this method waits at this moment.
+    pub(crate) fn hold(&self, moment: Moment, method: &'static str) -> Arc<Hold> {
+        let hold = Arc::new(Hold { arrived: Semaphore::new(0), go: Semaphore::new(0) });
+        self.plans.lock().push((moment, method, Plan::Wait(hold.clone())));
+        hold
+    }
+
+    /// The next call of this method fails at this moment: without having done anything, or after it has.
+    pub(crate) fn fail(&self, moment: Moment, method: &'static str) {
+        self.plans.lock().push((moment, method, Plan::Fail));
+    }
+
+    pub(super) fn note(&self, method: &'static str) {
+        if !matches!(method, "renew_lease" | "touch") {
+            self.log.lock().push(method);
+        }
+    }
+
+    pub(super) async fn pass(&self, moment: Moment, method: &'static str) -> Result<(), StateError> {
+        if self.stumbling.load(Ordering::SeqCst) {
+            stumble().await;
+        }
+        let plan = {
+            let mut plans = self.plans.lock();
+            let found = plans.iter().position(|(when, of, _)| (*when, *of) == (moment, method));
+            found.map(|at| plans.remove(at).2)
+        };
+        match plan {
+            Some(Plan::Wait(hold)) => {
+                hold.arrived.add_permits(1);
+                hold.go.acquire().await.expect("never closed").forget();
+            }
+            Some(Plan::Fail) => return Err(StateError::unavailable("the test makes it fail")),
+            None => {}
+        }
+        if self.down.load(Ordering::SeqCst) { Err(StateError::unavailable("the test keeps it down")) } else { Ok(()) }
+    }
+}
+
+/// Forwards a call to `self.inner`, as the script says.
+macro_rules! forward {
+    ($self:ident . $method:ident ( $($argument:expr),* )) => {{
+        $self.script.note(stringify!($method));
+        $self.script.pass($crate::stage::Moment::Before, stringify!($method)).await?;
+        let outcome = $self.inner.$method($($argument),*).await?;
+        $self.script.pass($crate::stage::Moment::After, stringify!($method)).await?;
+        Ok(outcome)
+    }};
+}
+pub(super) use forward;

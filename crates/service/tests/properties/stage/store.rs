@@ -1,0 +1,64 @@
+//! A store that counts its calls, and fails or waits when it is told to.
+
+use std::{ops::Deref, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use roomwire_core::{
+    ClientKey, DeletedRoom, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata, Namespace,
+    NewClient, NewRoom, NodeId, Page, PageRequest, ReapOutcome, RoomChange, RoomKey, RoomSummary, StateError,
+    StateStore, Timestamp, WebSocketClient, WebSocketRoom,
+};
+
+use super::script::{Script, forward};
+
+/// Another store, under a [`Script`].
+#[derive(Debug)]
+pub(crate) struct WatchedStore {
+    inner: Arc<dyn StateStore>,
+    script: Script,
+}
+
+impl WatchedStore {
+    pub(crate) fn new(inner: Arc<dyn StateStore>) -> Arc<Self> {
+        Arc::new(Self { inner, script: Script::default() })
+    }
+}
+
+impl Deref for WatchedStore {
+    type Target = Script;
+
+    fn deref(&self) -> &Script {
+        &self.script
+    }
+}
+
+type Done<T> = Result<T, StateError>;
+
+#[async_trait]
+#[rustfmt::skip]
+impl StateStore for WatchedStore {
+    fn name(&self) -> &'static str { self.inner.name() }
+    async fn begin_lease(&self, life: &Incarnation, lasts: Duration) -> Done<()> { forward!(self.begin_lease(life, lasts)) }
+    async fn renew_lease(&self, life: &Incarnation, lasts: Duration) -> Done<LeaseStatus> { forward!(self.renew_lease(life, lasts)) }
+    async fn end_lease(&self, life: &Incarnation) -> Done<()> { forward!(self.end_lease(life)) }
+    async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Done<ReapOutcome> { forward!(self.reap(by, dead, limit)) }
+    async fn connect(&self, life: &Incarnation, client: &NewClient) -> Done<()> { forward!(self.connect(life, client)) }
+    async fn disconnect(&self, life: &Incarnation, client: &ClientKey) -> Done<Vec<RoomKey>> { forward!(self.disconnect(life, client)) }
+    async fn restore(&self, life: &Incarnation, clients: &[LiveClient]) -> Done<()> { forward!(self.restore(life, clients)) }
+    async fn set_client_metadata(&self, life: &Incarnation, client: &ClientKey, metadata: &Metadata) -> Done<()> { forward!(self.set_client_metadata(life, client, metadata)) }
+    async fn touch(&self, life: &Incarnation, seen: &[(ClientKey, Timestamp)]) -> Done<()> { forward!(self.touch(life, seen)) }
+    async fn client(&self, client: &ClientKey) -> Done<Option<WebSocketClient>> { forward!(self.client(client)) }
+    async fn locate(&self, client: &ClientKey) -> Done<Option<NodeId>> { forward!(self.locate(client)) }
+    async fn clients(&self, namespace: &Namespace, page: &PageRequest) -> Done<Page<WebSocketClient>> { forward!(self.clients(namespace, page)) }
+    async fn client_count(&self, namespace: &Namespace) -> Done<u64> { forward!(self.client_count(namespace)) }
+    async fn join(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Done<JoinOutcome> { forward!(self.join(life, client, room)) }
+    async fn leave(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Done<bool> { forward!(self.leave(life, client, room)) }
+    async fn create_room(&self, room: &RoomKey, new: &NewRoom) -> Done<WebSocketRoom> { forward!(self.create_room(room, new)) }
+    async fn change_room(&self, room: &RoomKey, change: &RoomChange) -> Done<WebSocketRoom> { forward!(self.change_room(room, change)) }
+    async fn delete_room(&self, room: &RoomKey) -> Done<Option<DeletedRoom>> { forward!(self.delete_room(room)) }
+    async fn room(&self, room: &RoomKey) -> Done<Option<WebSocketRoom>> { forward!(self.room(room)) }
+    async fn rooms(&self, namespace: &Namespace, page: &PageRequest) -> Done<Page<RoomSummary>> { forward!(self.rooms(namespace, page)) }
+    async fn room_count(&self, namespace: &Namespace) -> Done<u64> { forward!(self.room_count(namespace)) }
+    async fn members(&self, room: &RoomKey, page: &PageRequest) -> Done<Page<MemberRecord>> { forward!(self.members(room, page)) }
+    async fn member_count(&self, room: &RoomKey) -> Done<u64> { forward!(self.member_count(room)) }
+}
