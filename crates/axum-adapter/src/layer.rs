@@ -7,9 +7,9 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::body::Body;
+use axum::{body::Body, response::IntoResponse};
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use roomwire_core::{ClientId, Error, ErrorCode, config::Transport};
 use roomwire_service::WebSocketService;
 use tokio_util::sync::CancellationToken;
@@ -143,6 +143,8 @@ impl Mounted {
         match asked {
             Asked::NewWebsocket if self.allows_websocket() => running.upgrade(self, request, None),
             Asked::Upgrade { session } if self.allows_websocket() => running.upgrade(self, request, Some(&session)),
+            // The engine would take a key alone for a handshake.
+            Asked::NoWebsocket => StatusCode::BAD_REQUEST.into_response(),
             Asked::Post { session } => {
                 running.ready(&session).await;
                 running.ask_engine(request).await

@@ -19,6 +19,8 @@ pub(crate) enum Asked {
         /// Which session.
         session: String,
     },
+    /// A websocket, in words that are no websocket handshake.
+    NoWebsocket,
     /// Anything else: waiting for messages, or nonsense.
     Other,
 }
@@ -31,7 +33,8 @@ impl Asked {
         let is_new = parameter(query, "EIO") == Some("4");
         let transport = parameter(query, "transport");
         match (request.method(), transport, session) {
-            (&Method::GET, Some("websocket"), session) if is_new && wants_websocket(request.headers()) => {
+            (&Method::GET, Some("websocket"), _) if !wants_websocket(request.headers()) => Self::NoWebsocket,
+            (&Method::GET, Some("websocket"), session) if is_new => {
                 session.map_or(Self::NewWebsocket, |session| Self::Upgrade { session })
             }
             (&Method::GET, Some("polling"), None) if is_new => Self::NewPolling,
@@ -88,7 +91,7 @@ mod tests {
         let session = "AAAAAAAAAAAAAAAA".to_owned();
         assert_eq!(asked("GET", "EIO=4&transport=polling", false), Asked::NewPolling);
         assert_eq!(asked("GET", "EIO=4&transport=websocket", true), Asked::NewWebsocket);
-        assert_eq!(asked("GET", "EIO=4&transport=websocket", false), Asked::Other);
+        assert_eq!(asked("GET", "EIO=4&transport=websocket", false), Asked::NoWebsocket);
         assert_eq!(asked("GET", "transport=polling", false), Asked::Other);
         assert_eq!(
             asked("GET", "EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAA", true),

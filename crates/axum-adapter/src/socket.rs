@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use parking_lot::Mutex;
 use roomwire_core::{Answer, Undeliverable};
 use roomwire_service::{Backpressure, Session};
@@ -123,28 +123,31 @@ impl ClientSocket {
 
     /// Queues an event and waits for its acknowledgement.
     pub(crate) async fn ask(&self, packet: Packet, timeout: Duration) -> Answer {
-        let mut answers = {
-            let cut = match self.check() {
+        let (mut answers, at_once) = {
+            let mut cut = match self.check() {
                 Ok(cut) => cut,
                 Err(problem) => return Answer::Undelivered(problem),
             };
             let (answers, _) = self.sender.broadcast_with_ack(packet, BroadcastOptions::new(self.id), Some(timeout));
-            drop(cut);
-            Box::pin(answers)
+            let mut answers = Box::pin(answers);
+            // A full buffer is an answer at once, seen before anybody else can send something after the gap.
+            let at_once = answers.next().now_or_never();
+            if let Some(Some((_, Err(AckError::Socket(SocketError::InternalChannelFull))))) = &at_once {
+                *cut = true;
+            }
+            (answers, at_once)
         };
-        match answers.next().await {
+        let answer = match at_once {
+            Some(answer) => answer,
+            None => answers.next().await,
+        };
+        match answer {
             Some((_, Ok(value))) => match frame::read_acknowledgement(value) {
                 Ok(payload) => Answer::Acknowledged(payload),
                 // A client that acknowledges with nonsense has not answered.
                 Err(_) => Answer::TimedOut,
             },
-            Some((_, Err(AckError::Socket(problem)))) => {
-                let problem = undeliverable(Some(&problem));
-                if problem == Undeliverable::BufferFull {
-                    self.cut_off();
-                }
-                Answer::Undelivered(problem)
-            }
+            Some((_, Err(AckError::Socket(problem)))) => Answer::Undelivered(undeliverable(Some(&problem))),
             Some((_, Err(AckError::Timeout | AckError::Decode(_)))) => Answer::TimedOut,
             None => Answer::Undelivered(Undeliverable::Gone),
         }
