@@ -1,0 +1,77 @@
+//! The command line.
+
+use std::net::SocketAddr;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::figure::Scenario;
+
+/// Measures Roomwire next to plain socketioxide.
+#[derive(Debug, Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) compare: CompareArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Compare both servers, in turns (the default)
+    Compare(CompareArgs),
+    /// Run a server of plain socketioxide until standard input ends
+    ServeRaw(ServeArgs),
+    /// Run a server of Roomwire until standard input ends
+    ServeRoomwire(ServeArgs),
+    /// Connect clients to a server; each step waits for a line on standard input
+    Load(LoadArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CompareArgs {
+    /// Fewer and shorter rounds: under a minute
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// How many rounds, each with both servers
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) rounds: Option<u32>,
+    /// Measure only this
+    #[arg(long, value_name = "SCENARIO")]
+    pub(crate) only: Vec<Scenario>,
+    /// How many messages a room may have on their way at one time
+    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub(crate) in_flight: u32,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen; port 0 lets the system choose
+    #[arg(long, default_value = "127.0.0.1:0")]
+    pub(crate) address: SocketAddr,
+    /// How many worker threads
+    #[arg(long, default_value_t = 2)]
+    pub(crate) workers: usize,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct LoadArgs {
+    /// Where the server listens
+    #[arg(long)]
+    pub(crate) address: SocketAddr,
+    /// What to do
+    #[arg(long)]
+    pub(crate) scenario: Scenario,
+    /// How many rooms
+    #[arg(long)]
+    pub(crate) rooms: usize,
+    /// How many clients join each room
+    #[arg(long)]
+    pub(crate) members: usize,
+    /// How many messages are sent to each room, after those that warm the server up
+    #[arg(long, default_value_t = 0)]
+    pub(crate) messages: usize,
+    /// How many of them may be on their way at one time
+    #[arg(long, default_value_t = 1)]
+    pub(crate) in_flight: usize,
+}

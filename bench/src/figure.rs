@@ -1,0 +1,54 @@
+//! What is measured.
+
+use clap::ValueEnum;
+
+/// What clients do while a server is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Scenario {
+    /// Messages to 500 clients in one room
+    Hall,
+    /// Messages to 50 rooms of 10 clients
+    Rooms,
+    /// Clients that connect, join a room and do nothing else
+    Idle,
+}
+
+impl Scenario {
+    pub(crate) const ALL: [Self; 3] = [Self::Hall, Self::Rooms, Self::Idle];
+}
+
+/// One number about a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Figure {
+    HallCpu,
+    RoomsCpu,
+    ConnectedMemory,
+    JoinedMemory,
+    ConnectCpu,
+    JoinCpu,
+}
+
+impl Figure {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::HallCpu, Self::RoomsCpu, Self::ConnectedMemory, Self::JoinedMemory, Self::ConnectCpu, Self::JoinCpu];
+
+    /// What it says, and in what unit.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::HallCpu => "CPU per delivered message, one room of 500 [µs]",
+            Self::RoomsCpu => "CPU per delivered message, 50 rooms of 10 [µs]",
+            Self::ConnectedMemory => "memory per idle client, connected [KiB]",
+            Self::JoinedMemory => "memory per idle client, in one room [KiB]",
+            Self::ConnectCpu => "CPU per connect [µs]",
+            Self::JoinCpu => "CPU per join [µs]",
+        }
+    }
+
+    /// How many times that of the plain library it may be.
+    pub(crate) fn bound(self) -> Option<f64> {
+        match self {
+            Self::HallCpu | Self::ConnectedMemory => Some(1.1),
+            Self::RoomsCpu | Self::JoinedMemory | Self::ConnectCpu | Self::JoinCpu => None,
+        }
+    }
+}

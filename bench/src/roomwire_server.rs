@@ -1,0 +1,38 @@
+//! Roomwire with its state in memory, by itself.
+
+use std::net::SocketAddr;
+
+use axum::Router;
+use roomwire_axum_adapter::Server;
+use roomwire_core::config::{LogLevel, Logger};
+use roomwire_service::{Client, Data, Error, Gateway, RoomId, WebSocketConfig, WebSocketService};
+use roomwire_state_memory::MemoryState;
+
+use crate::server::Say;
+
+/// Begins to serve; returns where.
+pub(crate) async fn start(address: SocketAddr) -> anyhow::Result<SocketAddr> {
+    let config = WebSocketConfig {
+        host: address.ip(),
+        port: address.port(),
+        // The plain library has no such bound.
+        max_connections: 1_000_000,
+        // Nor does it log that it listens.
+        logger: Logger { level: LogLevel::Warn, ..Logger::default() },
+        ..WebSocketConfig::default()
+    };
+    let service = WebSocketService::builder(config).state(MemoryState::new()).build().await?;
+    let gateway = Gateway::new().on("join", join).on("say", say);
+    let server = Server::bind(Router::new(), service, gateway).await?;
+    let address = server.local_addr()?;
+    tokio::spawn(server.run_until(std::future::pending()));
+    Ok(address)
+}
+
+async fn join(service: WebSocketService, client: Client, Data(room): Data<RoomId>) -> Result<(), Error> {
+    service.join_room(&client, &room).await
+}
+
+async fn say(service: WebSocketService, Data(Say { room, message }): Data<Say>) -> Result<(), Error> {
+    service.broadcast_to_room(&room, "said", &message).await
+}

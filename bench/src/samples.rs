@@ -1,0 +1,88 @@
+//! Figures of several rounds.
+
+use std::collections::BTreeMap;
+
+use crate::{figure::Figure, server::Kind};
+
+/// What was measured, in the order of the rounds.
+#[derive(Debug, Default)]
+pub(crate) struct Samples(BTreeMap<Figure, Pair>);
+
+#[derive(Debug, Default)]
+struct Pair {
+    raw: Vec<f64>,
+    roomwire: Vec<f64>,
+}
+
+/// One figure of both servers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Summary {
+    /// The medians.
+    pub(crate) raw: f64,
+    pub(crate) roomwire: f64,
+    /// Roomwire's median, divided by that of the plain library.
+    pub(crate) ratio: f64,
+    /// The same within one round: the least and the most.
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+impl Samples {
+    pub(crate) fn add(&mut self, kind: Kind, figure: Figure, value: f64) {
+        let pair = self.0.entry(figure).or_default();
+        match kind {
+            Kind::Raw => pair.raw.push(value),
+            Kind::Roomwire => pair.roomwire.push(value),
+        }
+    }
+
+    /// Nothing for a figure that was not taken.
+    pub(crate) fn summary(&self, figure: Figure) -> Option<Summary> {
+        let Pair { raw, roomwire } = self.0.get(&figure)?;
+        let ratios: Vec<f64> = raw.iter().zip(roomwire).map(|(raw, roomwire)| roomwire / raw).collect();
+        let (middle_raw, middle_roomwire) = (median(raw)?, median(roomwire)?);
+        Some(Summary {
+            raw: middle_raw,
+            roomwire: middle_roomwire,
+            ratio: middle_roomwire / middle_raw,
+            least: ratios.iter().copied().reduce(f64::min)?,
+            most: ratios.iter().copied().reduce(f64::max)?,
+        })
+    }
+}
+
+fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match sorted.len() {
+        0 => None,
+        even if even.is_multiple_of(2) => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
+        _ => Some(sorted[middle]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Samples, Summary, median};
+    use crate::{figure::Figure, server::Kind};
+
+    #[test]
+    fn a_median_stands_in_the_middle() {
+        assert_eq!(median(&[]), None);
+        assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
+    }
+
+    #[test]
+    fn ratios_are_those_of_the_medians_and_within_each_round() {
+        let mut samples = Samples::default();
+        for (raw, roomwire) in [(1.0, 2.0), (2.0, 2.0), (4.0, 6.0)] {
+            samples.add(Kind::Raw, Figure::HallCpu, raw);
+            samples.add(Kind::Roomwire, Figure::HallCpu, roomwire);
+        }
+        let summary = Summary { raw: 2.0, roomwire: 2.0, ratio: 1.0, least: 1.0, most: 2.0 };
+        assert_eq!(samples.summary(Figure::HallCpu), Some(summary));
+        assert_eq!(samples.summary(Figure::RoomsCpu), None);
+    }
+}

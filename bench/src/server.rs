@@ -1,0 +1,68 @@
+//! A server in a process of its own, which answers for its usage on standard input and output.
+
+use std::{
+    io::{BufRead, Write, stdin, stdout},
+    net::SocketAddr,
+};
+
+use serde::Deserialize;
+
+use crate::{cli::ServeArgs, raw_server, roomwire_server, usage};
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Plain socketioxide.
+    Raw,
+    Roomwire,
+}
+
+impl Kind {
+    pub(crate) const BOTH: [Self; 2] = [Self::Raw, Self::Roomwire];
+
+    /// The subcommand that runs it.
+    pub(crate) fn command(self) -> &'static str {
+        match self {
+            Self::Raw => "serve-raw",
+            Self::Roomwire => "serve-roomwire",
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Raw => "socketioxide",
+            Self::Roomwire => "Roomwire",
+        }
+    }
+}
+
+/// What a client sends for a room: the same to both servers.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Say {
+    pub(crate) room: String,
+    pub(crate) message: String,
+}
+
+/// Serves until standard input ends. The first line on standard output is the address; each line on standard input is
+/// answered by the usage so far.
+pub(crate) fn run(kind: Kind, args: &ServeArgs) -> anyhow::Result<()> {
+    usage::raise_file_limit()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(args.workers).enable_all().build()?;
+    let address: SocketAddr = runtime.block_on(async {
+        match kind {
+            Kind::Raw => raw_server::start(args.address).await,
+            Kind::Roomwire => roomwire_server::start(args.address).await,
+        }
+    })?;
+    let mut out = stdout().lock();
+    writeln!(out, "{address}")?;
+    out.flush()?;
+    for line in stdin().lock().lines() {
+        line?;
+        writeln!(out, "{}", serde_json::to_string(&usage::Usage::now())?)?;
+        out.flush()?;
+    }
+    // Nobody is interested in how the connections end.
+    runtime.shutdown_background();
+    Ok(())
+}
