@@ -19,9 +19,11 @@ use crate::{
     answer,
     engine::{Engine, Io},
     namespace_sockets::NamespaceSockets,
+    paced,
     quota::Quota,
     request::{self, Asked},
-    upgrade,
+    socket::Line,
+    upgrade::{self, Origin},
 };
 
 /// Answers requests to the service's path and passes all others on. Made by [`mount`](crate::mount).
@@ -138,16 +140,20 @@ impl Mounted {
             let Some(place) = running.quota.take() else {
                 return answer::unavailable(&Error::new(ErrorCode::MaxConnections));
             };
+            if matches!(asked, Asked::NewWebsocket) && self.allows_websocket() {
+                return running.upgrade(self, request, Origin::New(place));
+            }
             request.extensions_mut().insert(place);
         }
         match asked {
-            Asked::NewWebsocket if self.allows_websocket() => running.upgrade(self, request, None),
-            Asked::Upgrade { session } if self.allows_websocket() => running.upgrade(self, request, Some(&session)),
+            Asked::Upgrade { session } if self.allows_websocket() => {
+                running.upgrade(self, request, Origin::Polling(&session))
+            }
             // The engine would take a key alone for a handshake.
             Asked::NoWebsocket => StatusCode::BAD_REQUEST.into_response(),
             Asked::Post { session } => {
-                running.ready(&session).await;
-                running.ask_engine(request).await
+                let lines = running.lines(&session);
+                running.ask_engine(request.map(|body| paced::body(body, lines))).await
             }
             _ => running.ask_engine(request).await,
         }
@@ -168,18 +174,14 @@ impl Running {
         }
     }
 
-    fn upgrade(&self, mounted: &Mounted, request: Request<Body>, session: Option<&str>) -> Response<Body> {
+    fn upgrade(&self, mounted: &Mounted, request: Request<Body>, origin: Origin<'_>) -> Response<Body> {
         let path = &mounted.service.config().path;
-        upgrade::accept(self.engine.clone(), path, &self.namespaces, request, session)
+        upgrade::accept(self.engine.clone(), path, &self.namespaces, request, origin)
     }
 
-    /// Waits until a client that sends by HTTP requests has few enough events waiting.
-    async fn ready(&self, session: &str) {
-        let Ok(client) = ClientId::new(session) else { return };
-        for sockets in &self.namespaces {
-            if let Some(socket) = sockets.get(&client) {
-                socket.line.ready().await;
-            }
-        }
+    /// By which a session is read from, one for each namespace it is connected to.
+    fn lines(&self, session: &str) -> Vec<Arc<Line>> {
+        let Ok(client) = ClientId::new(session) else { return Vec::new() };
+        self.namespaces.iter().filter_map(|sockets| Some(sockets.get(&client)?.line.clone())).collect()
     }
 }

@@ -36,6 +36,7 @@ mod layer;
 mod logging;
 mod mount;
 mod namespace_sockets;
+mod paced;
 mod quota;
 mod request;
 mod serve;

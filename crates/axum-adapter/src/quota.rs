@@ -12,8 +12,8 @@ pub(crate) struct Quota {
     most: u32,
 }
 
-/// One session's place. It travels with the request that opened the session and is given back when
-/// socketioxide forgets the session, whatever the reason.
+/// One session's place. A websocket has it for as long as it stands. For a session over HTTP requests it travels with the
+/// request that opened the session, and is given back when socketioxide forgets the session, whatever the reason.
 #[derive(Debug)]
 pub(crate) struct Place(Arc<AtomicU32>);
 

@@ -30,8 +30,8 @@ impl Asked {
     pub(crate) fn by<B>(request: &Request<B>) -> Self {
         let query = request.uri().query().unwrap_or_default();
         let session = parameter(query, "sid").map(str::to_owned);
-        let is_new = parameter(query, "EIO") == Some("4");
-        let transport = parameter(query, "transport");
+        let is_new = word(query, "EIO") == Some("4");
+        let transport = word(query, "transport");
         match (request.method(), transport, session) {
             (&Method::GET, Some("websocket"), _) if !wants_websocket(request.headers()) => Self::NoWebsocket,
             (&Method::GET, Some("websocket"), session) if is_new => {
@@ -51,6 +51,11 @@ pub(crate) fn is_for(path: &str, service_path: &str) -> bool {
 
 fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
+}
+
+/// A parameter as the engine reads it, up to another `=`. What only the engine took for a new session would not be counted.
+fn word<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    parameter(query, name)?.split('=').next()
 }
 
 fn wants_websocket(headers: &HeaderMap) -> bool {

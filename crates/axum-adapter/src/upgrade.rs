@@ -13,8 +13,18 @@ use crate::{
     connection::Connection,
     engine::Engine,
     namespace_sockets::{NamespaceSockets, end_polling},
+    quota::Place,
     stream::ControlledStream,
 };
+
+/// Where a websocket's session comes from.
+pub(crate) enum Origin<'a> {
+    /// Nowhere: it begins with the websocket, and its place is given back with the websocket. socketioxide
+    /// remembers a session that never connected to a namespace for a while after its end.
+    New(Arc<Place>),
+    /// It moves from HTTP requests to the websocket.
+    Polling(&'a str),
+}
 
 /// Accepts a websocket and hands it to the engine, under the control of a [`Connection`].
 ///
@@ -24,7 +34,7 @@ pub(crate) fn accept(
     path: &str,
     namespaces: &[Arc<NamespaceSockets>],
     mut request: Request<Body>,
-    session: Option<&str>,
+    origin: Origin<'_>,
 ) -> Response<Body> {
     let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
         return answer(StatusCode::BAD_REQUEST);
@@ -32,31 +42,31 @@ pub(crate) fn accept(
     let accept = derive_accept_key(key.as_bytes());
     let connection = Arc::new(Connection::default());
     request.extensions_mut().insert(connection.clone());
-    if let Some(client) = session.and_then(|session| ClientId::new(session).ok()) {
-        for sockets in namespaces {
-            if let Some(socket) = sockets.get(&client) {
-                socket.line.attach(connection.clone());
+    let on_end: Box<dyn FnOnce() + Send> = match origin {
+        Origin::New(place) => Box::new(move || drop(place)),
+        Origin::Polling(session) => {
+            for socket in ClientId::new(session).iter().flat_map(|id| namespaces.iter().filter_map(|all| all.get(id))) {
+                // A session that has a websocket keeps it; whoever asks for a second one is turned away.
+                if socket.is_polling() {
+                    socket.line.attach(connection.clone());
+                }
             }
+            // An upgrade that breaks off half-way would leave its session waiting for it for ever.
+            let (engine, path, session) = (engine.clone(), path.to_owned(), session.to_owned());
+            Box::new(move || end_polling(&engine, &path, &session))
         }
-    }
-    // An upgrade that breaks off half-way would leave its session waiting for it for ever.
-    let on_end = session.map(|session| {
-        let (engine, path, session) = (engine.clone(), path.to_owned(), session.to_owned());
-        Box::new(move || end_polling(&engine, &path, &session)) as Box<dyn FnOnce() + Send>
-    });
+    };
     let handshake = copy_of(&request);
     tokio::spawn(async move {
         let upgraded = match hyper::upgrade::on(request).await {
             Ok(upgraded) => upgraded,
             Err(error) => {
                 tracing::debug!(target: "roomwire", %error, "a websocket was not established");
-                if let Some(on_end) = on_end {
-                    on_end();
-                }
+                on_end();
                 return;
             }
         };
-        let stream = ControlledStream::new(TokioIo::new(upgraded), connection, on_end);
+        let stream = ControlledStream::new(TokioIo::new(upgraded), connection, Some(on_end));
         // Refused only for a query that the engine does not understand: the stream is dropped then.
         if let Err(error) = engine.oneshot((stream, handshake)).await {
             tracing::debug!(target: "roomwire", %error, "a websocket was refused");
