@@ -1,0 +1,159 @@
+//! `maxConnections` counts sessions, exactly, whatever their end.
+
+use std::net::SocketAddr;
+
+use roomwire_service::{Gateway, WebSocketConfig};
+use tokio::{io::AsyncWriteExt, net::TcpStream};
+
+use crate::support::{Http, Polling, Stage, WebSocket, config, eventually};
+
+const REFUSED: &str = r#""code":"MAX_CONNECTIONS""#;
+
+async fn stage(most: u32) -> Stage {
+    Stage::new(WebSocketConfig { max_connections: most, ..config() }, Gateway::new()).await
+}
+
+/// How many sessions are free: opens as many as there are, and ends them in good order.
+async fn free(address: SocketAddr) -> usize {
+    let mut taken = Vec::new();
+    while let Ok(socket) = WebSocket::ask(address, "").await {
+        taken.push(socket);
+    }
+    let free = taken.len();
+    for socket in taken {
+        socket.close().await;
+    }
+    free
+}
+
+async fn all_come_back(stage: &Stage, most: usize) {
+    eventually("every session is given back", async || free(stage.address).await == most).await;
+}
+
+#[tokio::test]
+async fn one_too_many_is_refused_with_the_code_and_the_next_gets_the_place_of_one_who_left() {
+    for foreign in [false, true] {
+        let config = WebSocketConfig { max_connections: 2, ..config() };
+        let stage = if foreign {
+            Stage::foreign(config, Gateway::new()).await
+        } else {
+            Stage::new(config, Gateway::new()).await
+        };
+        let ada = WebSocket::connect(stage.address).await;
+        let mut bob = Polling::connect(stage.address).await;
+        let polling = Http::once(stage.address, "GET", "/socket.io/?EIO=4&transport=polling", "").await;
+        assert_eq!(polling.status, 503);
+        assert!(polling.body.contains(REFUSED), "{polling:?}");
+        let (status, body) = WebSocket::ask(stage.address, "").await.expect_err("refused");
+        assert_eq!(status, 503);
+        assert!(body.contains(REFUSED), "{body}");
+        // Who is in is served all the same.
+        assert_eq!(bob.post("3").await.status, 200);
+        ada.close().await;
+        all_come_back(&stage, 1).await;
+        assert_eq!(bob.post("1").await.status, 200);
+        all_come_back(&stage, 2).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_rounds_of_every_kind_of_ending_give_every_place_back() {
+    let most = 8;
+    let stage = stage(most).await;
+    let address = stage.address;
+    for round in 0..1000 {
+        match round % 10 {
+            0 => WebSocket::connect(address).await.close().await,
+            1 => WebSocket::connect(address).await.reset(),
+            // Never connects to a namespace.
+            2 => WebSocket::open(address).await.close().await,
+            3 => WebSocket::open(address).await.reset(),
+            4 => goodbye_packet(address).await,
+            5 => upgrade_broken_off(address).await,
+            6 => unknown_session(address).await,
+            7 => unknown_namespace(address).await,
+            8 => assert_eq!(Polling::connect(address).await.post("1").await.status, 200),
+            _ => handshake_reset(address).await,
+        }
+        if round % 10 == 9 {
+            eventually("a place is free for each kind of ending", async || free(address).await == most as usize).await;
+        }
+    }
+    all_come_back(&stage, most as usize).await;
+    stage.empty().await;
+}
+
+async fn goodbye_packet(address: SocketAddr) {
+    let mut socket = WebSocket::connect(address).await;
+    socket.send("1").await;
+    socket.closed_by_server().await;
+}
+
+async fn upgrade_broken_off(address: SocketAddr) {
+    let client = Polling::connect(address).await;
+    let mut upgrade = WebSocket::ask(address, &format!("&sid={}", client.session)).await.expect("begins");
+    upgrade.send("2probe").await;
+    assert_eq!(upgrade.frame().await, Some(crate::support::Frame::Text("3probe".to_owned())));
+    upgrade.reset();
+}
+
+async fn unknown_session(address: SocketAddr) {
+    if let Ok(mut upgrade) = WebSocket::ask(address, "&sid=AAAAAAAAAAAAAAAA").await {
+        upgrade.closed_by_server().await;
+    }
+}
+
+async fn unknown_namespace(address: SocketAddr) {
+    let mut socket = WebSocket::open(address).await;
+    socket.send("40/nowhere,").await;
+    assert_eq!(socket.message().await, r#"44/nowhere,{"message":"Invalid namespace"}"#);
+    socket.close().await;
+}
+
+/// Gone before the answer to the handshake could be read.
+async fn handshake_reset(address: SocketAddr) {
+    let mut stream = TcpStream::connect(address).await.expect("connects");
+    let request = crate::support::handshake("");
+    stream.write_all(request.as_bytes()).await.expect("written");
+    socket2::SockRef::from(&stream).set_linger(Some(std::time::Duration::ZERO)).expect("linger");
+}
+
+#[tokio::test]
+async fn requests_that_open_no_session_take_no_place() {
+    let stage = stage(1).await;
+    for target in [
+        "/socket.io/",
+        "/socket.io/?EIO=3&transport=polling",
+        "/socket.io/?EIO=4&transport=polling&sid=",
+        "/socket.io/?EIO=4&transport=polling&sid=nobody",
+        "/socket.io/?EIO=4&transport=websocket",
+        "/socket.io/?EIO=4&transport=carrier-pigeon",
+        "/socket.io/?EIO=%34&transport=polling",
+    ] {
+        for method in ["GET", "POST", "PUT", "OPTIONS"] {
+            let answer = Http::once(stage.address, method, target, "").await;
+            assert_eq!(answer.status, 400, "{method} {target}: {answer:?}");
+        }
+    }
+    assert_eq!(free(stage.address).await, 1);
+}
+
+/// What one parser reads as a new session and another does not would be a way around the limit.
+#[tokio::test]
+async fn no_spelling_of_a_request_opens_a_session_beyond_the_limit() {
+    let stage = stage(1).await;
+    let _ada = WebSocket::connect(stage.address).await;
+    for query in [
+        "EIO=4&transport=polling",
+        "EIO=4=&transport=polling=",
+        "EIO=4=x&transport=polling",
+        "EIO=4&transport=polling=x",
+        "transport=polling&EIO=4&EIO=3",
+        "EIO=4&transport=polling&transport=websocket",
+        "EIO=4&transport=polling&sid",
+        "EIO=4&transport=polling&t=abc&b64=1",
+    ] {
+        let answer = Http::once(stage.address, "GET", &format!("/socket.io/?{query}"), "").await;
+        assert!([400, 503].contains(&answer.status), "{query}: {answer:?}");
+    }
+}

@@ -1,0 +1,108 @@
+//! A client that does not read costs nobody anything but itself.
+
+use roomwire_service::{Client, DisconnectReason, Error, Gateway, WebSocketService};
+
+use crate::support::{Departures, Polling, Stage, WebSocket, config, eventually};
+
+const ROOM: &str = "room";
+
+async fn enter(service: WebSocketService, client: Client) -> Result<(), Error> {
+    service.join_room(&client, ROOM).await
+}
+
+async fn stage(foreign: bool) -> (Stage, Departures) {
+    let (gateway, departures) = Departures::of(Gateway::new().on_connect(enter));
+    let mut config = config();
+    config.limits.send_buffer = 64;
+    let stage = if foreign { Stage::foreign(config, gateway).await } else { Stage::new(config, gateway).await };
+    (stage, departures)
+}
+
+async fn members(stage: &Stage, expected: usize) {
+    eventually("all are in the room", async || {
+        stage.service.member_count(ROOM).await.expect("counts") == expected as u64
+    })
+    .await;
+}
+
+fn said(number: usize) -> String {
+    format!(r#"42["said",[{number},"{}"]]"#, "x".repeat(16_384))
+}
+
+/// Broadcasts, in step with `reader`, until somebody departs.
+async fn broadcast_until_departure(
+    stage: &Stage,
+    departures: &mut Departures,
+    reader: &mut WebSocket,
+) -> (usize, crate::support::Departure) {
+    let filler = "x".repeat(16_384);
+    for number in 0..100_000 {
+        stage.service.broadcast_to_room(ROOM, "said", &(number, &filler)).await.expect("sent");
+        assert_eq!(reader.message().await, said(number));
+        if stage.service.local_client_count() == 1 {
+            return (number, departures.next().await);
+        }
+    }
+    panic!("nobody was disconnected");
+}
+
+async fn a_websocket_that_does_not_read(foreign: bool) {
+    let (stage, mut departures) = stage(foreign).await;
+    let mut slow = WebSocket::open_narrow(stage.address).await.joined().await;
+    let mut reader = WebSocket::connect(stage.address).await;
+    members(&stage, 2).await;
+
+    let (last, departure) = broadcast_until_departure(&stage, &mut departures, &mut reader).await;
+    assert_eq!(departure.client.as_str(), slow.session);
+    assert_eq!(departure.reason, DisconnectReason::SlowConsumer);
+    assert_eq!(departure.rooms.len(), 1);
+    members(&stage, 1).await;
+
+    // The connection was closed by the server though its writer could not finish, and what came through
+    // before has no gap.
+    let got = slow.rest().await;
+    assert!(got.len() <= last + 1, "{} of {}", got.len(), last + 1);
+    for (number, message) in got.iter().enumerate() {
+        assert!(*message == said(number), "message {number} is another: {}", &message[..40]);
+    }
+    // Who reads is served on.
+    stage.service.broadcast_to_room(ROOM, "said", &"after").await.expect("sent");
+    assert_eq!(reader.message().await, r#"42["said","after"]"#);
+    assert!(departures.is_empty());
+    reader.close().await;
+    stage.empty().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_that_does_not_read_is_closed_after_a_gapless_prefix() {
+    a_websocket_that_does_not_read(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_that_does_not_read_is_closed_in_a_foreign_server_too() {
+    a_websocket_that_does_not_read(true).await;
+}
+
+async fn a_polling_client_that_does_not_poll(foreign: bool) {
+    let (stage, mut departures) = stage(foreign).await;
+    let mut slow = Polling::connect(stage.address).await;
+    let mut reader = WebSocket::connect(stage.address).await;
+    members(&stage, 2).await;
+
+    let (_, departure) = broadcast_until_departure(&stage, &mut departures, &mut reader).await;
+    assert_eq!(departure.client.as_str(), slow.session);
+    assert_eq!(departure.reason, DisconnectReason::SlowConsumer);
+    members(&stage, 1).await;
+    eventually("the session is over", async || slow.post("3").await.status == 400).await;
+    assert!(departures.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_polling_client_that_does_not_poll_is_disconnected() {
+    a_polling_client_that_does_not_poll(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_polling_client_that_does_not_poll_is_disconnected_in_a_foreign_server_too() {
+    a_polling_client_that_does_not_poll(true).await;
+}

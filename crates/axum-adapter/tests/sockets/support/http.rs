@@ -1,0 +1,87 @@
+//! The least of an HTTP/1.1 client.
+
+use std::net::SocketAddr;
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
+    net::TcpStream,
+};
+
+use super::within;
+
+/// An answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+/// A connection that is used for one request after the other.
+#[derive(Debug)]
+pub(crate) struct Http {
+    stream: BufReader<TcpStream>,
+    address: SocketAddr,
+}
+
+impl Http {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).await.expect("connects");
+        stream.set_nodelay(true).expect("no delay");
+        Self { stream: BufReader::new(stream), address }
+    }
+
+    /// One request on a connection of its own.
+    pub(crate) async fn once(address: SocketAddr, method: &str, target: &str, body: &str) -> Answer {
+        let mut http = Self::connect(address).await;
+        http.ask(method, target, body).await
+    }
+
+    pub(crate) async fn ask(&mut self, method: &str, target: &str, body: &str) -> Answer {
+        self.send(method, target, "", body).await;
+        self.answer().await.expect("an answer")
+    }
+
+    /// Sends a request with extra header lines, each ended by CR LF.
+    pub(crate) async fn send(&mut self, method: &str, target: &str, headers: &str, body: &str) {
+        let head = format!(
+            "{method} {target} HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n{headers}\r\n",
+            self.address,
+            body.len()
+        );
+        // A server that refuses what it reads may close before it has read everything.
+        let _ = self.stream.get_mut().write_all(&[head.as_bytes(), body.as_bytes()].concat()).await;
+    }
+
+    /// The next answer; none when the connection was closed.
+    pub(crate) async fn answer(&mut self) -> Option<Answer> {
+        within("an HTTP answer", self.read()).await
+    }
+
+    async fn read(&mut self) -> Option<Answer> {
+        let first = self.line().await?;
+        let status = first.split(' ').nth(1)?.parse().ok()?;
+        let mut length = 0;
+        loop {
+            let line = self.line().await?;
+            let Some((name, value)) = line.split_once(':') else { break };
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.trim().parse().expect("a length");
+            }
+        }
+        let mut body = vec![0; length];
+        self.stream.read_exact(&mut body).await.ok()?;
+        Some(Answer { status, body: String::from_utf8(body).expect("text") })
+    }
+
+    async fn line(&mut self) -> Option<String> {
+        let mut line = String::new();
+        match self.stream.read_line(&mut line).await {
+            Ok(1..) => Some(line.trim_end().to_owned()),
+            Ok(0) | Err(_) => None,
+        }
+    }
+
+    pub(crate) fn into_stream(self) -> BufReader<TcpStream> {
+        self.stream
+    }
+}

@@ -1,0 +1,44 @@
+//! A server on a loopback port, and clients that speak the protocol byte by byte.
+
+mod departures;
+mod http;
+mod polling;
+mod stage;
+mod store;
+mod websocket;
+
+use std::time::Duration;
+
+pub(crate) use departures::{Departure, Departures};
+pub(crate) use http::{Answer, Http};
+pub(crate) use polling::Polling;
+pub(crate) use stage::{Stage, config};
+pub(crate) use store::GatedStore;
+pub(crate) use websocket::{Frame, WebSocket, frame, handshake, head};
+
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The output of a future that must end in time.
+pub(crate) async fn within<F: Future>(what: &str, future: F) -> F::Output {
+    match tokio::time::timeout(PATIENCE, future).await {
+        Ok(output) => output,
+        Err(_) => panic!("not within {PATIENCE:?}: {what}"),
+    }
+}
+
+/// Returns when the condition holds.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    within(what, async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await;
+}
+
+/// A number below `below`; the same sequence in each run.
+pub(crate) fn chance(state: &mut u64, below: u64) -> u64 {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) % below
+}
