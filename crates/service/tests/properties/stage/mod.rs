@@ -7,6 +7,7 @@ mod deadline;
 mod ledger;
 mod script;
 mod store;
+mod wire;
 
 pub(crate) use bus::WatchedBus;
 pub(crate) use chance::stumble;
@@ -15,3 +16,4 @@ pub(crate) use deadline::{eventually, within};
 pub(crate) use ledger::{Ledger, Stay};
 pub(crate) use script::Moment;
 pub(crate) use store::WatchedStore;
+pub(crate) use wire::Wire;

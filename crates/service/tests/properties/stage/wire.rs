@@ -6,23 +6,13 @@ use async_trait::async_trait;
 use parking_lot::Mutex;
 use roomwire_core::{
     AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, LocalDelivery, Namespace, OutboundEvent, Payload,
+    Undeliverable,
 };
 use roomwire_service::WebSocketService;
 
-/// What the service said to a connection.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
-    /// An event, with its arguments.
-    Event(ClientId, String, String),
-    /// An acknowledgement, with its arguments.
-    Acknowledged(ClientId, AckId, String),
-    /// The order to end.
-    Disconnect(ClientId, DisconnectReason),
-}
-
-/// Takes everything, of any client, and closes nothing by itself.
+/// Takes nothing of what is sent, and remembers whom it was told to disconnect, but does not.
 #[derive(Debug, Default)]
-pub(crate) struct Wire(Mutex<Vec<Said>>);
+pub(crate) struct Wire(Mutex<Vec<(ClientId, DisconnectReason)>>);
 
 impl Wire {
     /// The connections of this service.
@@ -32,31 +22,19 @@ impl Wire {
         wire
     }
 
-    /// What was said since the last time.
-    pub(crate) fn take(&self) -> Vec<Said> {
-        std::mem::take(&mut *self.0.lock())
+    /// Who was to be disconnected, and why.
+    pub(crate) fn disconnects(&self) -> Vec<(ClientId, DisconnectReason)> {
+        self.0.lock().clone()
     }
 }
 
 #[async_trait]
 impl LocalDelivery for Wire {
-    fn deliver(&self, _: &Namespace, clients: &mut dyn Iterator<Item = &ClientId>, event: &OutboundEvent) -> Delivery {
-        let mut delivery = Delivery::default();
-        for client in clients {
-            let arguments = event.payload.arguments().to_owned();
-            self.0.lock().push(Said::Event(client.clone(), event.name.to_string(), arguments));
-            delivery.queued += 1;
-        }
-        delivery
+    fn deliver(&self, _: &Namespace, clients: &mut dyn Iterator<Item = &ClientId>, _: &OutboundEvent) -> Delivery {
+        Delivery { queued: clients.count(), failed: Vec::new() }
     }
 
-    fn acknowledge(
-        &self,
-        client: &ClientKey,
-        ack: AckId,
-        payload: &Payload,
-    ) -> Result<(), roomwire_core::Undeliverable> {
-        self.0.lock().push(Said::Acknowledged(client.client.clone(), ack, payload.arguments().to_owned()));
+    fn acknowledge(&self, _: &ClientKey, _: AckId, _: &Payload) -> Result<(), Undeliverable> {
         Ok(())
     }
 
@@ -65,6 +43,6 @@ impl LocalDelivery for Wire {
     }
 
     fn disconnect(&self, client: &ClientKey, reason: DisconnectReason) {
-        self.0.lock().push(Said::Disconnect(client.client.clone(), reason));
+        self.0.lock().push((client.client.clone(), reason));
     }
 }
