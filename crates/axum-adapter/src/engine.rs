@@ -105,17 +105,19 @@ impl DefinedAdapter for Sockets {}
 /// Builds the engine with a namespace for each gateway.
 pub(crate) fn build(config: &WebSocketConfig, dispatcher: &Dispatcher) -> (Engine, Io, Vec<Arc<NamespaceSockets>>) {
     let adapters = Arc::new(Adapters::default());
-    // One setting bounds what a client may send, however it is sent. A binary event is text and attachments, each
-    // bounded; the frame is allowed the few bytes of the packet's head on top.
+    // One setting bounds what a client may send, however it is sent: an event's arguments with their attachments,
+    // checked when they are all there. What a transport takes before is bounded by what such an event may be as a
+    // frame, with the packet's head, or as an HTTP body, with attachments in base64.
     let payload = config.limits.payload;
     let frame = payload + PACKET_HEAD;
+    let body = payload.div_ceil(3) * 4 + config.limits.attachments * ATTACHMENT_HEAD + PACKET_HEAD;
     let parser =
         ParserConfig::common().max_incoming_binaries(config.limits.attachments).max_incoming_binary_buf_size(payload);
     let builder = SocketIo::builder()
         .req_path(config.path.clone())
         .ping_interval(config.ping_interval)
         .ping_timeout(config.ping_timeout)
-        .max_payload(frame as u64)
+        .max_payload(body as u64)
         .ws_max_message_size(frame)
         .ws_max_frame_size(frame)
         .max_buffer_size(config.limits.send_buffer)
@@ -143,6 +145,9 @@ pub(crate) fn build(config: &WebSocketConfig, dispatcher: &Dispatcher) -> (Engin
 
 /// The longest head of a packet: type, number of attachments, namespace, acknowledgement id.
 const PACKET_HEAD: usize = 256;
+
+/// What an attachment takes in a body besides its base64: a separator, its mark, and padding.
+const ATTACHMENT_HEAD: usize = 6;
 
 /// A request whose body is the engine.io packet that ends a session.
 pub(crate) fn goodbye(path: &str, session: &str) -> Result<Request<Body>, http::Error> {

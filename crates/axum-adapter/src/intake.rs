@@ -43,7 +43,8 @@ impl Admission {
         let backpressure: Arc<dyn Backpressure> = line.clone();
         let session = self.dispatcher.admit(self.sockets.name(), handshake, Some(backpressure)).await?;
         let client = Arc::new(ClientSocket::new(session, line, &socket, sender));
-        let link = Link::new(client.clone(), self.sockets.clone());
+        let largest = self.dispatcher.service().config().limits.payload;
+        let link = Link::new(client.clone(), self.sockets.clone(), largest);
         self.sockets.add(client);
         socket.on_fallback(link.clone());
         socket.on_disconnect(link.clone());
@@ -94,11 +95,13 @@ impl ConnectHandler<Sockets, Own> for Opening {
 pub(crate) struct Link {
     client: Arc<ClientSocket>,
     sockets: Arc<NamespaceSockets>,
+    /// How many bytes an event may bring.
+    largest: usize,
 }
 
 impl Link {
-    fn new(client: Arc<ClientSocket>, sockets: Arc<NamespaceSockets>) -> Self {
-        Self { client, sockets }
+    fn new(client: Arc<ClientSocket>, sockets: Arc<NamespaceSockets>, largest: usize) -> Self {
+        Self { client, sockets, largest }
     }
 
     fn end(&self, reason: DisconnectReason) {
@@ -111,6 +114,9 @@ impl MessageHandler<Sockets, Own> for Link {
     fn call(&self, _: Arc<Socket<Sockets>>, value: Value, ack: Option<i64>) {
         let ack = ack.map(AckId);
         match frame::read_event(value) {
+            Ok((_, payload)) if payload.size() > self.largest => {
+                self.client.session.refuse(ack, ErrorCode::PayloadTooLarge.into());
+            }
             Ok((name, payload)) => self.client.session.receive(Incoming { name, payload, ack }),
             Err(error) => self.client.session.refuse(ack, error),
         }
