@@ -3,7 +3,8 @@
 use std::io::IsTerminal;
 
 use roomwire_core::{WebSocketConfig, config::LogLevel};
-use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing::Subscriber;
+use tracing_subscriber::{EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// Writes logs to standard error: those of Roomwire from `logger.level` on (`debug: true` means `debug`), those of
 /// everything else from `warn` on. `logger.pretty` chooses lines for people; without it each line is JSON.
@@ -13,13 +14,81 @@ use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::Subscribe
 ///
 /// Does nothing, and returns false, when the process has a logger already.
 pub fn init(config: &WebSocketConfig) -> bool {
+    logger(config, std::io::stderr, std::io::stderr().is_terminal()).try_init().is_ok()
+}
+
+fn logger<W>(config: &WebSocketConfig, writer: W, colours: bool) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let level = if config.debug { LogLevel::Debug } else { config.logger.level };
     let filter = EnvFilter::new(format!("warn,roomwire={level}"));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = if config.logger.pretty {
-        lines.with_ansi(std::io::stderr().is_terminal()).boxed()
+        lines.with_ansi(colours).boxed()
     } else {
         lines.with_ansi(false).json().flatten_event(true).boxed()
     };
-    tracing_subscriber::registry().with(lines.with_filter(filter)).try_init().is_ok()
+    tracing_subscriber::registry().with(lines.with_filter(filter))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io,
+        sync::{Arc, Mutex},
+    };
+
+    use roomwire_core::{WebSocketConfig, config::LogLevel};
+
+    use super::logger;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().expect("no panic").write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn lines(set: impl FnOnce(&mut WebSocketConfig)) -> Vec<String> {
+        let mut config = WebSocketConfig::default();
+        set(&mut config);
+        let written = Written::default();
+        let writer = written.clone();
+        tracing::subscriber::with_default(logger(&config, move || writer.clone(), false), || {
+            tracing::debug!(target: "roomwire", answer = 42, "small");
+            tracing::info!(target: "roomwire", "middle");
+            tracing::info!(target: "somebody_else", "theirs");
+            tracing::error!(target: "roomwire", "large");
+        });
+        let bytes = written.0.lock().expect("no panic").clone();
+        String::from_utf8(bytes).expect("text").lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn level_and_debug_say_what_is_logged() {
+        assert_eq!(lines(|_| {}).len(), 2);
+        assert_eq!(lines(|config| config.logger.level = LogLevel::Error).len(), 1);
+        assert_eq!(lines(|config| config.debug = true).len(), 3);
+    }
+
+    #[test]
+    fn without_pretty_each_line_is_an_object() {
+        let lines = lines(|config| {
+            config.debug = true;
+            config.logger.pretty = false;
+        });
+        let first: serde_json::Value = serde_json::from_str(&lines[0]).expect("an object");
+        assert_eq!(
+            (&first["message"], &first["answer"], &first["level"]),
+            (&"small".into(), &42.into(), &"DEBUG".into())
+        );
+        assert!(lines.iter().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()));
+    }
 }
