@@ -30,6 +30,10 @@ impl Http {
         Self { stream: BufReader::new(stream), address }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// One request on a connection of its own.
     pub(crate) async fn once(address: SocketAddr, method: &str, target: &str, body: &str) -> Answer {
         let mut http = Self::connect(address).await;

@@ -2,6 +2,7 @@
 
 mod departures;
 mod http;
+mod log;
 mod polling;
 mod stage;
 mod store;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub(crate) use departures::{Departure, Departures};
 pub(crate) use http::{Answer, Http};
+pub(crate) use log::Log;
 pub(crate) use polling::Polling;
 pub(crate) use stage::{Stage, config};
 pub(crate) use store::GatedStore;

@@ -52,6 +52,13 @@ impl Polling {
         self.gets.send("GET", &self.target, "", "").await;
     }
 
+    /// Waits for packets a second time, on a connection of its own.
+    pub(crate) async fn second_poll(&self) -> Http {
+        let mut http = Http::connect(self.gets.address()).await;
+        http.send("GET", &self.target, "", "").await;
+        http
+    }
+
     pub(crate) async fn polled(&mut self) -> Option<Answer> {
         self.gets.answer().await
     }

@@ -214,6 +214,10 @@ impl WebSocket {
         self.closed_by_server().await;
     }
 
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream.into_inner()
+    }
+
     /// Breaks the connection with a TCP reset.
     pub(crate) fn reset(self) {
         let stream = self.stream.into_inner();

@@ -1,0 +1,131 @@
+//! `on_disconnect` is told why.
+
+use std::time::Duration;
+
+use roomwire_service::{DisconnectReason, Gateway};
+use tokio::io::AsyncWriteExt;
+
+use crate::support::{Departures, Http, Polling, Stage, WebSocket, config};
+
+async fn stage() -> (Stage, Departures) {
+    let (gateway, departures) = Departures::of(Gateway::new());
+    (Stage::new(config(), gateway).await, departures)
+}
+
+#[tokio::test]
+async fn who_says_goodbye_disconnected_by_itself() {
+    let (stage, mut departures) = stage().await;
+    let client = WebSocket::connect(stage.address).await;
+    let id = client.session.clone();
+    client.close().await;
+    assert_eq!(departures.reason_of(&id).await, DisconnectReason::ClientDisconnected);
+
+    // An engine's close packet, then leaving the namespace.
+    for goodbye in ["1", "41"] {
+        let mut client = WebSocket::connect(stage.address).await;
+        client.send(goodbye).await;
+        assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ClientDisconnected, "{goodbye}");
+    }
+    for goodbye in ["1", "41"] {
+        let mut client = Polling::connect(stage.address).await;
+        client.post(goodbye).await;
+        assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ClientDisconnected, "{goodbye}");
+    }
+    stage.empty().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_lost() {
+    let (stage, mut departures) = stage().await;
+    let client = WebSocket::connect(stage.address).await;
+    let id = client.session.clone();
+    client.reset();
+    assert_eq!(departures.reason_of(&id).await, DisconnectReason::ConnectionLost);
+
+    // Its end without a goodbye.
+    let client = WebSocket::connect(stage.address).await;
+    let id = client.session.clone();
+    client.into_stream().shutdown().await.expect("shut down");
+    assert_eq!(departures.reason_of(&id).await, DisconnectReason::ConnectionLost);
+    stage.empty().await;
+}
+
+#[tokio::test]
+async fn who_is_disconnected_by_the_application_is_told_so() {
+    let (stage, mut departures) = stage().await;
+    let mut client = WebSocket::connect(stage.address).await;
+    stage.service.disconnect_client(client.session.as_str()).await.expect("is here");
+    assert_eq!(client.message().await, "41");
+    assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::DisconnectedByServer);
+
+    let mut client = Polling::connect(stage.address).await;
+    stage.service.disconnect_client(client.session.as_str()).await.expect("is here");
+    assert_eq!(client.poll().await, ["41"]);
+    assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::DisconnectedByServer);
+    stage.empty().await;
+}
+
+#[tokio::test]
+async fn who_does_not_answer_a_ping_timed_out() {
+    let (gateway, mut departures) = Departures::of(Gateway::new());
+    let mut config = config();
+    config.ping_interval = Duration::from_millis(100);
+    config.ping_timeout = Duration::from_millis(100);
+    let stage = Stage::new(config, gateway).await;
+    let mut client = WebSocket::connect(stage.address).await;
+    assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::PingTimeout);
+    client.closed_by_server().await;
+
+    let mut client = Polling::open(stage.address).await;
+    client.post("40").await;
+    assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::PingTimeout);
+    stage.empty().await;
+}
+
+#[tokio::test]
+async fn what_is_no_protocol_is_a_protocol_error() {
+    let (stage, mut departures) = stage().await;
+    for nonsense in ["9", "x", "4x", "49[]", "45", r#"42{"a":1}"#, "42", "44{}"] {
+        let mut client = WebSocket::connect(stage.address).await;
+        client.send(nonsense).await;
+        assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ProtocolError, "{nonsense}");
+        client.closed_by_server().await;
+    }
+    // Binary that nobody announced, and text where binary was announced.
+    let mut client = WebSocket::connect(stage.address).await;
+    client.send_binary(&[1, 2, 3]).await;
+    assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ProtocolError);
+    let mut client = WebSocket::connect(stage.address).await;
+    client.send(r#"451-["a",{"_placeholder":true,"num":0}]"#).await;
+    client.send(r#"42["a"]"#).await;
+    assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ProtocolError);
+
+    // Two requests that wait for messages at the same time.
+    let mut client = Polling::connect(stage.address).await;
+    client.begin_poll().await;
+    let mut second = client.second_poll().await;
+    assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ProtocolError);
+    drop((second.answer().await, client.polled().await));
+    stage.empty().await;
+}
+
+#[tokio::test]
+async fn who_is_there_at_the_end_is_told_that_the_server_stops() {
+    let (stage, mut departures) = stage().await;
+    let mut socket = WebSocket::connect(stage.address).await;
+    stage.stop().await;
+    assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::ServerShutdown);
+    socket.closed_by_server().await;
+}
+
+#[tokio::test]
+async fn an_upgrade_that_breaks_off_ends_its_session() {
+    let (stage, mut departures) = stage().await;
+    let client = Polling::connect(stage.address).await;
+    let upgrade = WebSocket::ask(stage.address, &format!("&sid={}", client.session)).await.expect("begins");
+    upgrade.reset();
+    assert_eq!(departures.next().await.client.as_str(), client.session);
+    stage.empty().await;
+    let answer = Http::once(stage.address, "GET", "/hello", "").await;
+    assert_eq!((answer.status, &*answer.body), (200, "hello"));
+}

@@ -1,0 +1,109 @@
+//! A session moves from HTTP requests to a websocket, and nothing is lost on the way.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use roomwire_service::{Data, DisconnectReason, Error, Gateway, State};
+
+use crate::support::{Departures, Frame, Polling, Stage, WebSocket, config, eventually};
+
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<Vec<u32>>>);
+
+async fn hear(State(heard): State<Heard>, Data(number): Data<u32>) -> Result<(), Error> {
+    tokio::task::yield_now().await;
+    heard.0.lock().push(number);
+    Ok(())
+}
+
+const MESSAGES: u32 = 400;
+
+/// The upgrade as clients do it, with messages under way in both directions.
+async fn moves(stage: &Stage, heard: &Heard) {
+    heard.0.lock().clear();
+    let mut polling = Polling::connect(stage.address).await;
+    let (service, id) = (stage.service.clone(), polling.session.clone());
+    let talking = tokio::spawn(async move {
+        for number in 0..MESSAGES {
+            service.send_to_client(id.as_str(), "said", &number).await.expect("is here");
+            tokio::task::yield_now().await;
+        }
+    });
+    let mut received = Vec::new();
+    let mut sent = 0..MESSAGES;
+    let mut next = move || sent.next().map(|number| format!(r#"42["hear",{number}]"#));
+
+    polling.begin_poll().await;
+    let mut socket = WebSocket::ask(stage.address, &format!("&sid={}", polling.session)).await.expect("begins");
+    socket.send("2probe").await;
+    for _ in 0..20 {
+        assert_eq!(polling.post(&next().expect("more")).await.status, 200);
+    }
+    // What was asked for before the upgrade is answered, at last with nothing but a noop.
+    loop {
+        let answer = polling.polled().await.expect("an answer");
+        assert_eq!(answer.status, 200);
+        let is_last = answer.body == "6";
+        received.extend(answer.body.split('\u{1e}').filter(|packet| packet.starts_with("42")).map(str::to_owned));
+        if is_last {
+            break;
+        }
+        polling.begin_poll().await;
+    }
+    assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
+    assert_eq!(polling.post(&next().expect("more")).await.status, 200);
+    // The end of the upgrade and the first events in one segment.
+    let mut segment = crate::support::frame("5");
+    for _ in 0..20 {
+        segment.extend(crate::support::frame(&next().expect("more")));
+    }
+    socket.write(&segment).await;
+    while let Some(event) = next() {
+        socket.send(&event).await;
+    }
+    while received.len() < MESSAGES as usize {
+        received.push(socket.message().await);
+    }
+    let expected: Vec<String> = (0..MESSAGES).map(|number| format!(r#"42["said",{number}]"#)).collect();
+    assert_eq!(received, expected);
+    eventually("all is heard", async || heard.0.lock().len() >= MESSAGES as usize).await;
+    assert_eq!(*heard.0.lock(), (0..MESSAGES).collect::<Vec<_>>());
+    talking.await.expect("talked");
+    socket.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_reordered_while_a_session_moves_to_a_websocket() {
+    let heard = Heard::default();
+    let (gateway, mut departures) = Departures::of(Gateway::new().with_state(heard.clone()).on("hear", hear));
+    let stage = Stage::new(config(), gateway).await;
+    for _ in 0..50 {
+        moves(&stage, &heard).await;
+        assert_eq!(departures.next().await.reason, DisconnectReason::ClientDisconnected);
+    }
+    stage.empty().await;
+}
+
+/// Whoever asks for a second websocket for a session is turned away, and the first can still be ended by the server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_second_websocket_for_a_session_changes_nothing() {
+    let (gateway, mut departures) = Departures::of(Gateway::new());
+    let mut config = config();
+    config.limits.send_buffer = 16;
+    let stage = Stage::new(config, gateway).await;
+    let mut socket = WebSocket::open_narrow(stage.address).await.joined().await;
+    let mut second = WebSocket::ask(stage.address, &format!("&sid={}", socket.session)).await.expect("begins");
+    second.send("2probe").await;
+    second.closed_by_server().await;
+
+    stage.service.broadcast("said", &"still here").await.expect("sent");
+    assert_eq!(socket.message().await, r#"42["said","still here"]"#);
+    let filler = "x".repeat(65_536);
+    eventually("the client that does not read is disconnected", async || {
+        stage.service.broadcast("said", &filler).await.expect("sent");
+        stage.service.local_client_count() == 0
+    })
+    .await;
+    assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::SlowConsumer);
+    socket.closed_by_server().await;
+}
