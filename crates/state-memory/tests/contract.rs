@@ -23,6 +23,10 @@ impl Cluster for MemoryCluster {
     async fn advance(&self, by: Duration) {
         self.clock.advance(by);
     }
+
+    fn rounds(&self, usual: usize) -> usize {
+        usual * 10
+    }
 }
 
 async fn cluster() -> impl Cluster {

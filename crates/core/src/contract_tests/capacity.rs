@@ -1,25 +1,17 @@
 //! Capacity: exact, at every instant, for all nodes together.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
-};
+use std::collections::BTreeSet;
+
+use futures_util::future::join_all;
 
 use super::{
     Cluster,
-    fixture::{Peer, assert_refused, client, clients, race, room},
+    fixture::{Peer, assert_refused, client, clients, room},
+    race::{lane, race},
 };
-use crate::{ClientKey, JoinOutcome, NewRoom, RoomChange, RoomKey, StateError};
+use crate::{ClientId, ClientKey, NewRoom, RoomChange, RoomKey, StateError};
 
-/// Lets all of these join at once, spread over the nodes that hold them.
-async fn join_at_once(nodes: &[Peer], clients: &[ClientKey], room: &RoomKey) -> Vec<Result<JoinOutcome, StateError>> {
-    let joins = clients.iter().zip(nodes.iter().cycle()).map(|(client, node)| {
-        let (node, client, room) = (node.clone(), client.clone(), room.clone());
-        async move { node.try_join(&client, &room).await }
-    });
-    race(joins).await
-}
-
+/// Registers clients, each on one of the nodes in turn.
 async fn connect_spread(nodes: &[Peer], clients: &[ClientKey]) {
     for (client, node) in clients.iter().zip(nodes.iter().cycle()) {
         node.connect(client).await;
@@ -30,53 +22,64 @@ async fn create(peer: &Peer, room: &RoomKey, capacity: u32) {
     peer.state.create_room(room, &NewRoom::with_capacity(capacity)).await.expect("creates");
 }
 
+/// Lets so many clients, spread over three nodes, race for a room of each of these rounds. Returns who was
+/// admitted, by round.
+async fn race_for_rooms(
+    cluster: &dyn Cluster,
+    clients: &[ClientKey],
+    capacity: u32,
+    rounds: usize,
+) -> Vec<Vec<ClientId>> {
+    let (nodes, rounds) = (Peer::three(cluster).await, cluster.rounds(rounds));
+    connect_spread(&nodes, clients).await;
+    for round in 0..rounds {
+        create(&nodes[0], &room(&format!("r{round}")), capacity).await;
+    }
+    let lanes = (0..4).map(|number| {
+        let joins = clients.iter().zip(nodes.iter().cycle()).skip(number).step_by(4);
+        let joins = Vec::from_iter(joins.map(|(client, node)| (client.clone(), node.clone())));
+        lane(move |round| {
+            let joins = joins.clone();
+            async move {
+                let room = room(&format!("r{round}"));
+                let joins = joins.iter().map(async |(client, node)| match node.try_join(client, &room).await {
+                    Ok(joined) if joined.newly_joined => Some(client.client.clone()),
+                    Err(StateError::RoomFull) => None,
+                    other => panic!("neither in nor full: {other:?}"),
+                });
+                join_all(joins).await
+            }
+        })
+    });
+    let outcomes = race(rounds, lanes.collect()).await;
+    let mut admitted = Vec::new();
+    for outcomes in outcomes {
+        admitted.push(outcomes.into_iter().flatten().flatten().collect::<BTreeSet<_>>().into_iter().collect());
+    }
+    for (round, admitted) in admitted.iter().enumerate() {
+        assert_eq!(nodes[1].members(&room(&format!("r{round}"))).await, *admitted, "in round {round}");
+    }
+    admitted
+}
+
 /// Of 200 joins from three nodes that race for 10 places exactly 10 succeed, in every round.
 pub async fn racing_joins_fill_a_room_exactly(cluster: &dyn Cluster) {
-    let nodes = Peer::three(cluster).await;
-    let clients = clients(200);
-    connect_spread(&nodes, &clients).await;
-    for round in 0..20 {
-        let room = room(&format!("r{round}"));
-        create(&nodes[0], &room, 10).await;
-        let outcomes = join_at_once(&nodes, &clients, &room).await;
-        let mut admitted = Vec::new();
-        for (outcome, client) in outcomes.into_iter().zip(&clients) {
-            match outcome {
-                Ok(joined) if joined.newly_joined => admitted.push(client.client.clone()),
-                Err(StateError::RoomFull) => {}
-                other => panic!("neither in nor full: {other:?}"),
-            }
-        }
-        admitted.sort();
-        assert_eq!(admitted.len(), 10, "in round {round}");
-        assert_eq!(nodes[1].members(&room).await, admitted, "in round {round}");
+    for admitted in race_for_rooms(cluster, &clients(200), 10, 20).await {
+        assert_eq!(admitted.len(), 10, "{admitted:?}");
     }
 }
 
-/// The last place goes to one, also when all ask for it at the same moment.
+/// The last place goes to one, also when several ask for it at the same moment.
 pub async fn racing_joins_share_no_place(cluster: &dyn Cluster) {
-    let nodes = Peer::three(cluster).await;
-    let clients = clients(8);
-    connect_spread(&nodes, &clients).await;
-    for round in 0..300 {
-        let room = room(&format!("r{round}"));
-        create(&nodes[0], &room, 1).await;
-        let outcomes = join_at_once(&nodes, &clients, &room).await;
-        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 1, "in round {round}");
-        assert_eq!(nodes[1].members(&room).await.len(), 1, "in round {round}");
+    for admitted in race_for_rooms(cluster, &clients(4), 1, 500).await {
+        assert_eq!(admitted.len(), 1, "{admitted:?}");
     }
 }
 
 /// Nobody is refused while there is a place.
 pub async fn fewer_joins_than_places_all_succeed(cluster: &dyn Cluster) {
-    let nodes = Peer::three(cluster).await;
-    let clients = clients(60);
-    connect_spread(&nodes, &clients).await;
-    create(&nodes[0], &room("exact"), 60).await;
-    for name in ["exact", "no bound"] {
-        let outcomes = join_at_once(&nodes, &clients, &room(name)).await;
-        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-        assert_eq!(nodes[2].members(&room(name)).await.len(), 60);
+    for admitted in race_for_rooms(cluster, &clients(60), 60, 10).await {
+        assert_eq!(admitted.len(), 60, "{admitted:?}");
     }
 }
 
@@ -86,34 +89,35 @@ pub async fn joins_and_leaves_at_once_never_exceed_the_capacity(cluster: &dyn Cl
     let clients = clients(30);
     connect_spread(&nodes, &clients).await;
     create(&nodes[0], &room("r"), 5).await;
-
-    let done = Arc::new(AtomicBool::new(false));
-    let watcher = tokio::spawn({
-        let (node, done) = (nodes[0].clone(), done.clone());
+    let visitors = nodes.iter().enumerate().map(|(number, node)| {
+        let (node, clients) = (node.clone(), Vec::from_iter(clients.iter().skip(number).step_by(3).cloned()));
+        lane(move |_| {
+            let (node, clients) = (node.clone(), clients.clone());
+            async move {
+                let visits = clients.iter().map(async |client| {
+                    if node.try_join(client, &room("r")).await.is_ok() {
+                        tokio::task::yield_now().await;
+                        assert!(node.leave(client, &room("r")).await, "who was admitted is a member");
+                    }
+                });
+                join_all(visits).await;
+                0
+            }
+        })
+    });
+    let watcher = nodes[0].clone();
+    let watcher = lane(move |_| {
+        let watcher = watcher.clone();
         async move {
             let mut most = 0;
-            while !done.load(Ordering::Acquire) {
-                most = most.max(node.state.member_count(&room("r")).await.expect("reads"));
-                tokio::task::yield_now().await;
+            for _ in 0..20 {
+                most = most.max(watcher.state.member_count(&room("r")).await.expect("reads"));
             }
             most
         }
     });
-    let visits = clients.iter().zip(nodes.iter().cycle()).map(|(client, node)| {
-        let (node, client) = (node.clone(), client.clone());
-        async move {
-            for _ in 0..40 {
-                if node.try_join(&client, &room("r")).await.is_ok() {
-                    tokio::task::yield_now().await;
-                    assert!(node.leave(&client, &room("r")).await, "who was admitted is a member");
-                }
-            }
-        }
-    });
-    race(visits).await;
-    done.store(true, Ordering::Release);
-    let most = watcher.await.expect("does not panic");
-    assert!(most <= 5, "{most} members in a room for 5");
+    let seen = race(cluster.rounds(100), visitors.chain([watcher]).collect()).await;
+    assert!(seen.iter().flatten().all(|members| *members <= 5), "{seen:?}");
     assert_eq!(nodes[1].members(&room("r")).await, [""; 0]);
 }
 

@@ -2,7 +2,8 @@
 
 use super::{
     Cluster,
-    fixture::{LONG, Peer, alive, assert_refused, client, client_in, metadata, new_client, race, room, room_in},
+    fixture::{LONG, Peer, alive, assert_refused, client, client_in, metadata, new_client, room, room_in},
+    race::{lane, race},
 };
 use crate::{Incarnation, Namespace, NewClient, ReapOutcome, RoomUid, StateError, Timestamp, UserId, WebSocketClient};
 
@@ -191,27 +192,38 @@ pub async fn clients_are_counted(cluster: &dyn Cluster) {
 /// Two calls on one client never interleave: a join comes before the disconnect and is undone by it, or
 /// after it and is refused.
 pub async fn a_join_and_a_disconnect_of_one_client_leave_no_member_behind(cluster: &dyn Cluster) {
+    let rounds = cluster.rounds(300);
     let peer = Peer::begin(cluster).await;
-    for round in 0..200 {
-        let key = client(&format!("c{round}"));
-        peer.connect(&key).await;
-        let rooms = ["a", "b", "c"].map(room);
-        let tasks = rooms.clone().map(Some).into_iter().chain([None]).map(|target| {
-            let (peer, key) = (peer.clone(), key.clone());
+    let key = |round: usize| client(&format!("c{round}"));
+    let target = |round: usize, number: usize| room(&format!("r{round} {number}"));
+    for round in 0..rounds {
+        peer.connect(&key(round)).await;
+    }
+    let joiner = peer.clone();
+    let joins = (0..3).map(|number| {
+        let joiner = joiner.clone();
+        lane(move |round| {
+            let joiner = joiner.clone();
             async move {
-                let Some(target) = target else { return peer.disconnect(&key).await };
-                match peer.try_join(&key, &target).await {
-                    Ok(_) => vec![target],
+                match joiner.try_join(&key(round), &target(round, number)).await {
+                    Ok(_) => vec![target(round, number)],
                     Err(StateError::ClientNotFound) => Vec::new(),
                     Err(other) => panic!("neither in nor gone: {other:?}"),
                 }
             }
-        });
-        let mut outcomes = race(tasks).await;
+        })
+    });
+    let leaver = peer.clone();
+    let disconnects = lane(move |round| {
+        let leaver = leaver.clone();
+        async move { leaver.disconnect(&key(round)).await }
+    });
+    let lanes = joins.chain([disconnects]).collect();
+    for (round, mut outcomes) in race(rounds, lanes).await.into_iter().enumerate() {
         let removed = outcomes.pop().expect("of the disconnect");
         assert_eq!(outcomes.concat(), removed, "who joined is removed, in round {round}");
-        for target in &rooms {
-            assert_eq!(peer.room(target).await, None, "in round {round}");
+        for number in 0..3 {
+            assert_eq!(peer.room(&target(round, number)).await, None, "in round {round}");
         }
     }
 }

@@ -1,13 +1,19 @@
 //! Closing: nobody joins after a close returned.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    iter,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
+
+use futures_util::future::join_all;
 
 use super::{
     Cluster,
-    fixture::{Peer, assert_refused, client, clients, race, room},
+    fixture::{Peer, assert_refused, client, clients, room},
+    race::{lane, race},
 };
 use crate::{NewRoom, RoomChange, StateError};
 
@@ -101,36 +107,51 @@ pub async fn an_opened_room_stays_until_its_last_member_leaves(cluster: &dyn Clu
 
 /// What a close found is what stays, whatever joins at the same time.
 pub async fn nobody_is_admitted_after_a_close_returned(cluster: &dyn Cluster) {
+    let rounds = cluster.rounds(100);
     let nodes = Peer::three(cluster).await;
     let clients = clients(60);
-    for (client, node) in clients.iter().zip(nodes.iter().cycle()) {
-        node.connect(client).await;
-    }
-    for round in 0..40 {
-        let target = room(&format!("r{round}"));
-        let is_closed = Arc::new(AtomicBool::new(false));
-        let joins = clients.iter().zip(nodes.iter().cycle()).enumerate().map(|(number, (client, node))| {
-            let (node, client, target, is_closed) = (node.clone(), client.clone(), target.clone(), is_closed.clone());
+    let closed: Arc<Vec<AtomicBool>> = Arc::new(iter::repeat_with(AtomicBool::default).take(rounds).collect());
+    let mut lanes = Vec::new();
+    for (number, node) in nodes.iter().enumerate() {
+        let clients = Vec::from_iter(clients.iter().skip(number).step_by(3).cloned());
+        for client in &clients {
+            node.connect(client).await;
+        }
+        let (node, closed) = (node.clone(), closed.clone());
+        lanes.push(lane(move |round| {
+            let (node, closed, clients) = (node.clone(), closed.clone(), clients.clone());
             async move {
-                if number == round {
-                    let members = node.change(&target, RoomChange::Close).await.clients;
-                    is_closed.store(true, Ordering::Release);
-                    return (members, false);
-                }
-                let too_late = is_closed.load(Ordering::Acquire);
-                match node.try_join(&client, &target).await {
-                    Ok(_) => (vec![client.client], too_late),
-                    Err(StateError::RoomClosed) => (Vec::new(), false),
-                    Err(other) => panic!("neither in nor closed: {other:?}"),
-                }
+                let joins = clients.into_iter().map(async |client| {
+                    let too_late = closed[round].load(Ordering::Acquire);
+                    match node.try_join(&client, &room(&format!("r{round}"))).await {
+                        Ok(_) => assert!(!too_late, "admitted after the close, in round {round}"),
+                        Err(StateError::RoomClosed) => return None,
+                        Err(other) => panic!("neither in nor closed: {other:?}"),
+                    }
+                    Some(client.client)
+                });
+                join_all(joins).await.into_iter().flatten().collect::<Vec<_>>()
             }
-        });
-        let mut outcomes = race(joins).await;
-        let (at_close, _) = outcomes.remove(round);
-        assert!(outcomes.iter().all(|(_, too_late)| !too_late), "admitted after the close, in round {round}");
-        let mut admitted: Vec<_> = outcomes.into_iter().flat_map(|(client, _)| client).collect();
+        }));
+    }
+    let closer = nodes[0].clone();
+    lanes.push(lane(move |round| {
+        let (closer, closed) = (closer.clone(), closed.clone());
+        async move {
+            let target = room(&format!("r{round}"));
+            for _ in 0..round % 20 {
+                closer.room(&target).await;
+            }
+            let members = closer.change(&target, RoomChange::Close).await.clients;
+            closed[round].store(true, Ordering::Release);
+            members
+        }
+    }));
+    for (round, mut outcomes) in race(rounds, lanes).await.into_iter().enumerate() {
+        let at_close = outcomes.pop().expect("of the closer");
+        let mut admitted = outcomes.concat();
         admitted.sort();
         assert_eq!(admitted, at_close, "in round {round}");
-        assert_eq!(nodes[0].members(&target).await, at_close, "in round {round}");
+        assert_eq!(nodes[1].members(&room(&format!("r{round}"))).await, at_close, "in round {round}");
     }
 }

@@ -1,17 +1,6 @@
 //! What the properties of a store are written with.
 
-use std::{
-    collections::BTreeSet,
-    iter,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
-
-use futures_util::future::join_all;
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::Cluster;
 use crate::{
@@ -63,45 +52,6 @@ pub(super) fn alive(key: &ClientKey, rooms: &[(&RoomKey, RoomUid)]) -> LiveClien
 
 pub(super) fn metadata(key: &str, value: impl Into<serde_json::Value>) -> Metadata {
     Metadata::from_iter([(key.to_owned(), value.into())])
-}
-
-/// What [`race`] runs, when not all of it is the same.
-pub(super) type Task<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-
-/// How many of the tasks of a race run in parallel at most; the others take turns with them.
-const LANES: usize = 8;
-
-/// Runs all of these at once and returns what they returned, in the same order.
-///
-/// They start together: a thread that is still asleep when the others run would turn many a race into
-/// a queue. So the lanes wait for each other without going to sleep.
-pub(super) async fn race<T: Send + 'static>(
-    tasks: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
-) -> Vec<T> {
-    let mut lanes: Vec<Vec<_>> = Vec::from_iter(iter::repeat_with(Vec::new).take(LANES));
-    for (number, task) in tasks.into_iter().enumerate() {
-        lanes[number % LANES].push(async move { (number, task.await) });
-    }
-    let waiting = Arc::new(AtomicUsize::new(LANES));
-    let running: Vec<_> = lanes
-        .into_iter()
-        .map(|lane| {
-            let waiting = waiting.clone();
-            tokio::spawn(async move {
-                waiting.fetch_sub(1, Ordering::AcqRel);
-                while waiting.load(Ordering::Acquire) > 0 {
-                    tokio::task::yield_now().await;
-                }
-                join_all(lane).await
-            })
-        })
-        .collect();
-    let mut results = Vec::new();
-    for lane in running {
-        results.extend(lane.await.expect("does not panic"));
-    }
-    results.sort_by_key(|(number, _)| *number);
-    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// A node with a life that holds a lease. Its methods expect that the store does what it is asked.
@@ -220,7 +170,8 @@ impl Peer {
         self.state.room(room).await.expect("reads")
     }
 
-    /// The members of a room, none when there is no such room. All ways to ask must agree.
+    /// The members of a room, none when there is no such room. All ways to ask must agree, so nobody may
+    /// come or go meanwhile.
     pub(super) async fn members(&self, room: &RoomKey) -> Vec<ClientId> {
         let members = self.room(room).await.map(|room| room.clients).unwrap_or_default();
         let count = self.state.member_count(room).await.expect("reads");

@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use super::{
     Cluster,
-    fixture::{Peer, Task, assert_refused, client, client_in, race, room, room_in},
+    fixture::{Peer, assert_refused, client, client_in, room, room_in},
+    race::{lane, race},
 };
 use crate::{JoinOutcome, PageRequest};
 
@@ -102,21 +103,31 @@ pub async fn leaving_again_ends_nothing(cluster: &dyn Cluster) {
 
 /// A room that ceases to exist takes no member along that joins at the same moment.
 pub async fn a_join_outlives_a_racing_last_leave(cluster: &dyn Cluster) {
+    let rounds = cluster.rounds(300);
     let [first, second, _] = Peer::three(cluster).await;
-    first.connect(&client("leaves")).await;
+    let target = |round: usize| room(&format!("r{round}"));
     second.connect(&client("joins")).await;
-    for round in 0..200 {
-        let old = first.join(&client("leaves"), &room("r")).await;
-        let (leaver, joiner) = (first.clone(), second.clone());
-        let tasks: [Task<Option<JoinOutcome>>; 2] = [
-            Box::pin(async move { leaver.leave(&client("leaves"), &room("r")).await.then_some(old) }),
-            Box::pin(async move { Some(joiner.join(&client("joins"), &room("r")).await) }),
-        ];
-        let outcomes = race(tasks).await;
-        let [Some(_), Some(joined)] = outcomes[..] else { panic!("the leave ended nothing, in round {round}") };
-        assert_eq!(joined.created, joined.uid != old.uid, "a new room has a new uid, in round {round}");
-        assert_eq!(first.members(&room("r")).await, ["joins"], "in round {round}");
-        assert!(second.leave(&client("joins"), &room("r")).await);
-        assert_eq!(first.room(&room("r")).await, None);
+    let mut old = Vec::new();
+    for round in 0..rounds {
+        old.push(first.enter(&client("leaves"), &target(round)).await);
+    }
+    let (leaver, joiner) = (first.clone(), second.clone());
+    let leaves = lane(move |round| {
+        let leaver = leaver.clone();
+        async move {
+            assert!(leaver.leave(&client("leaves"), &target(round)).await, "in round {round}");
+            None
+        }
+    });
+    let joins = lane(move |round| {
+        let joiner = joiner.clone();
+        async move { Some(joiner.join(&client("joins"), &target(round)).await) }
+    });
+    for (round, outcomes) in race(rounds, vec![leaves, joins]).await.into_iter().enumerate() {
+        let joined = outcomes[1].expect("of the join");
+        assert_eq!(joined.created, joined.uid != old[round].uid, "a new room has a new uid, in round {round}");
+        assert_eq!(first.members(&target(round)).await, ["joins"], "in round {round}");
+        assert!(second.leave(&client("joins"), &target(round)).await);
+        assert_eq!(first.room(&target(round)).await, None);
     }
 }

@@ -31,6 +31,7 @@ mod membership;
 mod names;
 mod order;
 mod paging;
+mod race;
 mod reaping;
 mod restore;
 mod room;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::{
     Cluster,
-    fixture::race,
+    race::{lane, race},
     wire::{Wire, room_channel},
 };
 
@@ -34,16 +34,17 @@ pub async fn messages_of_several_senders_keep_the_order_of_each(cluster: &dyn Cl
     for receiver in &receivers {
         receiver.subscribe(&channel).await;
     }
-    let sending = senders.iter().enumerate().map(|(sender, wire)| {
+    let lanes = senders.iter().enumerate().map(|(sender, wire)| {
         let (backplane, channel) = (wire.backplane.clone(), channel.clone());
-        async move {
-            for number in 0..1000 {
+        lane(move |number| {
+            let (backplane, channel) = (backplane.clone(), channel.clone());
+            async move {
                 let message = Bytes::from(format!("{sender} {number}"));
                 backplane.publish(&channel, message).await.expect("publishes");
             }
-        }
+        })
     });
-    let sending = tokio::spawn(race(Vec::from_iter(sending)));
+    let sending = tokio::spawn(race(1000, lanes.collect()));
     for receiver in &mut receivers {
         let mut next = [0_u32; 3];
         for _ in 0..3000 {

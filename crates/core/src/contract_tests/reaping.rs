@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use super::{
     Cluster,
-    fixture::{LONG, Peer, Task, assert_refused, client, clients, race, room},
+    fixture::{LONG, Peer, assert_refused, client, clients, room},
+    race::{lane, race},
 };
 use crate::{ClientKey, Departure, Incarnation, NewRoom, ReapOutcome, RoomKey};
 
@@ -23,6 +24,11 @@ async fn fill(node: &Peer, clients: &[ClientKey], rooms: &[RoomKey]) -> Vec<Depa
 
 fn rooms(count: usize) -> Vec<RoomKey> {
     (0..count).map(|number| room(&format!("room {number}"))).collect()
+}
+
+/// Clients of one round.
+fn named(round: usize, count: usize) -> Vec<ClientKey> {
+    (0..count).map(|number| client(&format!("client {round}.{number}"))).collect()
 }
 
 fn sorted<T: Ord>(mut items: Vec<T>) -> Vec<T> {
@@ -62,23 +68,30 @@ pub async fn a_reaped_life_leaves_nothing_behind(cluster: &dyn Cluster) {
 
 /// Several survivors reap at once: every membership and every client is reported, each exactly once.
 pub async fn each_departure_is_reported_to_one_of_many_reapers(cluster: &dyn Cluster) {
+    let rounds = cluster.rounds(20);
     let survivors = Peer::three(cluster).await;
-    let lost = Peer::doomed(cluster).await;
-    let (gone, rooms) = (sorted(clients(30)), rooms(10));
-    let expected = fill(&lost, &gone, &rooms).await;
-    for survivor in &survivors {
-        survivor.sees_lost(cluster, &lost.life).await;
+    let (mut lost, mut expected) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        let life = Peer::begin(cluster).await;
+        expected.push(by_name(fill(&life, &named(round, 10), &rooms(4)).await));
+        life.state.end_lease(&life.life).await.expect("ends");
+        lost.push(life.life);
     }
-    let reapers = survivors.iter().cycle().take(6).map(|survivor| {
-        let (survivor, lost) = (survivor.clone(), lost.life.clone());
-        async move { survivor.reap_all(&lost, 7).await }
+    let lanes = survivors.iter().cycle().take(4).map(|survivor| {
+        let (survivor, lost) = (survivor.clone(), lost.clone());
+        lane(move |round| {
+            let (survivor, lost) = (survivor.clone(), lost[round].clone());
+            async move { survivor.reap_all(&lost, 3).await }
+        })
     });
-    let outcomes = race(reapers).await;
-    let departures = outcomes.iter().flat_map(|outcome| outcome.departures.clone()).collect();
-    assert_eq!(by_name(departures), by_name(expected));
-    assert_eq!(sorted(outcomes.into_iter().flat_map(|outcome| outcome.clients).collect()), gone);
-    for room in &rooms {
-        assert_eq!(survivors[0].room(room).await, None);
+    for (round, outcomes) in race(rounds, lanes.collect()).await.into_iter().enumerate() {
+        let departures = outcomes.iter().flat_map(|outcome| outcome.departures.clone()).collect();
+        assert_eq!(by_name(departures), expected[round], "in round {round}");
+        let reported = sorted(outcomes.into_iter().flat_map(|outcome| outcome.clients).collect());
+        assert_eq!(reported, sorted(named(round, 10)), "in round {round}");
+    }
+    for room in rooms(4) {
+        assert_eq!(survivors[0].room(&room).await, None);
     }
     survivors[0].is_told_of(&[]).await;
 }
@@ -151,35 +164,44 @@ pub async fn a_client_that_moved_is_not_reaped(cluster: &dyn Cluster) {
 
 /// Clients that come back on other nodes while their old entries are cleaned up keep all that is new.
 pub async fn clients_that_come_back_meanwhile_are_not_reaped(cluster: &dyn Cluster) {
+    let rounds = cluster.rounds(30);
     let nodes = Peer::three(cluster).await;
-    for round in 0..10 {
-        let lost = Peer::begin(cluster).await;
-        let (back, rooms) = (clients(30), rooms(3));
-        fill(&lost, &back, &rooms).await;
-        lost.state.end_lease(&lost.life).await.expect("ends");
-
-        let mut tasks: Vec<Task<Vec<ClientKey>>> = Vec::new();
-        for reaper in nodes.clone() {
-            let lost = lost.life.clone();
-            tasks.push(Box::pin(async move { reaper.reap_all(&lost, 5).await.clients }));
-        }
-        for (client, node) in back.iter().zip(nodes.iter().cycle()) {
-            let (node, client) = (node.clone(), client.clone());
-            tasks.push(Box::pin(async move {
-                node.enter(&client, &room("new")).await;
+    let mut lost = Vec::new();
+    for round in 0..rounds {
+        let life = Peer::begin(cluster).await;
+        fill(&life, &named(round, 12), &rooms(2)).await;
+        life.state.end_lease(&life.life).await.expect("ends");
+        lost.push(life.life);
+    }
+    let mut lanes = Vec::new();
+    for reaper in &nodes[1..] {
+        let (reaper, lost) = (reaper.clone(), lost.clone());
+        lanes.push(lane(move |round| {
+            let (reaper, lost) = (reaper.clone(), lost[round].clone());
+            async move { reaper.reap_all(&lost, 2).await.clients }
+        }));
+    }
+    for (half, node) in nodes[..2].iter().enumerate() {
+        let node = node.clone();
+        lanes.push(lane(move |round| {
+            let node = node.clone();
+            async move {
+                for client in named(round, 12).iter().skip(half).step_by(2) {
+                    node.enter(client, &room("new")).await;
+                }
                 Vec::new()
-            }));
-        }
-        let reported: Vec<_> = race(tasks).await.into_iter().flatten().collect();
+            }
+        }));
+    }
+    for (round, outcomes) in race(rounds, lanes).await.into_iter().enumerate() {
+        let reported = outcomes.concat();
         let once: BTreeSet<_> = reported.iter().collect();
         assert_eq!(once.len(), reported.len(), "reported twice, in round {round}");
-
-        assert_eq!(nodes[0].members(&room("new")).await.len(), back.len(), "in round {round}");
-        for room in &rooms {
-            assert_eq!(nodes[0].room(room).await, None, "in round {round}");
+        for (client, node) in named(round, 12).iter().zip(nodes[..2].iter().cycle()) {
+            assert_eq!(node.disconnect(client).await, [room("new")], "{client:?}");
         }
-        for (client, node) in back.iter().zip(nodes.iter().cycle()) {
-            assert_eq!(node.disconnect(client).await, [room("new")], "in round {round}");
-        }
+    }
+    for gone in rooms(2).into_iter().chain([room("new")]) {
+        assert_eq!(nodes[0].room(&gone).await, None);
     }
 }

@@ -2,11 +2,10 @@
 
 use super::{
     Cluster,
-    fixture::{Peer, Task, assert_refused, client, metadata, race, room},
+    fixture::{Peer, assert_refused, client, metadata, room},
+    race::{lane, race},
 };
-use crate::{
-    ClientId, DeletedRoom, MemberRecord, Metadata, Namespace, NewRoom, RoomChange, RoomKey, RoomUid, WebSocketRoom,
-};
+use crate::{DeletedRoom, MemberRecord, Metadata, Namespace, NewRoom, RoomChange, RoomKey, WebSocketRoom};
 
 async fn create(peer: &Peer, room: &RoomKey) -> WebSocketRoom {
     peer.state.create_room(room, &NewRoom::default()).await.expect("creates")
@@ -56,15 +55,20 @@ pub async fn creating_a_room_that_exists_is_refused(cluster: &dyn Cluster) {
 /// One name is created once.
 pub async fn of_racing_creations_one_succeeds(cluster: &dyn Cluster) {
     let nodes = Peer::three(cluster).await;
-    for round in 0..20 {
-        let target = room(&format!("r{round}"));
-        let creations = nodes.iter().cycle().take(12).zip(0..).map(|(node, capacity)| {
-            let (node, target) = (node.clone(), target.clone());
-            async move { node.state.create_room(&target, &NewRoom::with_capacity(capacity)).await.ok() }
-        });
-        let created: Vec<_> = race(creations).await.into_iter().flatten().collect();
+    let lanes = nodes.iter().cycle().take(4).zip(0..).map(|(node, capacity)| {
+        let node = node.clone();
+        lane(move |round| {
+            let node = node.clone();
+            async move {
+                let new = NewRoom::with_capacity(capacity);
+                node.state.create_room(&room(&format!("r{round}")), &new).await.ok()
+            }
+        })
+    });
+    for (round, outcomes) in race(cluster.rounds(300), lanes.collect()).await.into_iter().enumerate() {
+        let created: Vec<_> = outcomes.into_iter().flatten().collect();
         assert_eq!(created.len(), 1, "in round {round}");
-        assert_eq!(nodes[0].room(&target).await.as_ref(), created.first());
+        assert_eq!(nodes[0].room(&room(&format!("r{round}"))).await.as_ref(), created.first());
     }
 }
 
@@ -169,24 +173,29 @@ pub async fn deleting_a_missing_room_is_no_error(cluster: &dyn Cluster) {
 
 /// A client is a member of the room that is deleted or of the one that comes after, never of neither.
 pub async fn a_join_that_races_a_deletion_is_deleted_or_begins_a_new_life(cluster: &dyn Cluster) {
+    let rounds = cluster.rounds(300);
     let [first, second, _] = Peer::three(cluster).await;
+    let target = |round: usize| room(&format!("r{round}"));
     first.connect(&client("c")).await;
-    for round in 0..200 {
-        create(&first, &room("r")).await;
-        let (joiner, deleter) = (first.clone(), second.clone());
-        let tasks: [Task<(RoomUid, Vec<ClientId>)>; 2] = [
-            Box::pin(async move { (joiner.join(&client("c"), &room("r")).await.uid, Vec::new()) }),
-            Box::pin(async move {
-                let deleted = delete(&deleter, &room("r")).await.expect("was there");
-                (deleted.uid, deleted.members.into_iter().map(|member| member.client).collect())
-            }),
-        ];
-        let [(joined, _), (deleted, members)] = &race(tasks).await[..] else { panic!("two tasks") };
-        let expected =
-            if joined == deleted { [vec![client("c").client], vec![]] } else { [vec![], vec![client("c").client]] };
-        assert_eq!([members.clone(), first.members(&room("r")).await], expected, "in round {round}");
-        assert_eq!(first.rooms_of(&client("c")).await.len(), expected[1].len());
-        first.leave(&client("c"), &room("r")).await;
-        assert_eq!(first.room(&room("r")).await, None, "in round {round}");
+    for round in 0..rounds {
+        create(&first, &target(round)).await;
     }
+    let (joiner, deleter) = (first.clone(), second.clone());
+    let joins = lane(move |round| {
+        let joiner = joiner.clone();
+        async move { DeletedRoom { uid: joiner.join(&client("c"), &target(round)).await.uid, members: Vec::new() } }
+    });
+    let deletes = lane(move |round| {
+        let deleter = deleter.clone();
+        async move { delete(&deleter, &target(round)).await.expect("was there") }
+    });
+    for (round, outcomes) in race(rounds, vec![joins, deletes]).await.into_iter().enumerate() {
+        let is_deleted = outcomes[0].uid == outcomes[1].uid;
+        let members = [usize::from(is_deleted), usize::from(!is_deleted)];
+        let left = first.members(&target(round)).await;
+        assert_eq!([outcomes[1].members.len(), left.len()], members, "in round {round}");
+        assert_eq!(first.leave(&client("c"), &target(round)).await, !is_deleted, "in round {round}");
+        assert_eq!(first.room(&target(round)).await, None, "in round {round}");
+    }
+    assert_eq!(first.rooms_of(&client("c")).await, [""; 0]);
 }
