@@ -1,11 +1,16 @@
 //! The handle by which a network connection is ended or made to wait, from outside of its tasks.
 
 use std::{
+    collections::HashMap,
     fmt,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
 };
 
 use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
 
 /// Controls one websocket connection.
 #[derive(Default)]
@@ -60,5 +65,38 @@ impl fmt::Debug for Connection {
             .field("ended", &self.has_ended())
             .field("paused", &self.is_paused())
             .finish_non_exhaustive()
+    }
+}
+
+/// All websocket connections, for the moment when the last of them must go.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Connections(Arc<Mutex<HashMap<usize, Arc<Connection>>>>);
+
+impl Connections {
+    /// Knows a connection until the answer is dropped.
+    pub(crate) fn add(&self, connection: &Arc<Connection>) -> impl Sized + Send + use<> {
+        let key = Arc::as_ptr(connection).addr();
+        self.0.lock().insert(key, connection.clone());
+        Known { all: self.clone(), key }
+    }
+
+    /// Ends all that are open now.
+    pub(crate) fn end_all(&self) {
+        let all: Vec<_> = self.0.lock().values().cloned().collect();
+        for connection in all {
+            connection.end();
+        }
+    }
+}
+
+struct Known {
+    all: Connections,
+    /// The connection's address: nobody else's while it is known, since that keeps it alive.
+    key: usize,
+}
+
+impl Drop for Known {
+    fn drop(&mut self) {
+        self.all.0.lock().remove(&self.key);
     }
 }

@@ -17,6 +17,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::{
     answer,
+    connection::Connections,
     engine::{Engine, Io},
     namespace_sockets::NamespaceSockets,
     paced,
@@ -44,6 +45,7 @@ pub(crate) struct Running {
     pub(crate) io: Io,
     pub(crate) namespaces: Vec<Arc<NamespaceSockets>>,
     pub(crate) quota: Quota,
+    pub(crate) connections: Connections,
     /// Set at the very end: requests that still wait for messages are answered then.
     pub(crate) closed: CancellationToken,
 }
@@ -67,6 +69,8 @@ impl RoomwireLayer {
             if tokio::time::timeout(deadline, running.io.close()).await.is_err() {
                 tracing::warn!(target: "roomwire", "some connections could not be closed in time");
             }
+            // Those that do not read, and those that never connected to a namespace: nothing else would end them.
+            running.connections.end_all();
             running.closed.cancel();
         }
     }
@@ -175,8 +179,7 @@ impl Running {
     }
 
     fn upgrade(&self, mounted: &Mounted, request: Request<Body>, origin: Origin<'_>) -> Response<Body> {
-        let path = &mounted.service.config().path;
-        upgrade::accept(self.engine.clone(), path, &self.namespaces, request, origin)
+        upgrade::accept(self, &mounted.service.config().path, request, origin)
     }
 
     /// By which a session is read from, one for each namespace it is connected to.

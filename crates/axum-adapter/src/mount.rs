@@ -8,6 +8,7 @@ use roomwire_service::{Dispatcher, GatewayError, IntoGateways, WebSocketService}
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    connection::Connections,
     delivery::SocketDelivery,
     engine,
     layer::{Mounted, RoomwireLayer, Running},
@@ -79,6 +80,7 @@ pub fn mount(service: WebSocketService, gateways: impl IntoGateways) -> Result<R
     let delivery = SocketDelivery::new(namespaces.iter().cloned());
     service.attach_delivery(Arc::new(delivery)).map_err(|source| MountError::Service { source })?;
     let quota = Quota::new(config.max_connections);
-    let running = Running { engine, io, namespaces, quota, closed: CancellationToken::new() };
+    let connections = Connections::default();
+    let running = Running { engine, io, namespaces, quota, connections, closed: CancellationToken::new() };
     Ok(RoomwireLayer::new(Mounted { service, running: Some(running) }))
 }

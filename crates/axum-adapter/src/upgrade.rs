@@ -10,11 +10,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower::ServiceExt;
 
 use crate::{
-    connection::Connection,
-    engine::Engine,
-    namespace_sockets::{NamespaceSockets, end_polling},
-    quota::Place,
-    stream::ControlledStream,
+    connection::Connection, layer::Running, namespace_sockets::end_polling, quota::Place, stream::ControlledStream,
 };
 
 /// Where a websocket's session comes from.
@@ -29,23 +25,21 @@ pub(crate) enum Origin<'a> {
 /// Accepts a websocket and hands it to the engine, under the control of a [`Connection`].
 ///
 /// The engine would do the same with a stream that nobody can end, pause or see the end of.
-pub(crate) fn accept(
-    engine: Engine,
-    path: &str,
-    namespaces: &[Arc<NamespaceSockets>],
-    mut request: Request<Body>,
-    origin: Origin<'_>,
-) -> Response<Body> {
+pub(crate) fn accept(running: &Running, path: &str, mut request: Request<Body>, origin: Origin<'_>) -> Response<Body> {
     let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
         return answer(StatusCode::BAD_REQUEST);
     };
     let accept = derive_accept_key(key.as_bytes());
+    let engine = running.engine.clone();
     let connection = Arc::new(Connection::default());
+    let known = running.connections.add(&connection);
     request.extensions_mut().insert(connection.clone());
     let on_end: Box<dyn FnOnce() + Send> = match origin {
-        Origin::New(place) => Box::new(move || drop(place)),
+        Origin::New(place) => Box::new(move || drop((known, place))),
         Origin::Polling(session) => {
-            for socket in ClientId::new(session).iter().flat_map(|id| namespaces.iter().filter_map(|all| all.get(id))) {
+            for socket in
+                ClientId::new(session).iter().flat_map(|id| running.namespaces.iter().filter_map(|all| all.get(id)))
+            {
                 // A session that has a websocket keeps it; whoever asks for a second one is turned away.
                 if socket.is_polling() {
                     socket.line.attach(connection.clone());
@@ -53,7 +47,10 @@ pub(crate) fn accept(
             }
             // An upgrade that breaks off half-way would leave its session waiting for it for ever.
             let (engine, path, session) = (engine.clone(), path.to_owned(), session.to_owned());
-            Box::new(move || end_polling(&engine, &path, &session))
+            Box::new(move || {
+                drop(known);
+                end_polling(&engine, &path, &session);
+            })
         }
     };
     let handshake = copy_of(&request);
