@@ -85,7 +85,9 @@ async fn who_does_not_answer_a_ping_timed_out() {
 #[tokio::test]
 async fn what_is_no_protocol_is_a_protocol_error() {
     let (stage, mut departures) = stage().await;
-    for nonsense in ["9", "x", "4x", "49[]", "45", r#"42{"a":1}"#, "42", "44{}"] {
+    for nonsense in
+        ["9", "x", "4x", "49[]", "45", r#"42{"a":1}"#, "42", "44{}", r#"42["a""#, r#"42["a",x]"#, "42[]", "42[1]"]
+    {
         let mut client = WebSocket::connect(stage.address).await;
         client.send(nonsense).await;
         assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ProtocolError, "{nonsense}");

@@ -36,6 +36,11 @@ impl Departures {
         departure.reason
     }
 
+    /// The next one, when it came already.
+    pub(crate) fn try_next(&mut self) -> Option<Departure> {
+        self.0.try_recv().ok()
+    }
+
     /// Whether nobody departed that was not asked for.
     pub(crate) fn is_empty(&mut self) -> bool {
         self.0.try_recv().is_err()

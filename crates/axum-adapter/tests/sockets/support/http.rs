@@ -56,6 +56,11 @@ impl Http {
         let _ = self.stream.get_mut().write_all(&[head.as_bytes(), body.as_bytes()].concat()).await;
     }
 
+    /// Writes bytes; a connection that the server closed takes them too.
+    pub(crate) async fn write(&mut self, bytes: &[u8]) {
+        let _ = self.stream.get_mut().write_all(bytes).await;
+    }
+
     /// The next answer; none when the connection was closed.
     pub(crate) async fn answer(&mut self) -> Option<Answer> {
         within("an HTTP answer", self.read()).await
@@ -85,7 +90,8 @@ impl Http {
         }
     }
 
-    pub(crate) fn into_stream(self) -> BufReader<TcpStream> {
-        self.stream
+    /// Sends nothing more.
+    pub(crate) async fn finish(&mut self) {
+        let _ = self.stream.get_mut().shutdown().await;
     }
 }

@@ -52,6 +52,14 @@ impl Polling {
         self.gets.send("GET", &self.target, "", "").await;
     }
 
+    /// Takes the ping that comes first.
+    pub(crate) async fn poll_ping(&mut self) {
+        self.begin_poll().await;
+        let answer = self.polled().await.expect("an answer");
+        assert_eq!((answer.status, &*answer.body), (200, "2"));
+        assert_eq!(self.post("3").await.status, 200);
+    }
+
     /// Waits for packets a second time, on a connection of its own.
     pub(crate) async fn second_poll(&self) -> Http {
         let mut http = Http::connect(self.gets.address()).await;

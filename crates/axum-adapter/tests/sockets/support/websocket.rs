@@ -178,7 +178,7 @@ impl WebSocket {
         let wanted = format!("43{ack}");
         let mut kept = VecDeque::new();
         loop {
-            let message = self.message().await;
+            let message = self.next().await.unwrap_or_else(|| panic!("no answer to {}", &event[..event.len().min(60)]));
             match message.strip_prefix(&wanted) {
                 Some(answer) => {
                     kept.append(&mut self.unread);

@@ -1,0 +1,106 @@
+//! A client that sends faster than its events are handled is read from more slowly, and costs nobody else anything.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use parking_lot::Mutex;
+use roomwire_service::{Data, Error, Gateway, State};
+use tokio::{io::AsyncWriteExt, sync::Semaphore};
+
+use crate::support::{Polling, Stage, WebSocket, config, eventually, frame, within};
+
+/// Lets events be handled only when told to.
+#[derive(Clone)]
+struct Brake {
+    free: Arc<Semaphore>,
+    handled: Arc<Mutex<Vec<usize>>>,
+}
+
+async fn flood(State(brake): State<Brake>, Data((number, _)): Data<(usize, String)>) -> Result<(), Error> {
+    drop(brake.free.acquire().await.map_err(Error::internal)?);
+    brake.handled.lock().push(number);
+    Ok(())
+}
+
+async fn echo(Data(number): Data<u32>) -> Result<u32, Error> {
+    Ok(number)
+}
+
+async fn stage() -> (Stage, Brake) {
+    let brake = Brake { free: Arc::new(Semaphore::new(0)), handled: Arc::default() };
+    let gateway = Gateway::new().with_state(brake.clone()).on("flood", flood).on("echo", echo);
+    let mut config = config();
+    config.limits.mailbox = 16;
+    (Stage::new(config, gateway).await, brake)
+}
+
+fn event(number: usize) -> String {
+    format!(r#"42["flood",{number},"{}"]"#, "x".repeat(4000))
+}
+
+/// More than all buffers between a client and its handler can hold.
+const EVENTS: usize = 16_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_that_floods_waits_and_everything_is_handled_in_order() {
+    let (stage, brake) = stage().await;
+    let mut other = WebSocket::connect(stage.address).await;
+    let flooding = WebSocket::connect(stage.address).await;
+    let written = Arc::new(AtomicUsize::new(0));
+    let count = written.clone();
+    let flooding = tokio::spawn(async move {
+        let mut stream = flooding.into_stream();
+        for number in 0..EVENTS {
+            stream.write_all(&frame(&event(number))).await.expect("written");
+            count.fetch_add(1, Ordering::AcqRel);
+        }
+        stream
+    });
+    // The other client is served, and after a while none of the flood gets through any more.
+    let mut number = 0;
+    let mut before = 0;
+    let mut standing = 0;
+    within("the flood comes to a stand", async {
+        while standing < 200 {
+            number += 1;
+            assert_eq!(other.ask_for(number, &format!(r#"["echo",{number}]"#)).await, format!("[{number}]"));
+            let now = written.load(Ordering::Acquire);
+            standing = if now == before && now > 0 { standing + 1 } else { 0 };
+            before = now;
+        }
+    })
+    .await;
+    assert!(before < EVENTS, "all {before} events were taken though none was handled");
+    assert!(brake.handled.lock().is_empty());
+
+    brake.free.add_permits(Semaphore::MAX_PERMITS / 2);
+    eventually("everything is handled", async || brake.handled.lock().len() == EVENTS).await;
+    assert!(brake.handled.lock().iter().copied().eq(0..EVENTS));
+    assert_eq!(stage.service.local_client_count(), 2);
+    drop(flooding.await.expect("written"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_floods_is_answered_when_its_events_are_being_handled() {
+    let (stage, brake) = stage().await;
+    let mut other = WebSocket::connect(stage.address).await;
+    let mut flooding = Polling::connect(stage.address).await;
+    let body: Vec<String> = (0..200).map(event).collect();
+    flooding.begin_post(&body.join("\u{1e}")).await;
+    tokio::select! {
+        biased;
+        () = async {
+            for number in 0..500 {
+                assert_eq!(other.ask_for(number, &format!(r#"["echo",{number}]"#)).await, format!("[{number}]"));
+            }
+        } => {}
+        answer = flooding.posted() => panic!("answered though nothing was handled: {answer:?}"),
+    }
+    brake.free.add_permits(Semaphore::MAX_PERMITS / 2);
+    assert_eq!(flooding.posted().await.status, 200);
+    eventually("everything is handled", async || brake.handled.lock().len() == 200).await;
+    assert!(brake.handled.lock().iter().copied().eq(0..200));
+    assert_eq!(stage.service.local_client_count(), 2);
+}
