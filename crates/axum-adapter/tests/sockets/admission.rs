@@ -73,7 +73,7 @@ async fn who_cannot_be_registered_is_told_why_and_can_try_again() {
 
     store.fails.store(false, Ordering::Release);
     let socket = socket.joined().await;
-    assert_eq!(stage.service.local_client_count(), 1);
+    stage.holds(1).await;
     socket.close().await;
     stage.empty().await;
 }

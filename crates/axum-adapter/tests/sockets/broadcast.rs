@@ -41,6 +41,7 @@ async fn binary_goes_out_as_attachments_on_every_transport() {
     let stage = Stage::new(config(), Gateway::new()).await;
     let mut socket = WebSocket::connect(stage.address).await;
     let mut polling = Polling::connect(stage.address).await;
+    stage.holds(2).await;
     stage.service.broadcast("picture", &Binary::from(vec![7, 7, 7])).await.expect("sent");
     stage.service.broadcast("said", &"after").await.expect("sent");
     let text = r#"451-["picture",{"_placeholder":true,"num":0}]"#;

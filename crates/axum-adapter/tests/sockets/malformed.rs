@@ -168,6 +168,7 @@ async fn what_is_passed_on_unread_is_valid_for_whoever_gets_it() {
     let stage = stage().await;
     let mut ada = WebSocket::connect(stage.address).await;
     let mut bob = WebSocket::connect(stage.address).await;
+    stage.holds(2).await;
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
     assert_eq!(ada.ask_for(1, &format!(r#"["pass-on",{deep}]"#)).await, "[null]");
     assert_eq!(bob.message().await, format!(r#"42["passed",{deep}]"#));

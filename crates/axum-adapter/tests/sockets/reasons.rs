@@ -54,11 +54,14 @@ async fn a_connection_that_breaks_is_lost() {
 async fn who_is_disconnected_by_the_application_is_told_so() {
     let (stage, mut departures) = stage().await;
     let mut client = WebSocket::connect(stage.address).await;
+    stage.holds(1).await;
     stage.service.disconnect_client(client.session.as_str()).await.expect("is here");
     assert_eq!(client.message().await, "41");
     assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::DisconnectedByServer);
 
+    stage.empty().await;
     let mut client = Polling::connect(stage.address).await;
+    stage.holds(1).await;
     stage.service.disconnect_client(client.session.as_str()).await.expect("is here");
     assert_eq!(client.poll().await, ["41"]);
     assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::DisconnectedByServer);
@@ -115,6 +118,7 @@ async fn what_is_no_protocol_is_a_protocol_error() {
 async fn who_is_there_at_the_end_is_told_that_the_server_stops() {
     let (stage, mut departures) = stage().await;
     let mut socket = WebSocket::connect(stage.address).await;
+    stage.holds(1).await;
     stage.stop().await;
     assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::ServerShutdown);
     socket.closed_by_server().await;

@@ -78,7 +78,7 @@ async fn only_the_transports_that_are_configured_are_served() {
     assert_eq!(WebSocket::ask(stage.address, "").await.expect_err("refused").0, 400);
     let upgrade = format!("&sid={}", polling.session);
     assert_eq!(WebSocket::ask(stage.address, &upgrade).await.expect_err("refused").0, 400);
-    assert_eq!(stage.service.local_client_count(), 1);
+    stage.holds(1).await;
 
     let stage = Stage::new(config_of(Transport::Websocket), Gateway::new()).await;
     WebSocket::connect(stage.address).await.close().await;
@@ -112,6 +112,8 @@ async fn each_namespace_has_its_own_clients() {
     socket.send("40/admin,").await;
     assert!(socket.message().await.starts_with("40/admin,{"));
     let admin = stage.service.namespace("/admin").expect("a namespace");
+    stage.holds(1).await;
+    crate::support::eventually("in both", async || admin.local_client_count() == 1).await;
     admin.broadcast("said", &"for admins").await.expect("sent");
     stage.service.broadcast("said", &"for all").await.expect("sent");
     assert_eq!(socket.message().await, r#"42/admin,["said","for admins"]"#);

@@ -22,6 +22,7 @@ const MESSAGES: u32 = 400;
 async fn moves(stage: &Stage, heard: &Heard) {
     heard.0.lock().clear();
     let mut polling = Polling::connect(stage.address).await;
+    stage.holds(1).await;
     let (service, id) = (stage.service.clone(), polling.session.clone());
     let talking = tokio::spawn(async move {
         for number in 0..MESSAGES {
@@ -80,6 +81,7 @@ async fn nothing_is_lost_or_reordered_while_a_session_moves_to_a_websocket() {
     for _ in 0..50 {
         moves(&stage, &heard).await;
         assert_eq!(departures.next().await.reason, DisconnectReason::ClientDisconnected);
+        stage.holds(0).await;
     }
     stage.empty().await;
 }
@@ -95,6 +97,7 @@ async fn a_second_websocket_for_a_session_changes_nothing() {
     let mut second = WebSocket::ask(stage.address, &format!("&sid={}", socket.session)).await.expect("begins");
     second.send("2probe").await;
     second.closed_by_server().await;
+    stage.holds(1).await;
 
     stage.service.broadcast("said", &"still here").await.expect("sent");
     assert_eq!(socket.message().await, r#"42["said","still here"]"#);

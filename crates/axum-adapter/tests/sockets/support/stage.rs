@@ -91,6 +91,11 @@ impl Stage {
         within("the server ends", self.server).await.expect("no panic");
     }
 
+    /// Waits until so many clients take part in `/`: a client is told that it is connected a moment before.
+    pub(crate) async fn holds(&self, clients: usize) {
+        eventually("all take part", async || self.service.local_client_count() == clients).await;
+    }
+
     /// Waits until nobody is connected any more, as far as the node and the store know.
     pub(crate) async fn empty(&self) {
         eventually("no client is left", async || {

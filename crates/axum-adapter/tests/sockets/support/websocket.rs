@@ -156,15 +156,18 @@ impl WebSocket {
         if let Some(kept) = self.unread.pop_front() {
             return Some(kept);
         }
-        loop {
-            match self.frame().await? {
-                Frame::Text(ping) if ping == "2" => self.send("3").await,
-                Frame::Text(close) if close == "1" => {}
-                Frame::Text(text) => return Some(text),
-                Frame::Binary(bytes) => panic!("{} bytes", bytes.len()),
-                Frame::Close => return None,
+        within("a message", async {
+            loop {
+                match self.read().await? {
+                    Frame::Text(ping) if ping == "2" => self.send("3").await,
+                    Frame::Text(close) if close == "1" => {}
+                    Frame::Text(text) => return Some(text),
+                    Frame::Binary(bytes) => panic!("{} bytes", bytes.len()),
+                    Frame::Close => return None,
+                }
             }
-        }
+        })
+        .await
     }
 
     /// The next message, which must come.
