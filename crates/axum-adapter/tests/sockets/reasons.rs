@@ -96,6 +96,10 @@ async fn what_is_no_protocol_is_a_protocol_error() {
         assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ProtocolError, "{nonsense}");
         client.closed_by_server().await;
     }
+    // Not a mistake of the client's: the library does not read a name that JSON writes with an escape.
+    let mut client = WebSocket::connect(stage.address).await;
+    client.send(r#"42["say \"hi\""]"#).await;
+    assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ProtocolError);
     // Binary that nobody announced, and text where binary was announced.
     let mut client = WebSocket::connect(stage.address).await;
     client.send_binary(&[1, 2, 3]).await;
