@@ -109,11 +109,11 @@ async fn clients_that_never_read_and_handlers_that_never_return_are_ended_too() 
     let began = Instant::now();
     within("the server ends", stage.ended()).await;
     assert!(began.elapsed() < Duration::from_secs(6), "took {:?}", began.elapsed());
-    // Their connections are closed, not left to the end of the process: not everything came through.
-    let got = deaf.rest().await.len();
-    assert!(got < 200, "all {got}");
+    // Their connections are closed, not left to the end of the process or of some other patience.
+    deaf.closed_by_server().await;
     hanging.closed_by_server().await;
     unconnected.closed_by_server().await;
+    assert!(began.elapsed() < Duration::from_secs(20), "took {:?}", began.elapsed());
     assert_eq!(departures.next().await.reason, DisconnectReason::ServerShutdown);
     assert_eq!(service.member_count("room").await.expect("counts"), 0);
 }

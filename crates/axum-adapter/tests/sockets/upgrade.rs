@@ -92,6 +92,7 @@ async fn a_second_websocket_for_a_session_changes_nothing() {
     let (gateway, mut departures) = Departures::of(Gateway::new());
     let mut config = config();
     config.limits.send_buffer = 16;
+    config.max_connections = 1;
     let stage = Stage::new(config, gateway).await;
     let mut socket = WebSocket::open_narrow(stage.address).await.joined().await;
     let mut second = WebSocket::ask(stage.address, &format!("&sid={}", socket.session)).await.expect("begins");
@@ -108,5 +109,6 @@ async fn a_second_websocket_for_a_session_changes_nothing() {
     })
     .await;
     assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::SlowConsumer);
+    eventually("its connection is over", async || WebSocket::ask(stage.address, "").await.is_ok()).await;
     socket.closed_by_server().await;
 }
