@@ -60,8 +60,8 @@ impl Polling {
         assert_eq!(self.post("3").await.status, 200);
     }
 
-    /// Waits for packets a second time, on a connection of its own.
-    pub(crate) async fn second_poll(&self) -> Http {
+    /// Waits for packets on a connection of its own.
+    pub(crate) async fn another_poll(&self) -> Http {
         let mut http = Http::connect(self.gets.address()).await;
         http.send("GET", &self.target, "", "").await;
         http
