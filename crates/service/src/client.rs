@@ -10,8 +10,8 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 use roomwire_core::{
-    ClientId, ClientKey, DisconnectReason, LiveClient, Metadata, NameError, Namespace, NewClient, Payload, RoomId,
-    RoomKey, RoomUid, Timestamp, ToClientId, UserId,
+    ClientId, ClientKey, DisconnectReason, Incarnation, LiveClient, Metadata, NameError, Namespace, NewClient, Payload,
+    RoomId, RoomKey, RoomUid, Timestamp, ToClientId, UserId,
 };
 
 /// A client that is connected to this node.
@@ -30,6 +30,8 @@ struct Inner {
     activity: AtomicU64,
     reason: OnceLock<DisconnectReason>,
     known: Mutex<Known>,
+    /// The life under which the store was told of it first.
+    registered: Incarnation,
     /// Held by whoever changes the client's memberships, from before the store is asked until this
     /// node's memory agrees with the answer.
     membership: tokio::sync::Mutex<()>,
@@ -38,29 +40,40 @@ struct Inner {
 /// What this node knows about a client's place.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    pub(crate) rooms: Vec<(RoomId, RoomUid)>,
+    pub(crate) rooms: Vec<Membership>,
     pub(crate) metadata: Metadata,
     pub(crate) gone: bool,
+    /// Whether it is known to listeners as connected. Not while it waits to be put back after its node was taken for lost.
+    pub(crate) told: bool,
     /// The rooms it was in when it went.
     pub(crate) left: Vec<RoomId>,
+}
+
+/// A membership as this node knows it.
+#[derive(Clone, Debug)]
+pub(crate) struct Membership {
+    pub(crate) room: RoomId,
+    pub(crate) uid: RoomUid,
+    /// Whether the last that listeners heard of it is its `Joined`. Not while it waits to be put back after its node
+    /// was taken for lost: then they heard its `Left`.
+    pub(crate) told: bool,
 }
 
 impl Known {
     /// Whether the client is a member of the room.
     pub(crate) fn is_in(&self, room: &RoomId) -> bool {
-        self.rooms.iter().any(|(name, _)| name == room)
+        self.rooms.iter().any(|membership| membership.room == *room)
     }
 
-    /// Forgets a room; false when the client was no member.
-    pub(crate) fn leave(&mut self, room: &RoomId) -> bool {
-        let before = self.rooms.len();
-        self.rooms.retain(|(name, _)| name != room);
-        self.rooms.len() < before
+    /// Forgets a room; none when the client was no member.
+    pub(crate) fn leave(&mut self, room: &RoomId) -> Option<Membership> {
+        let at = self.rooms.iter().position(|membership| membership.room == *room)?;
+        Some(self.rooms.swap_remove(at))
     }
 }
 
 impl Client {
-    pub(crate) fn new(new: &NewClient, handshake: Payload) -> Self {
+    pub(crate) fn new(new: &NewClient, handshake: Payload, registered: Incarnation) -> Self {
         Self(Arc::new(Inner {
             key: new.key.clone(),
             user: new.user.clone(),
@@ -69,6 +82,7 @@ impl Client {
             activity: AtomicU64::new(new.connected_at.as_millis() << 1),
             reason: OnceLock::new(),
             known: Mutex::new(Known { metadata: new.metadata.clone(), ..Known::default() }),
+            registered,
             membership: tokio::sync::Mutex::default(),
         }))
     }
@@ -106,7 +120,7 @@ impl Client {
     /// The rooms it is a member of, sorted; none once it is gone.
     #[must_use]
     pub fn rooms(&self) -> Vec<RoomId> {
-        let mut rooms: Vec<RoomId> = self.known().rooms.iter().map(|(room, _)| room.clone()).collect();
+        let mut rooms: Vec<RoomId> = self.known().rooms.iter().map(|membership| membership.room.clone()).collect();
         rooms.sort_unstable();
         rooms
     }
@@ -128,6 +142,11 @@ impl Client {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         !self.known().gone
+    }
+
+    /// The life under which the store was told of it first.
+    pub(crate) fn registered(&self) -> &Incarnation {
+        &self.0.registered
     }
 
     /// The rooms it was in when it went; none before.
@@ -177,22 +196,52 @@ impl Client {
         (activity & 1 == 1).then(|| (self.0.key.clone(), Timestamp::from_millis(activity >> 1)))
     }
 
-    /// What a store must know to put this client back; none when it is gone.
-    pub(crate) fn alive(&self) -> Option<LiveClient> {
-        let known = self.known();
+    /// What a store must know to put this client back, and what listeners are to hear when that is done; none when it
+    /// is gone. From now on the client, and its leaving, count as told.
+    pub(crate) fn revive(&self) -> Option<(LiveClient, News)> {
+        let mut known = self.known();
         if known.gone {
             return None;
         }
-        Some(LiveClient {
-            client: NewClient {
-                key: self.0.key.clone(),
-                user: self.0.user.clone(),
-                metadata: known.metadata.clone(),
-                connected_at: self.0.connected_at,
-            },
-            rooms: known.rooms.iter().map(|(room, uid)| (self.room_key(room), *uid)).collect(),
-        })
+        let mut news = News { connected: !std::mem::replace(&mut known.told, true), joined: Vec::new() };
+        for membership in known.rooms.iter_mut().filter(|membership| !membership.told) {
+            membership.told = true;
+            news.joined.push(membership.room.clone());
+        }
+        let client = NewClient {
+            key: self.0.key.clone(),
+            user: self.0.user.clone(),
+            metadata: known.metadata.clone(),
+            connected_at: self.0.connected_at,
+        };
+        let rooms = known.rooms.iter().map(|known| (self.room_key(&known.room), known.uid)).collect();
+        Some((LiveClient { client, rooms }, news))
     }
+
+    /// Takes [`Self::revive`] back; what is left of its news has come to an end meanwhile, which is told.
+    pub(crate) fn not_revived(&self, mut news: News) -> News {
+        let mut known = self.known();
+        if news.connected && !known.gone {
+            (news.connected, known.told) = (false, false);
+        }
+        news.joined.retain(|room| match known.rooms.iter_mut().find(|membership| membership.room == *room) {
+            Some(membership) => {
+                membership.told = false;
+                false
+            }
+            None => true,
+        });
+        news
+    }
+}
+
+/// What is to be heard of a client that is put back.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// Whether it connected.
+    pub(crate) connected: bool,
+    /// The rooms it joined.
+    pub(crate) joined: Vec<RoomId>,
 }
 
 impl fmt::Debug for Client {

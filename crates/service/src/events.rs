@@ -14,6 +14,9 @@ use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 ///
 /// Each one is reported by exactly one node of the cluster: the one that did it. A client that is lost with
 /// its node is reported by the node that cleans up. Every `Joined` is followed by exactly one `Left`.
+///
+/// A node may be taken for lost though it lives, because it was cut off from the store for longer than its lease lasts.
+/// Its clients are then reported as gone, and as connected and joined again when it is back.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServiceEvent {

@@ -45,7 +45,8 @@ impl Node {
             let _membership = client.change_membership().await;
             let was_in = {
                 let mut known = client.known();
-                known.rooms.iter().any(|(name, life)| *name == room.room && *life == uid) && known.leave(&room.room)
+                let is_meant = known.rooms.iter().any(|known| known.room == room.room && known.uid == uid);
+                is_meant && known.leave(&room.room).is_some()
             };
             if was_in {
                 self.take_no_part(&namespace, &client, &room.room).await;

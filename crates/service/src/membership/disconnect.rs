@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use roomwire_core::{Channel, DisconnectReason, Error, LeaveReason, NewClient, Payload, RoomId, RoomKey, StateError};
+use roomwire_core::{
+    Channel, DisconnectReason, Error, Incarnation, LeaveReason, NewClient, Payload, RoomId, StateError,
+};
 
 use super::NamespaceState;
 use crate::{
     ServiceEvent,
-    client::Client,
+    client::{Client, Membership},
     instruments,
     node::{Debt, Node},
 };
@@ -26,7 +28,7 @@ impl Node {
         loop {
             let life = self.life.hold().await;
             match self.retrying(|| self.store.connect(&life, &new)).await {
-                Ok(()) => return Ok(Client::new(&new, handshake)),
+                Ok(()) => return Ok(Client::new(&new, handshake, life.clone())),
                 Err(StateError::Fenced) if !healed => {
                     let lost = life.clone();
                     drop(life);
@@ -40,12 +42,17 @@ impl Node {
 
     /// Lets a registered client take part; false when it is gone already.
     pub(crate) fn welcome(&self, namespace: &NamespaceState, client: &Client) -> bool {
-        let known = client.known();
+        let mut known = client.known();
         if known.gone {
             return false;
         }
         namespace.add_client(client.clone());
+        if *client.registered() != self.life.current() {
+            // The node was taken for lost since, and put back those who took part by then.
+            self.note_incomplete();
+        }
         instruments::client_connected();
+        known.told = true;
         self.events.send(|| ServiceEvent::ClientConnected { client: client.key().clone() });
         true
     }
@@ -60,49 +67,65 @@ impl Node {
         reason: DisconnectReason,
     ) -> Vec<RoomId> {
         let _membership = client.change_membership().await;
-        let rooms = {
+        let before = self.life.current();
+        let (rooms, told) = {
             let mut known = client.known();
             if std::mem::replace(&mut known.gone, true) {
                 return Vec::new();
             }
-            std::mem::take(&mut known.rooms)
+            (std::mem::take(&mut known.rooms), known.told)
         };
         let reason = client.reason_or(reason);
         let welcomed = namespace.client(client.id()).as_ref() == Some(&client);
         namespace.remove_client(&client);
-        for (room, _) in &rooms {
+        for Membership { room, .. } in &rooms {
             self.take_no_part(&namespace, &client, room).await;
         }
-        let life = self.life.hold().await;
-        let removed = self.store.disconnect(&life, client.key()).await;
-        drop(life);
-        let here = rooms.into_iter().map(|(room, _)| client.room_key(&room));
-        let left: Vec<RoomKey> = match removed {
-            // The store may know more: a leave it was not told of yet, a join whose answer was lost. It may know less:
-            // whoever deletes a room reports its members.
-            Ok(left) => here.filter(|room| left.contains(room)).collect(),
-            // The life was lost and this client was not put back under the new one: what this node knows counts.
-            Err(StateError::Fenced) => here.collect(),
-            Err(error) => {
-                tracing::debug!(target: "roomwire", client = %client.id(), %error, "the store is told later of a disconnect");
-                self.owe(Debt::Disconnect(client.key().clone()));
-                here.collect()
-            }
-        };
-        for room in &left {
+        let (left, reported) = self.disconnect_in_store(&client, rooms, &before).await;
+        for Membership { room, .. } in left.iter().filter(|membership| membership.told && !reported) {
             self.events.send(|| ServiceEvent::Left {
-                room: room.clone(),
+                room: client.room_key(room),
                 client: client.id().clone(),
                 reason: LeaveReason::Disconnected(reason),
             });
         }
         if welcomed {
             instruments::client_disconnected(reason.as_str());
+        }
+        if welcomed && told && !reported {
             self.events.send(|| ServiceEvent::ClientDisconnected { client: client.key().clone(), reason });
         }
-        let left: Vec<RoomId> = left.into_iter().map(|key| key.room).collect();
+        let left: Vec<RoomId> = left.into_iter().map(|membership| membership.room).collect();
         client.known().left.clone_from(&left);
         left
+    }
+
+    /// Tells the store; returns which of the memberships end with the client, and whether somebody else, who cleaned
+    /// up after a life of this node, has reported it.
+    async fn disconnect_in_store(
+        &self,
+        client: &Client,
+        mut rooms: Vec<Membership>,
+        before: &Incarnation,
+    ) -> (Vec<Membership>, bool) {
+        let life = self.life.hold().await;
+        let mut reported = *life != *before;
+        let removed = self.store.disconnect(&life, client.key()).await;
+        drop(life);
+        match removed {
+            // The store may know more: a leave it was not told of yet, a join whose answer was lost. It may know less:
+            // whoever deletes a room reports its members.
+            Ok(removed) if !reported && !self.is_incomplete() => {
+                rooms.retain(|membership| removed.contains(&client.room_key(&membership.room)));
+            }
+            Ok(_) => {}
+            Err(StateError::Fenced) => reported |= self.was_reaped(before).await,
+            Err(error) => {
+                tracing::debug!(target: "roomwire", client = %client.id(), %error, "the store is told later of a disconnect");
+                self.owe(Debt::Disconnect(client.key().clone()));
+            }
+        }
+        (rooms, reported)
     }
 
     /// Subscribes to the namespace's channel before its first client takes part.

@@ -7,7 +7,7 @@ use roomwire_core::{Error, ErrorCode, RoomId, RoomUid, StateError};
 use super::{LocalRoom, NamespaceState};
 use crate::{
     ServiceEvent,
-    client::Client,
+    client::{Client, Membership},
     node::{Debt, Node},
 };
 
@@ -51,7 +51,7 @@ impl Node {
         local: &LocalRoom,
     ) -> Result<(), StateError> {
         let key = client.room_key(room);
-        let mut healed = false;
+        let (mut healed, mut mended) = (false, false);
         loop {
             // Held until the member takes part here too: see `Life`.
             let life = self.life.hold().await;
@@ -62,6 +62,13 @@ impl Node {
                     drop(life);
                     self.heal(&lost).await?;
                     healed = true;
+                }
+                // It is here: then it waits to be put back.
+                Err(StateError::ClientNotFound)
+                    if !mended && namespace.client(client.id()).as_ref() == Some(client) =>
+                {
+                    self.put_back(&life, std::slice::from_ref(client)).await?;
+                    mended = true;
                 }
                 Err(error) => return Err(error),
             }
@@ -78,7 +85,7 @@ impl Node {
     ) -> Result<(), StateError> {
         let mut known = client.known();
         local.add(client.id().clone());
-        known.rooms.push((room.clone(), uid));
+        known.rooms.push(Membership { room: room.clone(), uid, told: true });
         self.events.send(|| ServiceEvent::Joined { room: client.room_key(room), client: client.id().clone() });
         if namespace.was_deleted(uid) {
             // Deleted between the store's answer and now. Whoever deleted it reports that this client left.

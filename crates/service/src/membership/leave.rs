@@ -7,7 +7,7 @@ use roomwire_core::{Error, ErrorCode, LeaveReason, RoomId, StateError};
 use super::NamespaceState;
 use crate::{
     ServiceEvent,
-    client::Client,
+    client::{Client, Membership},
     node::{Debt, Node},
 };
 
@@ -21,24 +21,31 @@ impl Node {
         room: RoomId,
     ) -> Result<(), Error> {
         let _membership = client.change_membership().await;
-        if !client.known().leave(&room) {
+        let before = self.life.current();
+        let Some(Membership { told, .. }) = client.known().leave(&room) else {
             return Err(ErrorCode::NotInRoom.into());
-        }
+        };
         self.take_no_part(&namespace, &client, &room).await;
         let key = client.room_key(&room);
         let life = self.life.hold().await;
+        // Who cleaned up after the life in which the client was a member has reported that it left.
+        let mut reported = !told || *life != before;
         let left = self.store.leave(&life, client.key(), &key).await;
         drop(life);
         match left {
-            // False: deleted at the same time, and whoever deleted the room reports it.
-            Ok(false) => return Ok(()),
-            Ok(true) | Err(StateError::Fenced) => {}
+            Ok(true) => {}
+            // Deleted at the same time, and whoever deleted the room reports it.
+            Ok(false) => reported |= !self.is_incomplete(),
+            Err(StateError::Fenced) => reported |= self.was_reaped(&before).await,
             Err(error) => {
                 tracing::debug!(target: "roomwire", room = ?key, %error, "the store is told later of a leave");
                 self.owe(Debt::Leave(client.key().clone(), key.clone()));
             }
         }
-        self.events.send(|| ServiceEvent::Left { room: key, client: client.id().clone(), reason: LeaveReason::Left });
+        if !reported {
+            let client = client.id().clone();
+            self.events.send(|| ServiceEvent::Left { room: key, client, reason: LeaveReason::Left });
+        }
         Ok(())
     }
 

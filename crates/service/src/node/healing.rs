@@ -2,34 +2,81 @@
 
 use std::sync::atomic::Ordering;
 
-use roomwire_core::{Incarnation, LiveClient, StateError};
+use roomwire_core::{Incarnation, StateError};
 
 use super::Node;
-use crate::Client;
+use crate::{
+    ServiceEvent,
+    client::{Client, News},
+};
 
 /// How many clients one call of the store puts back.
 const BATCH: usize = 500;
 
+/// How a node came to hold no lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Others took it for lost. Whoever cleans up after it reports that its clients left and are gone.
+    Reaped,
+    /// The store forgot it. Nobody reports anything.
+    Forgotten,
+}
+
 impl Node {
-    /// Takes a new life and puts every client of this node and its memberships back into the store.
+    /// Takes a lease again and puts every client of this node and its memberships back into the store, as far as
+    /// the store lets it: the heartbeat does the rest.
     ///
-    /// Several callers may find the same life lost; only the first of them heals. When the store goes away
-    /// half-way, the next heartbeat puts the rest back.
-    pub(crate) async fn heal(&self, lost: &Incarnation) -> Result<(), StateError> {
+    /// Several callers may find the same life lost; only the first of them heals.
+    ///
+    /// # Errors
+    /// When it cannot be told how the life was lost.
+    pub(crate) async fn heal(&self, lost: &Incarnation) -> Result<Loss, StateError> {
         let mut life = self.life.replace().await;
         if *life != *lost {
-            return Ok(());
+            return Ok(Loss::Reaped);
         }
         if self.stop.is_cancelled() {
             // It was given back; another one would be nobody's.
             return Err(StateError::Fenced);
         }
+        let loss = self.begin_again(lost).await?;
+        let healed = match loss {
+            Loss::Forgotten => self.restore(&life).await,
+            Loss::Reaped => self.take_new_life(&mut life).await,
+        };
+        if let Err(error) = healed {
+            tracing::warn!(target: "roomwire", %error, "clients could not be put back, trying again");
+        }
+        Ok(loss)
+    }
+
+    async fn take_new_life(&self, life: &mut Incarnation) -> Result<(), StateError> {
         let next = Incarnation::begin(self.id.clone());
-        tracing::warn!(target: "roomwire", %lost, %next, "lease was lost, putting clients back");
         self.store.begin_lease(&next, self.config.lease.duration).await?;
+        tracing::warn!(target: "roomwire", lost = %life, %next, "this node was taken for lost, putting clients back");
+        self.untell();
         self.life.publish(&next);
-        *life = next;
-        self.restore(&life).await
+        let lost = std::mem::replace(life, next);
+        self.lost_lives.lock().push(lost);
+        self.restore(life).await
+    }
+
+    /// Whether the end of what was written under this life, which was found lost, is reported by who cleans up after
+    /// it. Heals the node.
+    pub(crate) async fn was_reaped(&self, lost: &Incarnation) -> bool {
+        matches!(self.heal(lost).await, Ok(Loss::Reaped))
+    }
+
+    /// A store that forgot a life lets it begin once more; one that was reaped is over.
+    async fn begin_again(&self, lost: &Incarnation) -> Result<Loss, StateError> {
+        match self.store.begin_lease(lost, self.config.lease.duration).await {
+            Ok(()) => {
+                tracing::warn!(target: "roomwire", life = %lost, "the store forgot this node, putting clients back");
+                Ok(Loss::Forgotten)
+            }
+            Err(StateError::Fenced) => Ok(Loss::Reaped),
+            Err(error) => Err(error),
+        }
     }
 
     /// Gives the lease back, for good: after [`Self::stop`] no other life begins.
@@ -42,22 +89,84 @@ impl Node {
 
     /// Puts back what an interrupted [`Self::heal`] left out.
     pub(super) async fn finish_healing(&self) -> Result<(), StateError> {
-        if !self.incomplete.load(Ordering::Acquire) {
+        if !self.is_incomplete() {
             return Ok(());
         }
         let life = self.life.replace().await;
         self.restore(&life).await
     }
 
-    async fn restore(&self, life: &Incarnation) -> Result<(), StateError> {
+    /// Whether the store may not hold all clients of this node's present life.
+    pub(crate) fn is_incomplete(&self) -> bool {
+        self.incomplete.load(Ordering::Acquire)
+    }
+
+    /// Notes that the next heartbeat has clients to put back.
+    pub(crate) fn note_incomplete(&self) {
         self.incomplete.store(true, Ordering::Release);
+    }
+
+    async fn restore(&self, life: &Incarnation) -> Result<(), StateError> {
+        // First, so that a client that comes meanwhile is not forgotten.
+        self.incomplete.store(false, Ordering::Release);
+        let restored = self.restore_all(life).await;
+        if restored.is_err() {
+            self.note_incomplete();
+        }
+        restored
+    }
+
+    async fn restore_all(&self, life: &Incarnation) -> Result<(), StateError> {
+        // What a lost life left is cleaned up first: that every client left is reported before it is back.
+        let lost_lives = self.lost_lives.lock().clone();
+        for dead in lost_lives {
+            self.reap(life, &dead).await?;
+            self.lost_lives.lock().retain(|lost| *lost != dead);
+        }
         for namespace in self.namespaces() {
-            let alive: Vec<LiveClient> = namespace.clients().iter().filter_map(Client::alive).collect();
-            for batch in alive.chunks(BATCH) {
-                self.store.restore(life, batch).await?;
+            for batch in namespace.clients().chunks(BATCH) {
+                self.put_back(life, batch).await?;
             }
         }
-        self.incomplete.store(false, Ordering::Release);
         Ok(())
+    }
+
+    /// Puts clients back, and reports that they are there again if it was reported that they left.
+    pub(crate) async fn put_back(&self, life: &Incarnation, clients: &[Client]) -> Result<(), StateError> {
+        let (mut alive, mut back) = (Vec::new(), Vec::new());
+        for client in clients {
+            if let Some((live, news)) = client.revive() {
+                alive.push(live);
+                back.push((client, news));
+            }
+        }
+        let restored = self.store.restore(life, &alive).await;
+        for (client, news) in back {
+            let News { connected, joined } = match &restored {
+                Ok(()) => news,
+                Err(error) => {
+                    let ended = client.not_revived(news);
+                    // Under a lost life, the end of what was never restored is not reported either.
+                    if matches!(error, StateError::Fenced) { News::default() } else { ended }
+                }
+            };
+            if connected {
+                self.events.send(|| ServiceEvent::ClientConnected { client: client.key().clone() });
+            }
+            for room in joined {
+                let room = client.room_key(&room);
+                self.events.send(|| ServiceEvent::Joined { room, client: client.id().clone() });
+            }
+        }
+        restored
+    }
+
+    /// Notes that the last that listeners hear of every client here is that it left.
+    fn untell(&self) {
+        for client in self.namespaces().iter().flat_map(|namespace| namespace.clients()) {
+            let mut known = client.known();
+            known.told = false;
+            known.rooms.iter_mut().for_each(|membership| membership.told = false);
+        }
     }
 }

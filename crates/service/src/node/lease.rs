@@ -37,12 +37,14 @@ impl Node {
                 self.settle().await;
                 self.note_activity(&life).await;
                 for dead in status.expired {
-                    self.reap(&life, &dead).await;
+                    if let Err(error) = self.reap(&life, &dead).await {
+                        tracing::warn!(target: "roomwire", %dead, %error, "clean-up was interrupted, trying again");
+                    }
                 }
             }
             Err(StateError::Fenced) => {
                 if let Err(error) = self.heal(&life).await {
-                    tracing::warn!(target: "roomwire", %error, "clients could not be put back, trying again");
+                    tracing::warn!(target: "roomwire", %error, "lease was lost and could not be taken again, trying again");
                 }
             }
             Err(error) => {
@@ -64,21 +66,14 @@ impl Node {
         }
     }
 
-    /// Cleans up after a lost node, as far as others do not do it at the same time.
-    async fn reap(&self, life: &Incarnation, dead: &Incarnation) {
+    /// Cleans up after a lost life, as far as others do not do it at the same time, and reports what ended with it.
+    pub(super) async fn reap(&self, life: &Incarnation, dead: &Incarnation) -> Result<(), StateError> {
         loop {
-            match self.store.reap(life, dead, REAP_BATCH).await {
-                Ok(outcome) => {
-                    outcome.departures.into_iter().for_each(|departure| self.report_departure(departure));
-                    outcome.clients.into_iter().for_each(|client| self.report_lost(client));
-                    if outcome.finished {
-                        return;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(target: "roomwire", %dead, %error, "clean-up was interrupted, trying again");
-                    return;
-                }
+            let outcome = self.store.reap(life, dead, REAP_BATCH).await?;
+            outcome.departures.into_iter().for_each(|departure| self.report_departure(departure));
+            outcome.clients.into_iter().for_each(|client| self.report_lost(client));
+            if outcome.finished {
+                return Ok(());
             }
         }
     }

@@ -17,10 +17,10 @@ use std::{
     },
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use roomwire_core::{
-    Backplane, Clock, Envelope, Error, ErrorCode, LocalDelivery, Namespace, NodeId, NodeMessage, StateStore,
-    WebSocketConfig,
+    Backplane, Clock, Envelope, Error, ErrorCode, Incarnation, LocalDelivery, Namespace, NodeId, NodeMessage,
+    StateStore, WebSocketConfig,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -45,8 +45,10 @@ pub(crate) struct Node {
     /// Clients whose last handler has not returned yet.
     pub(crate) sessions: AtomicUsize,
     shutting_down: AtomicBool,
-    /// Set while the store does not hold all clients of this node's present life.
+    /// Set while the store may not hold all clients of this node's present life.
     incomplete: AtomicBool,
+    /// Lives of this node that others took for lost, until all is reported that ended with them.
+    lost_lives: Mutex<Vec<Incarnation>>,
     /// Where clients' work runs. Their sessions may be dropped by a thread that is not part of it.
     pub(crate) runtime: tokio::runtime::Handle,
     /// Ends the background tasks: cancelled when the service stops or its last handle is dropped.
@@ -77,6 +79,7 @@ impl Node {
             sessions: AtomicUsize::new(0),
             shutting_down: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
+            lost_lives: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
             stop: CancellationToken::new(),
         }

@@ -1,9 +1,9 @@
 //! The order in which members see messages, and that a member misses none.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use roomwire_service::{Gateway, testing::TestClient};
-use tokio::task::JoinSet;
+use tokio::{sync::Barrier, task::JoinSet};
 
 use crate::stage::{Cluster, stumble, within};
 
@@ -30,10 +30,14 @@ async fn members_on_one_node_see_one_order_and_every_sender_keeps_its_own() {
         members.push(client);
     }
     let mut senders = JoinSet::new();
+    let together = Arc::new(Barrier::new(SENDERS as usize));
     for sender in 0..SENDERS {
-        let service = cluster.nodes[sender as usize % 2].service.clone();
+        let (service, together) = (cluster.nodes[sender as usize % 2].service.clone(), together.clone());
         senders.spawn(async move {
             for number in 0..MESSAGES {
+                if number % 10 == 0 {
+                    together.wait().await;
+                }
                 service.broadcast_to_room("r", "n", &(sender, number)).await.expect("sends");
                 stumble().await;
             }
@@ -54,7 +58,7 @@ async fn members_on_one_node_see_one_order_and_every_sender_keeps_its_own() {
         }
     }
     let interleaved = seen[0].windows(2).filter(|pair| pair[0].0 != pair[1].0).count();
-    assert!(interleaved > 100, "the senders hardly met: {interleaved}");
+    assert!(interleaved >= 40, "the senders hardly met: {interleaved}");
 }
 
 /// Joins, has another node send to the room, and reads until that message comes.
@@ -76,7 +80,7 @@ async fn round(cluster: &Cluster, client: &mut TestClient, node: usize, number: 
 }
 
 async fn run(cluster: Cluster, rounds: usize) {
-    let cluster = std::sync::Arc::new(cluster);
+    let cluster = Arc::new(cluster);
     let mut workers = JoinSet::new();
     for worker in 0..8 {
         let cluster = cluster.clone();

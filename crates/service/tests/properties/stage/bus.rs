@@ -19,6 +19,10 @@ impl WatchedBus {
     pub(crate) fn new(inner: Arc<dyn Backplane>) -> Arc<Self> {
         Arc::new(Self { inner, script: Script::default() })
     }
+
+    fn inner(&self) -> &dyn Backplane {
+        &*self.inner
+    }
 }
 
 impl Deref for WatchedBus {

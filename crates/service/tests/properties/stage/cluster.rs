@@ -45,6 +45,7 @@ pub(crate) async fn watched(state: MemoryState, config: WebSocketConfig, gateway
 #[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) nodes: Vec<Node>,
+    pub(crate) hub: MemoryHub,
     /// Sees the bus as one more node.
     witness: MemoryState,
 }
@@ -67,7 +68,7 @@ impl Cluster {
             let node_id = Some(NodeId::new(name.to_string()).expect("valid"));
             started.push(watched(hub.node(), WebSocketConfig { node_id, ..config.clone() }, gateways()).await);
         }
-        Self { witness: hub.node(), nodes: started }
+        Self { witness: hub.node(), hub, nodes: started }
     }
 
     pub(crate) fn services(&self) -> Vec<WebSocketService> {

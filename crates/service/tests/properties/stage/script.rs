@@ -2,14 +2,14 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
 use parking_lot::Mutex;
 use roomwire_core::StateError;
 use tokio::sync::Semaphore;
 
-use super::{stumble, within};
+use super::{eventually, stumble, within};
 
 /// On which side of a call something happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,7 @@ impl Hold {
 #[derive(Debug, Default)]
 pub(crate) struct Script {
     log: Mutex<Vec<&'static str>>,
+    heartbeats: AtomicUsize,
     down: AtomicBool,
     stumbling: AtomicBool,
     plans: Mutex<Vec<(Moment, &'static str, Plan)>>,
@@ -87,9 +88,18 @@ impl Script {
         self.plans.lock().push((moment, method, Plan::Fail));
     }
 
+    /// Returns when a heartbeat has begun and ended from now on.
+    pub(crate) async fn heartbeat(&self) {
+        let before = self.heartbeats.load(Ordering::SeqCst);
+        // The first may have begun before; what it does ends before the third begins.
+        eventually("heartbeats", async || self.heartbeats.load(Ordering::SeqCst) >= before + 3).await;
+    }
+
     pub(super) fn note(&self, method: &'static str) {
-        if !matches!(method, "renew_lease" | "touch") {
-            self.log.lock().push(method);
+        match method {
+            "renew_lease" => drop(self.heartbeats.fetch_add(1, Ordering::SeqCst)),
+            "touch" => {}
+            _ => self.log.lock().push(method),
         }
     }
 
@@ -114,12 +124,12 @@ impl Script {
     }
 }
 
-/// Forwards a call to `self.inner`, as the script says.
+/// Forwards a call to `self.inner()`, as the script says.
 macro_rules! forward {
     ($self:ident . $method:ident ( $($argument:expr),* )) => {{
         $self.script.note(stringify!($method));
         $self.script.pass($crate::stage::Moment::Before, stringify!($method)).await?;
-        let outcome = $self.inner.$method($($argument),*).await?;
+        let outcome = $self.inner().$method($($argument),*).await?;
         $self.script.pass($crate::stage::Moment::After, stringify!($method)).await?;
         Ok(outcome)
     }};

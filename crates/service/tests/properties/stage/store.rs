@@ -3,6 +3,7 @@
 use std::{ops::Deref, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use parking_lot::{Mutex, RwLock};
 use roomwire_core::{
     ClientKey, DeletedRoom, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata, Namespace,
     NewClient, NewRoom, NodeId, Page, PageRequest, ReapOutcome, RoomChange, RoomKey, RoomSummary, StateError,
@@ -14,13 +15,30 @@ use super::script::{Script, forward};
 /// Another store, under a [`Script`].
 #[derive(Debug)]
 pub(crate) struct WatchedStore {
-    inner: Arc<dyn StateStore>,
+    inner: RwLock<Arc<dyn StateStore>>,
+    /// The last that began.
+    life: Mutex<Option<Incarnation>>,
     script: Script,
 }
 
 impl WatchedStore {
     pub(crate) fn new(inner: Arc<dyn StateStore>) -> Arc<Self> {
-        Arc::new(Self { inner, script: Script::default() })
+        Arc::new(Self { inner: RwLock::new(inner), life: Mutex::default(), script: Script::default() })
+    }
+
+    /// Puts another store in place of this one, which is as if it had forgotten everything.
+    pub(crate) fn replace(&self, other: Arc<dyn StateStore>) {
+        *self.inner.write() = other;
+    }
+
+    /// Ends the lease under which the node writes, as if others had taken it for lost.
+    pub(crate) async fn fence(&self) {
+        let life = self.life.lock().clone().expect("a life began");
+        self.inner().end_lease(&life).await.expect("ends");
+    }
+
+    fn inner(&self) -> Arc<dyn StateStore> {
+        self.inner.read().clone()
     }
 }
 
@@ -37,8 +55,8 @@ type Done<T> = Result<T, StateError>;
 #[async_trait]
 #[rustfmt::skip]
 impl StateStore for WatchedStore {
-    fn name(&self) -> &'static str { self.inner.name() }
-    async fn begin_lease(&self, life: &Incarnation, lasts: Duration) -> Done<()> { forward!(self.begin_lease(life, lasts)) }
+    fn name(&self) -> &'static str { self.inner().name() }
+    async fn begin_lease(&self, life: &Incarnation, lasts: Duration) -> Done<()> { let begun = forward!(self.begin_lease(life, lasts)); if begun.is_ok() { *self.life.lock() = Some(life.clone()); } begun }
     async fn renew_lease(&self, life: &Incarnation, lasts: Duration) -> Done<LeaseStatus> { forward!(self.renew_lease(life, lasts)) }
     async fn end_lease(&self, life: &Incarnation) -> Done<()> { forward!(self.end_lease(life)) }
     async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Done<ReapOutcome> { forward!(self.reap(by, dead, limit)) }
