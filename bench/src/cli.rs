@@ -39,9 +39,6 @@ pub(crate) struct CompareArgs {
     /// Measure only this
     #[arg(long, value_name = "SCENARIO")]
     pub(crate) only: Vec<Scenario>,
-    /// How many messages a room may have on their way at one time
-    #[arg(long, value_name = "COUNT", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=256))]
-    pub(crate) in_flight: u32,
 }
 
 #[derive(Clone, Debug, Args)]

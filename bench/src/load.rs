@@ -22,7 +22,7 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         match args.scenario {
-            Scenario::Hall | Scenario::Rooms => talk(args).await,
+            Scenario::Hall | Scenario::Burst | Scenario::Rooms => talk(args).await,
             Scenario::Idle => idle(args).await,
         }
     })

@@ -47,18 +47,14 @@ impl Server {
 pub(crate) async fn take(kind: Kind, scenario: Scenario, extent: Extent) -> anyhow::Result<Vec<(Figure, f64)>> {
     let (mut server, address) = Server::start(kind).await?;
     let Extent { messages, rooms, members, in_flight } = extent;
-    let word = match scenario {
-        Scenario::Hall => "hall",
-        Scenario::Rooms => "rooms",
-        Scenario::Idle => "idle",
-    };
     let load = format!(
-        "load --address {address} --scenario {word} --rooms {rooms} --members {members} --messages {messages} \
+        "load --address {address} --scenario {scenario} --rooms {rooms} --members {members} --messages {messages} \
          --in-flight {in_flight}"
     );
     let mut load = Child::start(&load.split_whitespace().map(str::to_owned).collect::<Vec<_>>())?;
     let figures = match scenario {
         Scenario::Hall => vec![(Figure::HallCpu, delivery(&mut server, &mut load).await?)],
+        Scenario::Burst => vec![(Figure::BurstCpu, delivery(&mut server, &mut load).await?)],
         Scenario::Rooms => vec![(Figure::RoomsCpu, delivery(&mut server, &mut load).await?)],
         Scenario::Idle => idle(&mut server, &mut load).await?,
     };
