@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use foldhash::fast::RandomState;
 use parking_lot::RwLock;
 use roomwire_core::{ClientId, DisconnectReason, Namespace};
 use socketioxide::adapter::Emitter;
@@ -25,12 +26,15 @@ pub(crate) struct NamespaceSockets {
     path: String,
     engine: Engine,
     sender: OnceLock<Arc<CoreLocalAdapter<Emitter>>>,
-    clients: RwLock<HashMap<ClientId, Arc<ClientSocket>>>,
+    /// Asked for each receiver of each message, hence with a fast hash; it need not stand up to chosen keys, because
+    /// the server chooses its clients' ids.
+    clients: RwLock<HashMap<ClientId, Arc<ClientSocket>, RandomState>>,
 }
 
 impl NamespaceSockets {
     pub(crate) fn new(name: Namespace, engine: Engine, path: String) -> Self {
-        let wire_name = Str::copy_from_slice(&name);
+        // Copied for each receiver of each message; of static text nothing is counted.
+        let wire_name = if &*name == "/" { Str::from("/") } else { Str::copy_from_slice(&name) };
         Self { name, wire_name, path, engine, sender: OnceLock::new(), clients: RwLock::default() }
     }
 
