@@ -33,6 +33,8 @@ async fn stage() -> (Stage, Brake) {
     let gateway = Gateway::new().with_state(brake.clone()).on("flood", flood).on("echo", echo);
     let mut config = config();
     config.limits.mailbox = 16;
+    // Who is not read from cannot answer a ping either.
+    config.ping_timeout = std::time::Duration::from_secs(600);
     (Stage::new(config, gateway).await, brake)
 }
 
