@@ -5,7 +5,7 @@ use std::{future::IntoFuture, io, net::SocketAddr, pin::pin, time::Duration};
 use axum::{Router, serve::ListenerExt};
 use roomwire_service::{IntoGateways, WebSocketService};
 use socket2::{SockRef, TcpKeepalive};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{MountError, RoomwireLayer, logging, mount, signal};
@@ -52,7 +52,7 @@ impl Server {
         logging::init(service.config());
         let address = SocketAddr::new(service.config().host, service.config().port);
         let layer = mount(service, gateways)?;
-        let listener = TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, source })?;
+        let listener = listen(address).map_err(|source| ServeError::Listen { address, source })?;
         Ok(Self { listener, app, layer })
     }
 
@@ -118,6 +118,18 @@ impl Server {
 /// When the service cannot be mounted, the address cannot be listened on, or the listener breaks.
 pub async fn serve(app: Router, service: WebSocketService, gateways: impl IntoGateways) -> Result<(), ServeError> {
     Server::bind(app, service, gateways).await?.run_until(signal::stop_requested()).await
+}
+
+/// How many connections may wait to be accepted. With the usual 128, many clients that come back at once are reset.
+const BACKLOG: u32 = 4096;
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // As tokio does by itself: elsewhere it would let two servers share a port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn set_up(stream: &mut TcpStream, keep_alive: bool) {
