@@ -93,8 +93,14 @@ impl Dispatcher {
         };
         let service = self.service.in_namespace(namespace);
         task::to_the_end(async move {
-            let client = service.register(handshake).await?;
-            Ok(Session::new(service, client, routes, backpressure))
+            // Counted before it is asked whether the node stops, so that a stop waits for it.
+            let node = service.node.clone();
+            node.session_begins();
+            let registered = service.register(handshake).await;
+            if registered.is_err() {
+                node.session_ends();
+            }
+            Ok(Session::new(service, registered?, routes, backpressure))
         })
         .await
     }

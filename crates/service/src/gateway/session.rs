@@ -51,13 +51,13 @@ struct Inner {
 }
 
 impl Session {
+    /// For a session that was counted.
     pub(super) fn new(
         service: WebSocketService,
         client: Client,
         routes: Arc<Routes>,
         backpressure: Option<Arc<dyn Backpressure>>,
     ) -> Self {
-        service.node.sessions.fetch_add(1, Ordering::AcqRel);
         let mailbox = Mailbox::new(service.config().limits.mailbox, backpressure);
         Self(Arc::new(Inner { service, client, routes, mailbox, welcomed: AtomicBool::new(false) }))
     }
@@ -213,7 +213,7 @@ impl Inner {
                 log_internal(&self.client, &error);
             }
         }
-        self.service.node.sessions.fetch_sub(1, Ordering::AcqRel);
+        self.service.node.session_ends();
     }
 
     fn event(&self, name: EventName, payload: Payload) -> Event {

@@ -42,8 +42,8 @@ pub(crate) struct Node {
     settlement: Settlement,
     delivery: OnceLock<Arc<dyn LocalDelivery>>,
     namespaces: RwLock<HashMap<Namespace, Arc<NamespaceState>>>,
-    /// Clients whose last handler has not returned yet.
-    pub(crate) sessions: AtomicUsize,
+    /// Clients that are being admitted, or are here, or whose last handler has not returned yet.
+    sessions: AtomicUsize,
     shutting_down: AtomicBool,
     /// Set while the store may not hold all clients of this node's present life.
     incomplete: AtomicBool,
@@ -121,13 +121,27 @@ impl Node {
         if self.is_shutting_down() || !self.config.enabled { Err(ErrorCode::ShuttingDown.into()) } else { Ok(()) }
     }
 
+    // Sequentially consistent, this flag and the number of sessions: a session is either counted before the flag is
+    // set, or sees it.
     pub(crate) fn is_shutting_down(&self) -> bool {
-        self.shutting_down.load(Ordering::Acquire)
+        self.shutting_down.load(Ordering::SeqCst)
     }
 
     /// Refuses new clients from now on; false when that was said before.
     pub(crate) fn begin_shutdown(&self) -> bool {
-        !self.shutting_down.swap(true, Ordering::AcqRel)
+        !self.shutting_down.swap(true, Ordering::SeqCst)
+    }
+
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn session_begins(&self) {
+        self.sessions.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn session_ends(&self) {
+        self.sessions.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Ends the background work.

@@ -1,6 +1,6 @@
 //! The end of a node in good order.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use roomwire_core::DisconnectReason;
 
@@ -51,9 +51,9 @@ impl WebSocketService {
         self.node.is_shutting_down()
     }
 
-    /// Clients that are still here, or whose last handler has not returned.
+    /// Clients that are on their way in, or still here, or whose last handler has not returned.
     fn remaining(&self) -> usize {
         let clients: usize = self.node.namespaces().iter().map(|namespace| namespace.client_count()).sum();
-        clients.max(self.node.sessions.load(Ordering::Acquire))
+        clients.max(self.node.sessions())
     }
 }

@@ -22,6 +22,8 @@ mod outage;
 mod panics;
 mod retries;
 mod rooms;
+mod sessions;
 mod settlement;
+mod shutdown;
 mod slow_consumer;
 mod stage;

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use roomwire_core::{ClientId, ClientKey, DisconnectReason, LeaveReason, RoomKey};
 use roomwire_service::{ServiceEvent, WebSocketService};
 
-use super::{eventually, within};
+use super::eventually;
 
 /// Reads the events of some services from the moment it is made.
 #[derive(Debug)]
@@ -56,12 +56,7 @@ impl Ledger {
             });
             events.sum::<usize>()
         };
-        within("clients to be reported gone", async {
-            while count() < clients {
-                tokio::task::yield_now().await;
-            }
-        })
-        .await;
+        eventually("clients are reported gone", async || count() >= clients).await;
     }
 
     /// What was reported of a client, by which node.
