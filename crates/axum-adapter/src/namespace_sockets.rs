@@ -88,9 +88,9 @@ impl NamespaceSockets {
     pub(crate) fn disconnect(&self, client: &ClientId, reason: DisconnectReason) {
         let Some(socket) = self.get(client) else { return };
         match reason {
-            // The transport is closed with all others when the server stops, so that the client
-            // comes back by itself, to another node.
-            DisconnectReason::ServerShutdown => socket.cut_off(),
+            // Its events are still answered, and then its transport is closed with all others, so that the
+            // client comes back by itself, to another node.
+            DisconnectReason::ServerShutdown => {}
             DisconnectReason::DisconnectedByServer if socket.leave_namespace() => {}
             _ => self.break_off(&socket),
         }

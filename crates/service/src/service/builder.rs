@@ -46,8 +46,8 @@ impl WebSocketServiceBuilder {
     ///
     /// With `enabled: false` nothing is begun or started, and no client is admitted.
     ///
-    /// Must be called on a tokio runtime. The work ends when the last handle is dropped, or with
-    /// [`WebSocketService::shutdown`].
+    /// Must be called on a tokio runtime. The work ends with [`WebSocketService::shutdown`]; for a service that was
+    /// never mounted also when its last handle is dropped.
     ///
     /// # Errors
     /// `INTERNAL` when no state was chosen or the configuration is not valid (the source says why),
