@@ -14,7 +14,7 @@ use super::{Event, FromEvent, IntoReply, Requirement};
     message = "`{Self}` is not a handler",
     label = "not a handler",
     note = "a handler is an `async fn` of up to 8 arguments that returns `Result<T, E>` with `T: Serialize`, `E: Into<Error>`",
-    note = "its arguments are WebSocketService, Client, Data<T>, State<T>, EventName, Payload, Event, or types that implement FromEvent",
+    note = "its arguments are taken by value: WebSocketService, Client, Data<T> for what the client sent, State<T>, EventName, Payload, Event, DisconnectReason, LeftRooms, or types that implement FromEvent",
     note = "its future must be Send: hold no `Rc`, `RefCell` guard or std `MutexGuard` across an `.await`"
 )]
 pub trait Handler<A>: Clone + Send + Sync + 'static {
