@@ -1,17 +1,15 @@
 //! A chat that people open in their browsers. `cargo xtask example chat` runs it.
 
-mod events;
 mod page;
 
 use roomwire_axum_adapter::{Server, stop_requested};
 use roomwire_service::{
-    Client, Data, Error, ErrorCode, Gateway, LeaveReason, Metadata, NewRoom, PageRequest, RoomId, RoomSummary,
-    ServiceEvent, Timestamp, WebSocketConfig, WebSocketService,
+    Client, Data, Error, ErrorCode, Gateway, LeaveReason, Metadata, NewRoom, PageRequest, RoomId, ServiceEvent,
+    Timestamp, WebSocketConfig, WebSocketService,
 };
 use roomwire_state_memory::MemoryState;
+use serde::Deserialize;
 use serde_json::{Value, json};
-
-use crate::events::{NewMessage, Person, SendMessage, UserJoined, UserLeft, name_of, people};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -31,45 +29,68 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Remembers the name that came with the handshake.
-async fn introduce(service: WebSocketService, client: Client, Data(person): Data<Option<Person>>) -> Result<(), Error> {
-    let name = person.unwrap_or_default().checked_name()?;
+async fn introduce(service: WebSocketService, client: Client, Data(sent): Data<Value>) -> Result<(), Error> {
+    let name = sent.get("name").and_then(Value::as_str).unwrap_or("guest").trim().to_owned();
+    if !(1..=40).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+        return Err(Error::invalid_field("name", "1 to 40 characters are allowed"));
+    }
     service.set_client_metadata(&client, Metadata::from_iter([("name".to_owned(), name.into())])).await
+}
+
+fn name_of(client: &Client) -> Option<Value> {
+    client.metadata().remove("name")
 }
 
 async fn join_room(service: WebSocketService, client: Client, Data(room): Data<RoomId>) -> Result<Value, Error> {
     let was_in = client.is_in(&room);
     service.join_room(&client, &room).await?; // ROOM_FULL and ROOM_CLOSED reach the client by `?`
     if !was_in {
-        let joined = UserJoined { user_id: client.id(), name: name_of(&client.metadata()), room: &room };
+        let joined = json!({ "userId": client.id(), "name": name_of(&client), "room": room });
         service.broadcast_to_room(&room, "user-joined", &joined).await?;
     }
-    Ok(json!({ "room": room, "members": people(&service, &room).await? }))
+    let mut people = Vec::new();
+    for member in service.members(&room, &PageRequest::first(200)).await?.items {
+        // Whoever left in this moment is not here.
+        if let Ok(member) = service.client(&member.client).await {
+            people.push(json!({ "userId": member.id, "name": member.metadata.get("name") }));
+        }
+    }
+    Ok(json!({ "room": room, "members": people }))
 }
 
 async fn leave_room(service: WebSocketService, client: Client, Data(room): Data<RoomId>) -> Result<Value, Error> {
     service.leave_room(&client, &room).await?;
-    let name = Some(name_of(&client.metadata()));
-    let left = UserLeft { user_id: client.id(), name, room: &room, reason: LeaveReason::Left };
+    let left = json!({ "userId": client.id(), "name": name_of(&client), "room": room, "reason": LeaveReason::Left });
     service.broadcast_to_room(&room, "user-left", &left).await?;
     Ok(json!({ "room": room }))
 }
 
-async fn send_message(service: WebSocketService, client: Client, sent: Data<SendMessage>) -> Result<Value, Error> {
-    let Data(SendMessage { room, message }) = sent;
+#[derive(Deserialize)]
+struct SendMessage {
+    room: RoomId,
+    message: String,
+}
+
+async fn send_message(
+    service: WebSocketService,
+    client: Client,
+    Data(sent): Data<SendMessage>,
+) -> Result<Value, Error> {
+    let SendMessage { room, message } = sent;
     if !client.is_in(&room) {
         return Err(Error::new(ErrorCode::NotInRoom));
     }
-    let timestamp = Timestamp::now();
-    let name = name_of(&client.metadata());
-    let new = NewMessage { user_id: client.id(), name, room: &room, message, timestamp };
+    let (timestamp, name) = (Timestamp::now(), name_of(&client));
+    let new = json!({ "userId": client.id(), "name": name, "room": room, "message": message, "timestamp": timestamp });
     service.broadcast_to_room(&room, "new-message", &new).await?;
     Ok(json!({ "timestamp": timestamp }))
 }
 
 async fn list_rooms(service: WebSocketService) -> Result<Vec<Value>, Error> {
-    let rooms = service.rooms(&PageRequest::first(100)).await?.items;
-    let row = |RoomSummary { id, members, capacity, closed, .. }| json!({ "room": id, "members": members, "capacity": capacity, "closed": closed });
-    Ok(rooms.into_iter().map(row).collect())
+    let rooms = service.rooms(&PageRequest::first(100)).await?.items.into_iter();
+    Ok(rooms
+        .map(|room| json!({ "room": room.id, "members": room.members, "capacity": room.capacity, "closed": room.closed }))
+        .collect())
 }
 
 /// Those who leave a room are told of by `leave_room`; those who disconnect, or are lost with their node, here.
@@ -79,7 +100,7 @@ async fn tell_of_those_who_vanish(service: WebSocketService) {
         let ServiceEvent::Left { room, client, reason: reason @ LeaveReason::Disconnected(_) } = event else {
             continue;
         };
-        let left = UserLeft { user_id: &client, name: None, room: &room.room, reason };
+        let left = json!({ "userId": client, "room": room.room, "reason": reason });
         if let Err(error) = service.broadcast_to_room(&room.room, "user-left", &left).await {
             eprintln!("could not tell {:?} of {client}: {error}", room.room);
         }
