@@ -83,6 +83,7 @@ impl ConnectHandler<Sockets, Own> for Opening {
     fn call(&self, socket: Arc<Socket<Sockets>>, _: Option<Value>) {
         let client = ClientId::new(socket.id.as_str()).ok().and_then(|id| self.0.get(&id));
         if let Some(client) = client {
+            client.open();
             client.session.opened();
         }
     }
@@ -105,6 +106,7 @@ impl Link {
     }
 
     fn end(&self, reason: DisconnectReason) {
+        self.client.cut_off();
         self.sockets.remove(&self.client);
         self.client.session.closed(reason);
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use futures_util::{FutureExt, StreamExt};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use roomwire_core::{Answer, Undeliverable};
 use roomwire_service::{Backpressure, Session};
 use socketioxide::{AckError, SocketError, TransportType, adapter::Emitter, socket::Socket};
@@ -90,9 +90,18 @@ pub(crate) struct ClientSocket {
     /// Weak: socketioxide decides how long a socket lives, and its end is the end of the session.
     socket: Weak<Socket<Sockets>>,
     sender: Arc<CoreLocalAdapter<Emitter>>,
-    /// Set when the client missed a message. Nothing is sent after a gap: the client sees the messages up to
-    /// it and then the end of its connection.
-    cut: Mutex<bool>,
+    stage: Mutex<Stage>,
+}
+
+/// Whether a client can be sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It was not told yet that it is connected.
+    Waiting,
+    Open,
+    /// It is gone, or missed a message. Nothing is sent after a gap: the client sees the messages up to it and then
+    /// the end of its connection.
+    Cut,
 }
 
 impl ClientSocket {
@@ -102,20 +111,28 @@ impl ClientSocket {
         socket: &Arc<Socket<Sockets>>,
         sender: Arc<CoreLocalAdapter<Emitter>>,
     ) -> Self {
-        Self { session, line, id: socket.id, socket: Arc::downgrade(socket), sender, cut: Mutex::new(false) }
+        Self { session, line, id: socket.id, socket: Arc::downgrade(socket), sender, stage: Mutex::new(Stage::Waiting) }
     }
 
     pub(crate) fn session_id(&self) -> Sid {
         self.id
     }
 
+    /// The client was told that it is connected: it can be sent to.
+    pub(crate) fn open(&self) {
+        let mut stage = self.stage.lock();
+        if *stage == Stage::Waiting {
+            *stage = Stage::Open;
+        }
+    }
+
     /// Queues a packet.
     pub(crate) fn send(&self, packet: Packet) -> Result<(), Undeliverable> {
-        let mut cut = self.check()?;
+        let mut stage = self.check()?;
         match self.sender.broadcast(packet, BroadcastOptions::new(self.id)) {
             Ok(()) => Ok(()),
             Err(problems) => {
-                *cut = true;
+                *stage = Stage::Cut;
                 Err(undeliverable(problems.first()))
             }
         }
@@ -124,8 +141,8 @@ impl ClientSocket {
     /// Queues an event and waits for its acknowledgement.
     pub(crate) async fn ask(&self, packet: Packet, timeout: Duration) -> Answer {
         let (mut answers, at_once) = {
-            let mut cut = match self.check() {
-                Ok(cut) => cut,
+            let mut stage = match self.check() {
+                Ok(stage) => stage,
                 Err(problem) => return Answer::Undelivered(problem),
             };
             let (answers, _) = self.sender.broadcast_with_ack(packet, BroadcastOptions::new(self.id), Some(timeout));
@@ -133,7 +150,7 @@ impl ClientSocket {
             // A full buffer is an answer at once, seen before anybody else can send something after the gap.
             let at_once = answers.next().now_or_never();
             if let Some(Some((_, Err(AckError::Socket(SocketError::InternalChannelFull))))) = &at_once {
-                *cut = true;
+                *stage = Stage::Cut;
             }
             (answers, at_once)
         };
@@ -155,7 +172,7 @@ impl ClientSocket {
 
     /// Sends nothing more.
     pub(crate) fn cut_off(&self) {
-        *self.cut.lock() = true;
+        *self.stage.lock() = Stage::Cut;
     }
 
     /// Leaves the namespace as the server's decision: the client does not come back by itself. False when
@@ -170,10 +187,9 @@ impl ClientSocket {
         self.socket.upgrade().is_some_and(|socket| socket.transport_type() == TransportType::Polling)
     }
 
-    fn check(&self) -> Result<parking_lot::MutexGuard<'_, bool>, Undeliverable> {
-        let cut = self.cut.lock();
-        let connected = !*cut && self.socket.upgrade().is_some_and(|socket| socket.connected());
-        if connected { Ok(cut) } else { Err(Undeliverable::Gone) }
+    fn check(&self) -> Result<MutexGuard<'_, Stage>, Undeliverable> {
+        let stage = self.stage.lock();
+        if *stage == Stage::Open { Ok(stage) } else { Err(Undeliverable::Gone) }
     }
 }
 

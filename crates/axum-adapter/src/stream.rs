@@ -44,11 +44,28 @@ impl<S: AsyncRead + Unpin> AsyncRead for ControlledStream<S> {
     }
 }
 
+impl<S: AsyncWrite + Unpin> ControlledStream<S> {
+    /// Writes, or whatever else a writer waits for. Nothing is registered unless there is something to wait for: each
+    /// delivered message comes through here.
+    fn as_writer<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        self.check()?;
+        let written = write(Pin::new(&mut self.stream), cx);
+        if written.is_pending() {
+            self.connection.wake_writer_with(cx.waker());
+            // Asked again after registering, so that an end in between is not missed.
+            self.check()?;
+        }
+        written
+    }
+}
+
 impl<S: AsyncWrite + Unpin> AsyncWrite for ControlledStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.connection.wake_writer_with(cx.waker());
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
+        self.as_writer(cx, |stream, cx| stream.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -56,9 +73,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ControlledStream<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.connection.wake_writer_with(cx.waker());
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        self.as_writer(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -66,15 +81,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ControlledStream<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.connection.wake_writer_with(cx.waker());
-        self.check()?;
-        Pin::new(&mut self.stream).poll_flush(cx)
+        self.as_writer(cx, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.connection.wake_writer_with(cx.waker());
-        self.check()?;
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.as_writer(cx, AsyncWrite::poll_shutdown)
     }
 }
 
