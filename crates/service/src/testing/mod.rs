@@ -30,4 +30,4 @@ mod connections;
 mod server;
 
 pub use client::{Received, TestClient};
-pub use server::TestServer;
+pub use server::{TestServer, TestServerError};

@@ -1,8 +1,11 @@
 //! A server in memory.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    error::Error as _,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use roomwire_core::{ClientId, Error, Namespace};
@@ -12,7 +15,7 @@ use super::{
     TestClient,
     connections::{Connection, Connections},
 };
-use crate::{Dispatcher, Handshake, IntoGateways, WebSocketService};
+use crate::{Dispatcher, GatewayError, Handshake, IntoGateways, WebSocketService};
 
 /// Serves a gateway to [`TestClient`]s, in memory.
 ///
@@ -24,17 +27,26 @@ pub struct TestServer {
     next_id: Arc<AtomicU64>,
 }
 
+/// Why a test server cannot serve a gateway.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TestServerError {
+    /// The gateways have mistakes; all of them are listed.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
+    /// The service is mounted already.
+    #[error("{}", .0.source().map_or_else(|| .0.to_string(), ToString::to_string))]
+    Service(Error),
+}
+
 impl TestServer {
     /// Mounts gateways on a service that no other server was given.
     ///
     /// # Errors
     /// Mistakes in the gateways; a service that is mounted already.
-    pub fn new(
-        service: WebSocketService,
-        gateways: impl IntoGateways,
-    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub fn new(service: WebSocketService, gateways: impl IntoGateways) -> Result<Self, TestServerError> {
         let connections = Arc::new(Connections::default());
-        service.attach_delivery(connections.clone())?;
+        service.attach_delivery(connections.clone()).map_err(TestServerError::Service)?;
         let dispatcher = Dispatcher::new(service, gateways)?;
         Ok(Self { dispatcher, connections, next_id: Arc::default() })
     }
