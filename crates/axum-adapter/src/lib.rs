@@ -24,7 +24,7 @@
 //! [`mount`] makes the [`RoomwireLayer`] alone, for an app that has a server of its own.
 //!
 //! This is the only crate that knows axum and socketioxide. What socketioxide does with a socket reaches the service
-//! only through `roomwire_service::Session`, and what the service sends reaches a socket only through [`delivery`].
+//! only through `roomwire_service::Session`, and what the service sends reaches a socket only through the module `delivery`.
 
 mod answer;
 mod connection;
