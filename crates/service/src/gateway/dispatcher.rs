@@ -93,8 +93,9 @@ impl Dispatcher {
         };
         let service = self.service.in_namespace(namespace);
         task::to_the_end(async move {
-            // Counted before it is asked whether the node stops, so that a stop waits for it.
+            // Counted before it is asked again whether the node stops, so that a stop waits for it.
             let node = service.node.clone();
+            node.check_running()?;
             node.session_begins();
             let registered = service.register(handshake).await;
             if registered.is_err() {

@@ -29,10 +29,11 @@ impl WebSocketService {
             }
         }
         let deadline = tokio::time::Instant::now() + node.config.drain.timeout;
-        while self.remaining() > 0 && tokio::time::Instant::now() < deadline {
+        let mut unfinished = self.remaining();
+        while unfinished > 0 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(LOOK_AGAIN).await;
+            unfinished = self.remaining();
         }
-        let unfinished = self.remaining();
         for namespace in node.namespaces() {
             for client in namespace.clients() {
                 node.clone().farewell(namespace.clone(), client, DisconnectReason::ServerShutdown).await;

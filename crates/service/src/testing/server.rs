@@ -33,7 +33,7 @@ pub struct TestServer {
 pub enum TestServerError {
     /// The gateways have mistakes; all of them are listed.
     #[error(transparent)]
-    Gateway(#[from] GatewayError),
+    Gateways(#[from] GatewayError),
     /// The service is mounted already.
     #[error("{}", .0.source().map_or_else(|| .0.to_string(), ToString::to_string))]
     Service(Error),
