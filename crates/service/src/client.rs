@@ -45,6 +45,8 @@ pub(crate) struct Known {
     pub(crate) gone: bool,
     /// Whether it is known to listeners as connected. Not while it waits to be put back after its node was taken for lost.
     pub(crate) told: bool,
+    /// Whether a room was deleted while it joined; the end of that membership may not be reported yet.
+    pub(crate) left_by_deletion: bool,
     /// The rooms it was in when it went.
     pub(crate) left: Vec<RoomId>,
 }

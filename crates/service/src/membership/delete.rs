@@ -3,22 +3,27 @@
 use std::sync::Arc;
 
 use roomwire_core::{Channel, Error, ErrorCode, LeaveReason, NodeMessage, RoomKey, RoomUid};
+use tokio::sync::MutexGuard;
 
-use crate::{ServiceEvent, node::Node};
+use super::NamespaceState;
+use crate::{ServiceEvent, client::Client, node::Node};
 
 impl Node {
     /// Deletes a room: the store first, then this node, then the others.
     pub(crate) async fn delete_room(self: Arc<Self>, room: RoomKey) -> Result<(), Error> {
+        let namespace = self.namespace(&room.namespace);
+        let reporting = namespace.deletes().await;
         let Some(deleted) = self.store.delete_room(&room).await? else {
             return Err(ErrorCode::RoomNotFound.into());
         };
-        let namespace = self.namespace(&room.namespace);
-        self.forget_deleted_room(&room, deleted.uid).await;
+        namespace.note_deleted(deleted.uid);
         for member in deleted.members {
-            if let Some(client) = namespace.client(&member.client) {
-                // A join that is on its way here is reported first.
-                drop(client.change_membership().await);
-            }
+            let client = namespace.client(&member.client);
+            // Waits for a join that is on its way here: its `Joined` is reported first.
+            let _membership = match &client {
+                Some(client) => Some(self.forget_membership(&namespace, client, &room, deleted.uid).await),
+                None => None,
+            };
             self.events.send(|| ServiceEvent::Left {
                 room: room.clone(),
                 client: member.client,
@@ -26,6 +31,7 @@ impl Node {
             });
         }
         self.events.send(|| ServiceEvent::RoomDeleted { room: room.clone() });
+        drop(reporting);
         let channel = Channel::Room(room.clone());
         if self.backplane.may_reach_others(&channel) {
             let message = self.envelope(NodeMessage::RoomDeleted { room, uid: deleted.uid })?;
@@ -34,23 +40,36 @@ impl Node {
         Ok(())
     }
 
-    /// Takes this node's members out of a room that was deleted, in this or another node. A later room of
-    /// the same name is left alone.
+    /// Takes this node's members out of a room that was deleted in another node. A later room of the same name is
+    /// left alone.
     pub(crate) async fn forget_deleted_room(&self, room: &RoomKey, uid: RoomUid) {
         let namespace = self.namespace(&room.namespace);
         namespace.note_deleted(uid);
         let Some(local) = namespace.room(&room.room) else { return };
         for member in local.members() {
-            let Some(client) = namespace.client(&member) else { continue };
-            let _membership = client.change_membership().await;
-            let was_in = {
-                let mut known = client.known();
-                let is_meant = known.rooms.iter().any(|known| known.room == room.room && known.uid == uid);
-                is_meant && known.leave(&room.room).is_some()
-            };
-            if was_in {
-                self.take_no_part(&namespace, &client, &room.room).await;
+            if let Some(client) = namespace.client(&member) {
+                drop(self.forget_membership(&namespace, &client, room, uid).await);
             }
         }
+    }
+
+    /// Takes one client out of a life of a room; its memberships do not change as long as the guard lives.
+    async fn forget_membership<'a>(
+        &self,
+        namespace: &NamespaceState,
+        client: &'a Client,
+        room: &RoomKey,
+        uid: RoomUid,
+    ) -> MutexGuard<'a, ()> {
+        let membership = client.change_membership().await;
+        let was_in = {
+            let mut known = client.known();
+            let is_meant = known.rooms.iter().any(|known| known.room == room.room && known.uid == uid);
+            is_meant && known.leave(&room.room).is_some()
+        };
+        if was_in {
+            self.take_no_part(namespace, client, &room.room).await;
+        }
+        membership
     }
 }

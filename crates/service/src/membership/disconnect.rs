@@ -66,7 +66,7 @@ impl Node {
         client: Client,
         reason: DisconnectReason,
     ) -> Vec<RoomId> {
-        let _membership = client.change_membership().await;
+        let membership = client.change_membership().await;
         let before = self.life.current();
         let (rooms, told) = {
             let mut known = client.known();
@@ -81,6 +81,7 @@ impl Node {
         for Membership { room, .. } in &rooms {
             self.take_no_part(&namespace, &client, room).await;
         }
+        let were_in = rooms.len();
         let (left, reported) = self.disconnect_in_store(&client, rooms, &before).await;
         for Membership { room, .. } in left.iter().filter(|membership| membership.told && !reported) {
             self.events.send(|| ServiceEvent::Left {
@@ -89,15 +90,24 @@ impl Node {
                 reason: LeaveReason::Disconnected(reason),
             });
         }
+        let rooms: Vec<RoomId> = left.into_iter().map(|membership| membership.room).collect();
+        let left_by_deletion = {
+            let mut known = client.known();
+            known.left.clone_from(&rooms);
+            known.left_by_deletion || rooms.len() < were_in
+        };
+        drop(membership);
+        if left_by_deletion {
+            // Deleted at the same time: whoever deleted them reports it, and before the client is reported gone.
+            namespace.deletions_reported().await;
+        }
         if welcomed {
             instruments::client_disconnected(reason.as_str());
         }
         if welcomed && told && !reported {
             self.events.send(|| ServiceEvent::ClientDisconnected { client: client.key().clone(), reason });
         }
-        let left: Vec<RoomId> = left.into_iter().map(|membership| membership.room).collect();
-        client.known().left.clone_from(&left);
-        left
+        rooms
     }
 
     /// Tells the store; returns which of the memberships end with the client, and whether somebody else, who cleaned

@@ -90,6 +90,7 @@ impl Node {
         if namespace.was_deleted(uid) {
             // Deleted between the store's answer and now. Whoever deleted it reports that this client left.
             known.leave(room);
+            known.left_by_deletion = true;
             local.remove(client.id());
             return Err(StateError::RoomNotFound);
         }

@@ -20,7 +20,7 @@ impl Node {
         client: Client,
         room: RoomId,
     ) -> Result<(), Error> {
-        let _membership = client.change_membership().await;
+        let membership = client.change_membership().await;
         let before = self.life.current();
         let Some(Membership { told, .. }) = client.known().leave(&room) else {
             return Err(ErrorCode::NotInRoom.into());
@@ -34,8 +34,13 @@ impl Node {
         drop(life);
         match left {
             Ok(true) => {}
-            // Deleted at the same time, and whoever deleted the room reports it.
-            Ok(false) => reported |= !self.is_incomplete(),
+            // Deleted at the same time, and whoever deleted the room reports it: before this client can join again.
+            Ok(false) if !self.is_incomplete() => {
+                drop(membership);
+                namespace.deletions_reported().await;
+                return Ok(());
+            }
+            Ok(false) => {}
             Err(StateError::Fenced) => reported |= self.was_reaped(&before).await,
             Err(error) => {
                 tracing::debug!(target: "roomwire", room = ?key, %error, "the store is told later of a leave");

@@ -21,6 +21,8 @@ pub(crate) struct NamespaceState {
     clients: RwLock<HashMap<ClientId, Client>>,
     rooms: RwLock<HashMap<RoomId, Arc<LocalRoom>>>,
     deleted: Mutex<DeletedRooms>,
+    /// Read by who deletes a room here, until it has reported that the members left.
+    deletions: tokio::sync::RwLock<()>,
     /// Held while the first client subscribes to the namespace's channel.
     pub(super) subscribed: tokio::sync::Mutex<bool>,
 }
@@ -38,6 +40,7 @@ impl NamespaceState {
             clients: RwLock::default(),
             rooms: RwLock::default(),
             deleted: Mutex::default(),
+            deletions: tokio::sync::RwLock::default(),
             subscribed: tokio::sync::Mutex::default(),
         }
     }
@@ -117,6 +120,17 @@ impl NamespaceState {
         if rooms.get(&local.key().room).is_some_and(|present| Arc::ptr_eq(present, local)) {
             rooms.remove(&local.key().room);
         }
+    }
+
+    /// For who deletes a room: held until it has reported that the members left.
+    pub(super) async fn deletes(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+        self.deletions.read().await
+    }
+
+    /// Waits until the deletions that this node has begun are reported. Nobody may wait who holds a client's
+    /// membership: whoever deletes waits for that.
+    pub(super) async fn deletions_reported(&self) {
+        drop(self.deletions.write().await);
     }
 
     /// Remembers that a life of a room is over.

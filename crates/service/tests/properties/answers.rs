@@ -1,8 +1,13 @@
 //! What a client is told: acknowledgements, and errors with and without one.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use roomwire_core::EventName;
 use roomwire_service::{
-    Data, Error, ErrorCode, Event, Gateway, RoomId,
+    Data, Error, ErrorCode, Event, Gateway, RoomId, State,
     testing::{TestClient, TestServer},
 };
 use serde::Deserialize;
@@ -146,16 +151,19 @@ async fn who_is_refused_by_on_connect_is_told_and_disconnected_and_nothing_it_se
         tokio::task::yield_now().await;
         Err(Error::new(ErrorCode::Unauthorized))
     }
-    async fn secret() -> Result<(), Error> {
-        panic!("done for a client that was refused")
+    async fn secret(State(done): State<Arc<AtomicUsize>>) -> Result<(), Error> {
+        done.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
-    let server = server(Gateway::new().on_connect(no).on("secret", secret)).await;
+    let done = Arc::new(AtomicUsize::new(0));
+    let server = server(Gateway::new().with_state(done.clone()).on_connect(no).on("secret", secret)).await;
     let mut client = server.connect().await.expect("connects");
     (0..10).for_each(|_| client.emit("secret", &()));
     let told: Value = client.expect("error").await;
     assert_eq!(told["code"], "UNAUTHORIZED");
     client.emit("secret", &());
-    assert!(within("the end", client.next()).await.is_none(), "INTERNAL would come if the handler had run");
+    assert!(within("the end", client.next()).await.is_none(), "the connection ends");
     let service = server.service();
     crate::stage::eventually("it is gone", async || service.client_count().await.expect("answers") == 0).await;
+    assert_eq!(done.load(Ordering::SeqCst), 0, "done for a client that was refused");
 }

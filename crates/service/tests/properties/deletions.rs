@@ -99,3 +99,55 @@ async fn members_are_out_of_a_deleted_room_also_when_the_other_nodes_cannot_be_t
     assert_eq!(told.code(), ErrorCode::StateUnavailable);
     assert!(near.handle().rooms().is_empty(), "its own member is out");
 }
+
+#[tokio::test]
+async fn a_room_that_is_deleted_while_a_join_is_on_its_way_is_not_joined() {
+    for from in [0, 1] {
+        let cluster = Cluster::of(2, Gateway::new).await;
+        let ledger = Ledger::of(cluster.services());
+        let [here, _] = &cluster.nodes[..] else { panic!("two nodes") };
+        let client = here.server.connect().await.expect("connects");
+        let answer = here.store.hold(Moment::After, "join");
+        let (service, handle) = (here.service.clone(), client.handle().clone());
+        let joining = tokio::spawn(async move { service.join_room(&handle, "hall").await });
+        answer.reached().await;
+        let service = cluster.nodes[from].service.clone();
+        let deleting = tokio::spawn(async move { service.delete_room("hall").await });
+        // Everything that does not wait for the join is done by then.
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        answer.release();
+        let refused = joining.await.expect("no panic").expect_err("there is no such room");
+        assert_eq!(refused.code(), ErrorCode::RoomNotFound);
+        deleting.await.expect("no panic").expect("deleted");
+        assert!(client.handle().rooms().is_empty() && !cluster.hears("hall"));
+        assert_eq!(ledger.assert_all_left().await, 1, "the store had it for a moment");
+    }
+}
+
+#[tokio::test]
+async fn the_next_life_of_a_room_is_not_ended_by_the_deletion_of_the_last() {
+    let cluster = Cluster::of(2, Gateway::new).await;
+    let [here, there] = &cluster.nodes[..] else { panic!("two nodes") };
+    let (near, mut far) =
+        (here.server.connect().await.expect("connects"), there.server.connect().await.expect("connects"));
+    let watcher = here.server.connect().await.expect("connects");
+    here.service.join_room(watcher.handle(), "hall").await.expect("joins");
+    here.service.join_room(near.handle(), "hall").await.expect("joins");
+    // The other node deletes the room; before this node hears of it, a client leaves and joins the next one.
+    let told = there.bus.hold(Moment::Before, "publish");
+    let service = there.service.clone();
+    let deleting = tokio::spawn(async move { service.delete_room("hall").await });
+    told.reached().await;
+    here.service.leave_room(near.handle(), "hall").await.expect("leaves");
+    here.service.join_room(near.handle(), "hall").await.expect("joins the next one");
+    told.release();
+    deleting.await.expect("no panic").expect("deleted");
+    eventually("who stayed is out", async || watcher.handle().rooms().is_empty()).await;
+    assert_eq!(near.handle().rooms(), ["hall"]);
+    assert_eq!(there.service.room("hall").await.expect("exists").clients, [near.id().clone()]);
+    here.service.broadcast_to_room("hall", "n", &1).await.expect("sends");
+    there.service.send_to_client(far.id(), "end", &1).await.expect("sends");
+    assert_eq!(far.expect::<i32>("end").await, 1);
+}

@@ -4,7 +4,9 @@
 use std::{sync::Arc, time::Duration};
 
 use roomwire_core::Namespace;
-use roomwire_service::{ClientId, ErrorCode, Gateway, Handshake, Metadata, PageRequest, testing::TestClient};
+use roomwire_service::{
+    ClientId, DisconnectReason, ErrorCode, Gateway, Handshake, Metadata, PageRequest, testing::TestClient,
+};
 use roomwire_state_memory::MemoryHub;
 use tokio::task::JoinSet;
 
@@ -124,6 +126,40 @@ async fn who_leaves_or_goes_before_the_loss_is_noticed_is_reported_once() {
         // The first leave mends the loss: the second room is back, and left again.
         assert_eq!(ledger.assert_all_left().await, if goes { 2 } else { 3 });
         assert_eq!(cluster.nodes[1].service.room_count().await.expect("answers"), 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn who_is_leaving_or_going_while_the_node_heals_is_reported_once() {
+    for goes in [true, false] {
+        let cluster = cluster().await;
+        let [lost, survivor] = &cluster.nodes[..] else { panic!("two nodes") };
+        let ledger = Ledger::of(cluster.services());
+        let client = member(lost).await;
+        // It is out of the room here, and the store is not told yet.
+        let leaving = lost.bus.hold(Moment::Before, "unsubscribe");
+        let (service, handle) = (lost.service.clone(), client.handle().clone());
+        let left = tokio::spawn(async move {
+            if goes {
+                service.handle_disconnect(&handle, DisconnectReason::PingTimeout).await;
+            } else {
+                service.leave_room(&handle, "own").await.expect("leaves");
+            }
+        });
+        leaving.reached().await;
+        let go_on = lose(&cluster).await;
+        lost.store.fail(Moment::Before, "restore");
+        let pause = lost.store.hold(Moment::Before, "renew_lease");
+        go_on();
+        pause.reached().await;
+        leaving.release();
+        left.await.expect("no panic");
+        pause.release();
+        lost.store.heartbeat().await;
+        client.disconnect();
+        eventually("it is gone", async || survivor.service.client("member").await.is_err()).await;
+        lost.store.heartbeat().await;
+        ledger.assert_all_left().await;
     }
 }
 

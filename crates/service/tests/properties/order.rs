@@ -14,7 +14,7 @@ use roomwire_service::{
 use roomwire_state_memory::MemoryState;
 use tokio::sync::Barrier;
 
-use crate::stage::{config, eventually, server, stumble, within};
+use crate::stage::{Ledger, config, eventually, server, stumble, within};
 
 /// What a client's handlers saw, and whether two of them ran at one time.
 #[derive(Clone, Debug, Default)]
@@ -176,6 +176,7 @@ async fn what_comes_between_admission_and_opening_is_handled_after_on_connect() 
 #[tokio::test]
 async fn a_session_that_is_closed_before_it_is_opened_stays_closed() {
     let (dispatcher, seen) = session().await;
+    let ledger = Ledger::of([dispatcher.service().clone()]);
     let handshake = Handshake::new(ClientId::new("c").expect("valid"));
     let session = dispatcher.admit(&Namespace::root(), handshake, None).await.expect("admitted");
     session.receive(incoming("early"));
@@ -186,6 +187,7 @@ async fn a_session_that_is_closed_before_it_is_opened_stays_closed() {
     assert!(!session.client().is_connected());
     assert_eq!(dispatcher.service().local_client_count(), 0);
     assert_eq!(*seen.lock(), Vec::<String>::new(), "a client that never took part does nothing");
+    assert_eq!(ledger.events(), [], "and nobody hears of it");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

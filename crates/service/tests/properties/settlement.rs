@@ -54,6 +54,20 @@ async fn a_disconnect_during_an_outage_is_told_to_the_store_when_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_went_during_an_outage_does_not_come_back_by_a_late_join() {
+    let (node, client, ledger) = member().await;
+    node.store.go_down();
+    client.disconnect();
+    ledger.gone(1).await;
+    node.store.come_back();
+    let refused = node.service.join_room(client.handle(), "r").await.expect_err("it is gone");
+    assert_eq!(refused.code(), ErrorCode::ClientNotFound);
+    assert_eq!(stay(&ledger).await, Stay { joined: 1, left: 1 });
+    heartbeats().await;
+    assert_eq!(node.service.member_count("r").await.expect("answers"), 0);
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_joins_again_before_the_store_was_told_of_the_leave_stays_a_member() {
     let (node, client, ledger) = member().await;
     node.store.go_down();

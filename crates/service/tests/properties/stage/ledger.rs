@@ -135,7 +135,7 @@ pub(crate) struct Stay {
     pub(crate) left: usize,
 }
 
-/// On one node, a client that joined there leaves before it joins again, and joins before it leaves.
+/// On one node, a client that joined there leaves before it joins again or is gone, and joins before it leaves.
 fn assert_in_turn(events: &[ServiceEvent], alone: bool) {
     let mut inside: HashMap<(&RoomKey, &ClientId), bool> = HashMap::new();
     for event in events {
@@ -153,6 +153,12 @@ fn assert_in_turn(events: &[ServiceEvent], alone: bool) {
                         LeaveReason::RoomDeleted | LeaveReason::Disconnected(DisconnectReason::NodeLost)
                     );
                 assert!(before == Some(true) || elsewhere, "{client} left {room:?} before it joined: {reason}");
+            }
+            ServiceEvent::ClientDisconnected { client: gone, .. } => {
+                let stays = inside.iter().find(|((room, client), inside)| {
+                    **inside && **client == gone.client && room.namespace == gone.namespace
+                });
+                assert!(!alone || stays.is_none(), "{gone:?} was gone before it left: {stays:?}");
             }
             _ => {}
         }
