@@ -1,10 +1,13 @@
 //! The heartbeat: keeping this node's lease and cleaning up after nodes that lost theirs.
 
-use std::{sync::Weak, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
-use roomwire_core::{ClientKey, Departure, DisconnectReason, Incarnation, LeaveReason, StateError};
+use roomwire_core::{ClientKey, Departure, DisconnectReason, Incarnation, LeaseStatus, LeaveReason, StateError};
 use tokio::time::MissedTickBehavior;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::Node;
 use crate::{Client, ServiceEvent};
@@ -20,28 +23,26 @@ pub(super) fn spawn(node: Weak<Node>, every: Duration, stop: CancellationToken) 
         loop {
             beat.tick().await;
             let Some(node) = node.upgrade() else { return };
-            node.heartbeat().await;
+            let Some(status) = node.renew().await else { continue };
+            let mut upkeep = AbortOnDropHandle::new(tokio::spawn(node.clone().keep_up(status)));
+            // However long it takes to clean up after others, it does not cost this node its own lease.
+            loop {
+                tokio::select! {
+                    biased;
+                    _ = &mut upkeep => break,
+                    _ = beat.tick() => drop(node.renew().await),
+                }
+            }
         }
     }));
 }
 
 impl Node {
-    /// Renews the lease once and does what its answer asks for.
-    async fn heartbeat(&self) {
+    /// Renews the lease once; takes it again when it was lost.
+    async fn renew(&self) -> Option<LeaseStatus> {
         let life = self.life.current();
         match self.store.renew_lease(&life, self.config.lease.duration).await {
-            Ok(status) => {
-                if let Err(error) = self.finish_healing().await {
-                    tracing::warn!(target: "roomwire", %error, "clients could not be put back, trying again");
-                }
-                self.settle().await;
-                self.note_activity(&life).await;
-                for dead in status.expired {
-                    if let Err(error) = self.reap(&life, &dead).await {
-                        tracing::warn!(target: "roomwire", %dead, %error, "clean-up was interrupted, trying again");
-                    }
-                }
-            }
+            Ok(status) => return Some(status),
             Err(StateError::Fenced) => {
                 if let Err(error) = self.heal(&life).await {
                     tracing::warn!(target: "roomwire", %error, "lease was lost and could not be taken again, trying again");
@@ -49,6 +50,22 @@ impl Node {
             }
             Err(error) => {
                 tracing::warn!(target: "roomwire", %error, "lease could not be renewed, trying again");
+            }
+        }
+        None
+    }
+
+    /// Does what there is to do while the store answers: what it was not told, and what the lease's answer asks for.
+    async fn keep_up(self: Arc<Self>, status: LeaseStatus) {
+        if let Err(error) = self.finish_healing().await {
+            tracing::warn!(target: "roomwire", %error, "clients could not be put back, trying again");
+        }
+        self.settle().await;
+        let life = self.life.current();
+        self.note_activity(&life).await;
+        for dead in status.expired {
+            if let Err(error) = self.reap(&life, &dead).await {
+                tracing::warn!(target: "roomwire", %dead, %error, "clean-up was interrupted, trying again");
             }
         }
     }

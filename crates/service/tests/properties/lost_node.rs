@@ -7,7 +7,7 @@ use roomwire_service::{
 };
 use tokio::{runtime::Runtime, time::Instant};
 
-use crate::stage::{Leases, Ledger, Node, eventually};
+use crate::stage::{Leases, Ledger, Moment, Node, eventually};
 
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
@@ -51,7 +51,7 @@ async fn the_members_of_a_lost_node_leave_once_over_all_survivors() {
     leases.run_out(&survivors).await;
     let service = &survivors[2].service;
     eventually("all is cleaned up", async || service.client_count().await.expect("answers") == 2).await;
-    survivors.iter().for_each(|node| assert!(node.service.local_client_count() <= 1));
+    ledger.gone(400).await;
     for node in &survivors {
         node.store.heartbeat().await;
     }
@@ -111,4 +111,26 @@ async fn what_outlives_its_runtime_can_be_dropped_and_asked() {
     assert!(clients[0].drain().is_empty());
     std::thread::spawn(move || drop((clients, mortal))).join().expect("dropping is no panic");
     assert!(handle.is_connected(), "nobody was there to say goodbye");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_clean_up_that_takes_long_does_not_cost_a_node_its_own_lease() {
+    let (leases, own) = (Leases::of(2).await, runtime());
+    let [busy, idle] = &leases.cluster.nodes[..] else { panic!("two nodes") };
+    let ledger = Ledger::of(leases.cluster.services());
+    let mortal = leases.mortal(&own, Gateway::new()).await;
+    let stays = busy.server.connect().await.expect("connects");
+    let clients = crowd(&mortal, 2).await;
+    let (long, longer) = (busy.store.hold(Moment::Before, "reap"), idle.store.hold(Moment::Before, "reap"));
+    cut(own, mortal, clients).await;
+    leases.run_out(&[busy, idle]).await;
+    long.reached().await;
+    longer.reached().await;
+    leases.run_out(&[busy, idle]).await;
+    long.release();
+    longer.release();
+    ledger.gone(2).await;
+    ledger.complete().await;
+    assert!(ledger.disconnected().iter().all(|(client, _)| client.client != *stays.id()), "it is not taken for lost");
+    assert!(busy.service.client(stays.id()).await.is_ok());
 }

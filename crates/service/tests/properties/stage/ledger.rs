@@ -1,10 +1,11 @@
 //! The events of all nodes, written down, and what must hold for them.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use roomwire_core::{ClientId, ClientKey, DisconnectReason, LeaveReason, RoomKey};
 use roomwire_service::{ServiceEvent, WebSocketService};
+use tokio::time::Instant;
 
 use super::eventually;
 
@@ -116,6 +117,11 @@ impl Ledger {
     /// # Panics
     /// When one is missing or too many.
     pub(crate) async fn assert_all_left(&self) -> usize {
+        // Who cleans up after a lost node reports a moment after the store knows.
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.stays().values().any(|stay| stay.joined != stay.left) && Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
         self.complete().await;
         let stays = self.stays();
         for ((room, client), stay) in &stays {
