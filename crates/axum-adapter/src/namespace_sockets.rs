@@ -18,9 +18,6 @@ use crate::{
     socket::ClientSocket,
 };
 
-/// How many clients are looked up before the first of them is visited.
-const AHEAD: usize = 32;
-
 /// All clients of a namespace that are connected to this process.
 pub(crate) struct NamespaceSockets {
     name: Namespace,
@@ -75,26 +72,15 @@ impl NamespaceSockets {
         self.clients.read().get(client).cloned()
     }
 
-    /// Looks clients up under one lock, some ahead of those that are visited: one after the other, each would wait for
-    /// memory by itself.
+    /// Looks clients up under one lock.
     pub(crate) fn for_each<'a>(
         &self,
         clients: &mut dyn Iterator<Item = &'a ClientId>,
         mut visit: impl FnMut(&'a ClientId, Option<&ClientSocket>),
     ) {
         let known = self.clients.read();
-        let mut found = Vec::with_capacity(AHEAD.min(known.len()));
-        loop {
-            found.extend((&mut *clients).take(AHEAD).map(|client| {
-                let socket = known.get(client).map(AsRef::as_ref);
-                (client, socket.inspect(|socket| socket.approach()))
-            }));
-            if found.is_empty() {
-                return;
-            }
-            for (client, socket) in found.drain(..) {
-                visit(client, socket);
-            }
+        for client in clients {
+            visit(client, known.get(client).map(AsRef::as_ref));
         }
     }
 

@@ -126,11 +126,6 @@ impl ClientSocket {
         }
     }
 
-    /// Looks at what [`Self::send`] will need, so that it is near when it is needed.
-    pub(crate) fn approach(&self) {
-        std::hint::black_box(self.stage.is_locked());
-    }
-
     /// Queues a packet.
     pub(crate) fn send(&self, packet: Packet) -> Result<(), Undeliverable> {
         let mut stage = self.check()?;
