@@ -1,6 +1,6 @@
 //! What the store still has to be told: leaves and disconnects that happened while it was away.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use parking_lot::Mutex;
 use roomwire_core::{ClientKey, RoomKey, StateError};
@@ -8,7 +8,7 @@ use roomwire_core::{ClientKey, RoomKey, StateError};
 use super::Node;
 
 /// An end of a membership, or of a client, that the store does not know yet.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Debt {
     /// The client left the room.
     Leave(ClientKey, RoomKey),
@@ -16,31 +16,56 @@ pub(crate) enum Debt {
     Disconnect(ClientKey),
 }
 
-/// The debts of this node, oldest first.
+/// The debts of this node.
 #[derive(Debug, Default)]
 pub(super) struct Settlement {
-    debts: Mutex<VecDeque<Debt>>,
+    debts: Mutex<Debts>,
     /// Held by who pays.
     paying: tokio::sync::Mutex<()>,
+}
+
+/// Oldest first, each once: a client that tries the same again and again during an outage owes no more for it.
+#[derive(Debug, Default)]
+struct Debts {
+    order: VecDeque<Debt>,
+    known: HashSet<Debt>,
+}
+
+impl Debts {
+    fn add(&mut self, debt: Debt) {
+        if self.known.insert(debt.clone()) {
+            self.order.push_back(debt);
+        }
+    }
+
+    fn take_first(&mut self) -> Option<Debt> {
+        let debt = self.order.pop_front()?;
+        self.known.remove(&debt);
+        Some(debt)
+    }
 }
 
 impl Node {
     /// Notes what could not be written; the lease's heartbeat tries again until it is.
     pub(crate) fn owe(&self, debt: Debt) {
-        self.settlement.debts.lock().push_back(debt);
+        self.settlement.debts.lock().add(debt);
     }
 
     /// Pays what is owed by now, until the store refuses to answer.
     pub(crate) async fn settle(&self) {
         let _paying = self.settlement.paying.lock().await;
-        let owed = self.settlement.debts.lock().len();
+        let owed = self.settlement.debts.lock().order.len();
         for _ in 0..owed {
-            let Some(debt) = self.settlement.debts.lock().front().cloned() else { return };
+            // It stays the first until it is paid, also when this future is dropped.
+            let Some(debt) = self.settlement.debts.lock().order.front().cloned() else { return };
             match self.pay(&debt).await {
                 Ok(paid) => {
                     let mut debts = self.settlement.debts.lock();
-                    let debt = debts.pop_front();
-                    debts.extend(debt.filter(|_| !paid));
+                    if let Some(debt) = debts.take_first()
+                        && !paid
+                    {
+                        debts.add(debt);
+                    }
                 }
                 Err(error) => {
                     tracing::debug!(target: "roomwire", %error, "state is still behind");

@@ -111,9 +111,12 @@ async fn reading_stops_at_the_limit_and_goes_on_when_half_is_done() {
     assert_eq!(bench.valve.0.lock().len(), 0, "one place is left");
     bench.send(MAILBOX as u32..MAILBOX as u32 + 5);
     assert_eq!(*bench.valve.0.lock(), ["pause"], "once, however many follow");
-    bench.work.permits.add_permits(1);
-    bench.handled(1).await;
-    assert_eq!(*bench.valve.0.lock(), ["pause"], "not before half is done");
+    // 21 events: one in hand, the rest waiting. Half of the limit are 8.
+    for (in_hand, told) in [(6, 1), (12, 1), (13, 2)] {
+        bench.work.permits.add_permits(in_hand - bench.work.begun.load(Ordering::SeqCst));
+        eventually("the next is in hand", async || bench.work.begun.load(Ordering::SeqCst) == in_hand).await;
+        assert_eq!(bench.valve.0.lock().len(), told, "{} are waiting", MAILBOX + 5 - in_hand);
+    }
     bench.work.permits.add_permits(1000);
     bench.handled(MAILBOX + 5).await;
     assert_eq!(bench.valve.pairs(), 1);

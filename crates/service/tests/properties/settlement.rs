@@ -131,6 +131,19 @@ async fn a_join_whose_answer_was_lost_can_be_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_tries_again_and_again_during_an_outage_costs_the_store_one_call_afterwards() {
+    let (node, client, _) = member().await;
+    node.store.go_down();
+    for _ in 0..100 {
+        node.service.join_room(client.handle(), "r2").await.expect_err("the store is away");
+    }
+    node.store.take_log();
+    node.store.come_back();
+    heartbeats().await;
+    assert_eq!(node.store.take_log(), ["leave"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_the_store_was_not_told_of_is_told_before_a_shutdown_ends() {
     let (node, client, _) = member().await;
     node.store.fail(Moment::Before, "leave");
