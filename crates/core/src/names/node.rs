@@ -75,7 +75,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read_back_whatever_the_name_of_the_node() {
         let long = "x".repeat(NodeId::MAX_BYTES);
-        for name in ["n", "n.1", "n.", ".n", ".", "..", "a.0123456789abcdef", "n:r", "{n}", "n n", "räume 🏠", &long] {
+        for name in ["n", "n.1", "n.", ".n", ".", "..", "a.0123456789abcdef", "n:r", "{n}", "n n", "räume 🏠", &long]
+        {
             for life in [0, 1, 0xabc, u64::MAX, rand::random()] {
                 let incarnation = Incarnation { node: NodeId::new(name).expect("valid"), life };
                 assert_eq!(incarnation.to_string().parse(), Ok(incarnation));
