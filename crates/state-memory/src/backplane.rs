@@ -85,7 +85,7 @@ impl Stream for Incoming {
     }
 }
 
-/// There is never a [`BackplaneEvent::Gap`]: nothing breaks between nodes of one process. Messages wait
+/// There is never a [`BackplaneEvent::Interrupted`] or [`BackplaneEvent::Gap`]: nothing breaks between nodes of one process. Messages wait
 /// without bound until the node takes them, so that no node waits for another.
 #[async_trait]
 impl Backplane for MemoryState {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
+    ops::Bound,
     time::Duration,
 };
 
@@ -51,7 +52,8 @@ impl Lives {
         let until = self.0.get_mut(life).and_then(|held| held.until.as_mut()).ok_or(StateError::Fenced)?;
         *until = now.plus(lasts);
         let lost = self.0.iter().filter(|(other, held)| *other != life && held.is_lost(now));
-        Ok(LeaseStatus { expired: lost.map(|(other, _)| other.clone()).collect() })
+        // Memory never comes back with older data.
+        Ok(LeaseStatus { expired: lost.map(|(other, _)| other.clone()).collect(), behind: false })
     }
 
     pub(crate) fn end(&mut self, life: &Incarnation) {
@@ -91,6 +93,16 @@ impl Lives {
         if let Some(held) = self.0.get_mut(life) {
             held.clients.remove(client);
         }
+    }
+
+    /// The clients that a life registered, in their order, from after this one on.
+    pub(crate) fn clients_after(
+        &self,
+        life: &Incarnation,
+        last: Option<&ClientKey>,
+    ) -> impl Iterator<Item = &ClientKey> {
+        let from = last.map_or(Bound::Unbounded, Bound::Excluded);
+        self.0.get(life).into_iter().flat_map(move |held| held.clients.range((from, Bound::Unbounded)))
     }
 
     /// One of the clients that a life registered, none when nothing is left of it.

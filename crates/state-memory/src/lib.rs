@@ -12,6 +12,7 @@ mod backplane;
 mod bus;
 mod clients;
 mod clock;
+mod held;
 mod hub;
 mod lease;
 mod members;

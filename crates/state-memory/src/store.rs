@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roomwire_core::{
-    ClientKey, DeletedRoom, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata, Namespace,
-    NewClient, NewRoom, NodeId, Page, PageRequest, ReapOutcome, RoomChange, RoomKey, RoomSummary, StateError,
-    StateStore, Timestamp, WebSocketClient, WebSocketRoom,
+    ClientKey, DeletedRoom, HeldClient, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata,
+    Namespace, NewClient, NewRoom, NodeId, Page, PageRequest, ReapOutcome, RoomChange, RoomKey, RoomSummary,
+    StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
 };
 
 use crate::MemoryState;
@@ -34,6 +34,10 @@ impl StateStore for MemoryState {
 
     async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Result<ReapOutcome, StateError> {
         self.shared.world().reap(by, dead, limit, self.shared.now(), self.shared.lease_now())
+    }
+
+    async fn held(&self, life: &Incarnation, page: &PageRequest) -> Result<Page<HeldClient>, StateError> {
+        Ok(self.shared.world().held_page(life, page))
     }
 
     async fn connect(&self, life: &Incarnation, client: &NewClient) -> Result<(), StateError> {

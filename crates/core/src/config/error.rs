@@ -4,7 +4,7 @@ use std::fmt;
 
 use config::ValueKind;
 
-use super::{ConfigKey, shown::shown};
+use super::{ConfigKey, secret::HIDDEN, shown::shown};
 
 /// Every problem found in a configuration.
 ///
@@ -69,7 +69,8 @@ impl Problem {
 
     /// A value that its key does not allow.
     pub(super) fn not_allowed(key: &ConfigKey, value: &ValueKind, source: ConfigSource) -> Self {
-        Self::new(key.name(), shown(value), source, format!("expected {}", key.allowed()))
+        let shown = if key.is_secret() { HIDDEN.to_owned() } else { shown(value) };
+        Self::new(key.name(), shown, source, format!("expected {}", key.allowed()))
     }
 
     /// A problem with a file as a whole.
@@ -84,8 +85,8 @@ impl Problem {
         self.subject.as_ref().map(|(key, _)| key.as_str())
     }
 
-    /// The value that was refused, as a file would write it, shortened when it is long. Nothing when the problem is
-    /// the file itself.
+    /// The value that was refused, as a file would write it, shortened when it is long and hidden when it is a secret.
+    /// Nothing when the problem is the file itself.
     #[must_use]
     pub fn value(&self) -> Option<&str> {
         self.subject.as_ref().map(|(_, value)| value.as_str())

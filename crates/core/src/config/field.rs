@@ -4,7 +4,7 @@ use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 use config::{Value, ValueKind};
 
-use super::{LogLevel, Transport};
+use super::{LogLevel, Secret, Transport};
 use crate::NodeId;
 
 /// A place in a [`WebSocketConfig`](super::WebSocketConfig) and what may be put there.
@@ -19,6 +19,10 @@ pub(super) enum Field<'a> {
     Transports(&'a mut Vec<Transport>),
     Level(&'a mut LogLevel),
     Node(&'a mut Option<NodeId>),
+    Urls(&'a mut Vec<String>),
+    Text { field: &'a mut Option<String>, most: usize },
+    Secret { field: &'a mut Option<Secret>, most: usize },
+    Prefix(&'a mut String),
 }
 
 impl<'a> Field<'a> {
@@ -32,6 +36,14 @@ impl<'a> Field<'a> {
 
     pub(super) fn millis(field: &'a mut Duration, range: RangeInclusive<u64>) -> Self {
         Self::Millis { field, range }
+    }
+
+    pub(super) fn text(field: &'a mut Option<String>, most: usize) -> Self {
+        Self::Text { field, most }
+    }
+
+    pub(super) fn secret(field: &'a mut Option<Secret>, most: usize) -> Self {
+        Self::Secret { field, most }
     }
 
     /// The values allowed, in words that follow "expected".
@@ -48,7 +60,10 @@ impl<'a> Field<'a> {
             Self::Path(_) => "a URL path such as /socket.io, with / in front, none at the end, and no query".to_owned(),
             Self::Transports(_) => format!("a list of {}, at least one, none twice", Transport::words("and")),
             Self::Level(_) => LogLevel::words("or"),
-            Self::Node(_) => format!("text of 1 to {} bytes without control characters", NodeId::MAX_BYTES),
+            Self::Node(_) => text_allowed(NodeId::MAX_BYTES),
+            Self::Text { most, .. } | Self::Secret { most, .. } => text_allowed(*most),
+            Self::Urls(_) => "a list of URLs, each a scheme, :// and an address, none twice".to_owned(),
+            Self::Prefix(_) => format!("text of 1 to {LONGEST_PREFIX} letters A to Z or a to z, digits and _ . : -"),
         }
     }
 
@@ -68,6 +83,10 @@ impl<'a> Field<'a> {
             }
             Self::Level(field) => ValueKind::String(field.as_str().to_owned()),
             Self::Node(field) => field.as_ref().map(|node| node.as_str().to_owned()).into(),
+            Self::Urls(field) => ValueKind::Array(field.iter().map(|url| url.as_str().into()).collect()),
+            Self::Text { field, .. } => (**field).clone().into(),
+            Self::Secret { field, .. } => field.as_ref().map(|secret| secret.expose().to_owned()).into(),
+            Self::Prefix(field) => ValueKind::String((*field).clone()),
         }
     }
 
@@ -80,7 +99,11 @@ impl<'a> Field<'a> {
             Self::Count { .. } | Self::Millis { .. } if text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 text.parse().ok().map(ValueKind::U64)
             }
-            Self::Transports(_) => Some(ValueKind::Array(text.split(',').map(|word| word.trim().into()).collect())),
+            // No URLs are a value too, and a list of none has no other spelling.
+            Self::Urls(_) if text.is_empty() => Some(ValueKind::Array(Vec::new())),
+            Self::Transports(_) | Self::Urls(_) => {
+                Some(ValueKind::Array(text.split(',').map(|word| word.trim().into()).collect()))
+            }
             _ => None,
         };
         typed.unwrap_or_else(|| ValueKind::String(text.to_owned()))
@@ -102,6 +125,16 @@ impl<'a> Field<'a> {
             (Self::Level(field), ValueKind::String(word)) => put(field, LogLevel::from_word(word)),
             (Self::Node(field), ValueKind::Nil) => put(field, Some(None)),
             (Self::Node(field), ValueKind::String(name)) => put(field, NodeId::new(name).ok().map(Some)),
+            (Self::Urls(field), ValueKind::Array(items)) => put(field, urls(items)),
+            (Self::Text { field, .. }, ValueKind::Nil) => put(field, Some(None)),
+            (Self::Text { field, most }, ValueKind::String(text)) => {
+                put(field, is_text(text, most).then(|| Some(text.clone())))
+            }
+            (Self::Secret { field, .. }, ValueKind::Nil) => put(field, Some(None)),
+            (Self::Secret { field, most }, ValueKind::String(text)) => {
+                put(field, is_text(text, most).then(|| Some(text.as_str().into())))
+            }
+            (Self::Prefix(field), ValueKind::String(text)) => put(field, is_prefix(text).then(|| text.clone())),
             _ => false,
         }
     }
@@ -166,4 +199,42 @@ fn is_path(text: &str) -> bool {
     let is_path_character =
         |character: char| character.is_ascii_alphanumeric() || "-._~!$&'()*+,;=:@%/".contains(character);
     text.starts_with('/') && !text.ends_with('/') && text.chars().all(is_path_character)
+}
+
+/// The longest prefix, in bytes.
+const LONGEST_PREFIX: usize = 64;
+
+fn is_prefix(text: &str) -> bool {
+    let is_prefix_character = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
+    (1..=LONGEST_PREFIX).contains(&text.len()) && text.bytes().all(is_prefix_character)
+}
+
+fn text_allowed(most: usize) -> String {
+    format!("text of 1 to {most} bytes without control characters")
+}
+
+fn is_text(text: &str, most: usize) -> bool {
+    (1..=most).contains(&text.len()) && !text.chars().any(char::is_control)
+}
+
+fn urls(items: &[Value]) -> Option<Vec<String>> {
+    let mut urls = Vec::new();
+    for item in items {
+        let ValueKind::String(url) = &item.kind else { return None };
+        if !is_url(url) || urls.contains(url) {
+            return None;
+        }
+        urls.push(url.clone());
+    }
+    Some(urls)
+}
+
+/// Whether it looks like one. Whoever connects to it knows which schemes and addresses there are.
+fn is_url(text: &str) -> bool {
+    let has_scheme = text.split_once("://").is_some_and(|(scheme, address)| {
+        scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+.-".contains(&byte))
+            && !address.is_empty()
+    });
+    has_scheme && !text.chars().any(|character| character.is_control() || character.is_whitespace())
 }

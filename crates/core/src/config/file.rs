@@ -98,7 +98,8 @@ fn read_table(draft: &mut Draft, group: &str, table: Map<String, Value>, source:
 
 fn unknown(group: &str, name: &str, path: &str, value: &ValueKind, source: &ConfigSource) -> Problem {
     let is_table = matches!(value, ValueKind::Table(_));
-    let near = if is_table { suggestion::group_like(path) } else { suggestion::key_like(path).map(ConfigKey::name) };
+    let key_like = suggestion::key_like(path);
+    let near = if is_table { suggestion::group_like(path) } else { key_like.map(ConfigKey::name) };
     let allowed = match near {
         Some(near) => format!("no such key; did you mean `{near}`?"),
         None => format!("no such key; the keys here are {}", ConfigKey::names_in(group).join(", ")),
@@ -110,7 +111,7 @@ fn unknown(group: &str, name: &str, path: &str, value: &ValueKind, source: &Conf
         (false, "") => format!("{name:?}"),
         (false, group) => format!("{group}.{name:?}"),
     };
-    Problem::new(key, shown_unknown(path, value), source.clone(), allowed)
+    Problem::new(key, shown_unknown(path, key_like, value), source.clone(), allowed)
 }
 
 /// The place and the reason out of a parser's message, without the excerpt of the file that some put between them.

@@ -85,6 +85,34 @@ static KEYS: &[ConfigKey] = &[
     key("drain.timeout", "How long a graceful stop may take; 0 stops at once.", |c| {
         Field::millis(&mut c.drain.timeout, 0..=3_600_000)
     }),
+    key("state.urls", "Where the servers of the state backend are: one, or several nodes of one cluster.", |c| {
+        Field::Urls(&mut c.state.urls)
+    }),
+    key("state.username", "Who the service is to those servers; comes before what a URL says.", |c| {
+        Field::text(&mut c.state.username, 256)
+    }),
+    key("state.password", "By what it proves that; comes before what a URL says, and is never shown.", |c| {
+        Field::secret(&mut c.state.password, 1024)
+    }),
+    key("state.database", "Which numbered database of the server is used.", |c| {
+        Field::count(&mut c.state.database, 0..=1_000_000)
+    }),
+    key(
+        "state.prefix",
+        "What the names of everything that is stored begin with; services with different prefixes do not meet.",
+        |c| Field::Prefix(&mut c.state.prefix),
+    ),
+    key("state.poolSize", "How many connections are kept open to a server.", |c| {
+        Field::count(&mut c.state.pool_size, 1..=64)
+    }),
+    key(
+        "state.timeout",
+        "How long one operation on shared state may take, with all its repeats, before it fails with STATE_UNAVAILABLE.",
+        |c| Field::millis(&mut c.state.timeout, 100..=TEN_MINUTES),
+    ),
+    key("state.connectTimeout", "How long one attempt to connect to a server may take.", |c| {
+        Field::millis(&mut c.state.connect_timeout, 100..=TEN_MINUTES)
+    }),
 ];
 
 const fn key(name: &'static str, meaning: &'static str, field: fn(&mut WebSocketConfig) -> Field<'_>) -> ConfigKey {
@@ -142,6 +170,11 @@ impl ConfigKey {
     #[must_use]
     pub fn meaning(&self) -> &'static str {
         self.meaning
+    }
+
+    /// Whether its value is not to be shown.
+    pub(super) fn is_secret(&self) -> bool {
+        matches!(self.field(&mut WebSocketConfig::default()), Field::Secret { .. })
     }
 
     /// This key's place in a configuration.

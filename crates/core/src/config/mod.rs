@@ -24,7 +24,9 @@ mod file;
 mod key;
 mod loader;
 mod relation;
+mod secret;
 mod sections;
+mod shared_state;
 mod shown;
 mod suggestion;
 #[cfg(test)]
@@ -36,5 +38,7 @@ pub use choice::{LogLevel, Transport};
 pub use error::{ConfigError, ConfigSource, Problem};
 pub use key::ConfigKey;
 pub use loader::ConfigLoader;
+pub use secret::Secret;
 pub use sections::{Drain, Lease, Limits, Logger, RetryConfig};
+pub use shared_state::SharedState;
 pub use web_socket_config::WebSocketConfig;

@@ -2,6 +2,12 @@
 
 use config::ValueKind;
 
+use super::{
+    ConfigKey,
+    secret::{HIDDEN, without_credentials},
+    suggestion,
+};
+
 /// The longest value shown whole, in characters.
 const LONGEST: usize = 100;
 
@@ -19,23 +25,28 @@ pub(super) fn shown(value: &ValueKind) -> String {
 }
 
 /// The value of something that is not a key. It may be anything, also another program's password, so a telling name
-/// hides it.
-pub(super) fn shown_unknown(name: &str, value: &ValueKind) -> String {
+/// hides it, and so does one that is nearly that of a secret.
+pub(super) fn shown_unknown(name: &str, near: Option<&ConfigKey>, value: &ValueKind) -> String {
     let name = name.to_ascii_lowercase();
-    if SECRET.iter().any(|word| name.contains(word)) { "(hidden)".to_owned() } else { shown(value) }
+    let is_secret = near.is_some_and(ConfigKey::is_secret) || SECRET.iter().any(|word| name.contains(word));
+    if is_secret { HIDDEN.to_owned() } else { shown(value) }
 }
 
 fn text(value: &ValueKind) -> String {
     match value {
         ValueKind::Nil => "null".to_owned(),
-        ValueKind::String(text) => format!("{text:?}"),
+        ValueKind::String(text) => format!("{:?}", without_credentials(text)),
         ValueKind::Array(items) => {
             let items: Vec<_> = items.iter().map(|item| text(&item.kind)).collect();
             format!("[{}]", items.join(", "))
         }
         ValueKind::Table(table) => {
-            let mut entries: Vec<_> =
-                table.iter().map(|(name, value)| format!("{name:?}: {}", shown_unknown(name, &value.kind))).collect();
+            let mut entries: Vec<_> = table
+                .iter()
+                .map(|(name, value)| {
+                    format!("{name:?}: {}", shown_unknown(name, suggestion::key_like(name), &value.kind))
+                })
+                .collect();
             entries.sort_unstable();
             format!("{{{}}}", entries.join(", "))
         }

@@ -27,7 +27,8 @@ pub(super) fn of_process(draft: &mut Draft) -> BTreeMap<String, String> {
         match value.into_string() {
             Ok(value) => texts.push((name, value)),
             Err(value) if name.starts_with(PREFIX) && !is_of_others(&name) => {
-                let value = shown_unknown(&name, &ValueKind::String(value.to_string_lossy().into_owned()));
+                let key = suggestion::key_like(&name[PREFIX.len()..]);
+                let value = shown_unknown(&name, key, &ValueKind::String(value.to_string_lossy().into_owned()));
                 draft.refuse(Problem::new(name, value, ConfigSource::Environment, "expected text in UTF-8"));
             }
             Err(_) => {}
@@ -55,11 +56,13 @@ fn is_of_others(name: &str) -> bool {
 }
 
 fn unknown(name: &str, text: &str) -> Problem {
-    let allowed = match suggestion::key_like(&name[PREFIX.len()..]) {
+    let key_like = suggestion::key_like(&name[PREFIX.len()..]);
+    let allowed = match key_like {
         Some(key) => format!("no such variable; did you mean {}?", key.variable()),
         None => "no such variable; each is named for a key, such as ROOMWIRE_RETRY_CONFIG__MAX_DELAY for \
                  retryConfig.maxDelay"
             .to_owned(),
     };
-    Problem::new(name, shown_unknown(name, &ValueKind::String(text.to_owned())), ConfigSource::Environment, allowed)
+    let shown = shown_unknown(name, key_like, &ValueKind::String(text.to_owned()));
+    Problem::new(name, shown, ConfigSource::Environment, allowed)
 }

@@ -8,8 +8,8 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    ConfigError, ConfigKey, ConfigLoader, ConfigSource, Drain, Lease, Limits, Logger, Problem, RetryConfig, Transport,
-    relation, sections::millis,
+    ConfigError, ConfigKey, ConfigLoader, ConfigSource, Drain, Lease, Limits, Logger, Problem, RetryConfig,
+    SharedState, Transport, relation, sections::millis,
 };
 use crate::NodeId;
 
@@ -66,6 +66,8 @@ pub struct WebSocketConfig {
     pub lease: Lease,
     /// How this process stops.
     pub drain: Drain,
+    /// How state that several processes share is reached, and how long its answers may take.
+    pub state: SharedState,
 }
 
 impl Default for WebSocketConfig {
@@ -88,6 +90,7 @@ impl Default for WebSocketConfig {
             limits: Limits::default(),
             lease: Lease::default(),
             drain: Drain::default(),
+            state: SharedState::default(),
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use super::{
     Cluster,
-    fixture::{LONG, Peer, client, room},
+    fixture::{LONG, Peer, alive, client, room},
 };
-use crate::Incarnation;
+use crate::{Incarnation, RoomUid};
 
 /// Beginning a lease is idempotent.
 pub async fn beginning_a_lease_twice_is_beginning_it_once(cluster: &dyn Cluster) {
@@ -27,6 +27,23 @@ pub async fn every_renewer_learns_whose_lease_ran_out(cluster: &dyn Cluster) {
     first.reap_all(&lost.life, 10).await;
     for survivor in [&first, &second] {
         survivor.is_told_of(&[]).await;
+    }
+}
+
+/// A store that lost nothing says so, whatever was written.
+pub async fn a_lease_of_which_nothing_was_lost_is_not_behind(cluster: &dyn Cluster) {
+    let [peer, other, _] = Peer::three(cluster).await;
+    assert!(!peer.renew().await.behind);
+    peer.enter(&client("a"), &room("r")).await;
+    peer.enter(&client("b"), &room("r")).await;
+    assert!(!peer.renew().await.behind);
+    peer.leave(&client("a"), &room("r")).await;
+    peer.disconnect(&client("b")).await;
+    other.connect(&client("a")).await;
+    peer.restore(&[alive(&client("c"), &[(&room("s"), RoomUid::random())])]).await;
+    other.state.delete_room(&room("s")).await.expect("deletes").expect("was there");
+    for peer in [&peer, &other, &peer] {
+        assert!(!peer.renew().await.behind);
     }
 }
 

@@ -26,6 +26,7 @@ mod closing;
 mod cluster;
 mod fencing;
 mod fixture;
+mod held;
 mod lease;
 mod membership;
 mod names;
@@ -72,6 +73,7 @@ macro_rules! __contract_properties {
     ($then:path, $with:ident) => {
         $then! { $with:
             lease {
+                a_lease_of_which_nothing_was_lost_is_not_behind,
                 a_lease_that_is_kept_is_never_reported,
                 a_lease_that_ran_out_may_be_renewed_until_it_is_reaped,
                 a_lease_that_ran_out_still_writes_until_it_is_reaped,
@@ -165,6 +167,15 @@ macro_rules! __contract_properties {
                 restoring_keeps_the_memberships_of_this_life,
                 restoring_puts_clients_and_memberships_back,
                 restoring_twice_is_restoring_once,
+            }
+            held {
+                a_life_that_is_over_or_unknown_holds_nothing,
+                everything_that_is_held_is_on_a_page,
+                nothing_of_another_life_is_held,
+                what_is_held_is_read_without_a_lease,
+                what_left_is_held_no_more,
+                what_moved_to_a_new_life_is_held_by_that_alone,
+                what_stays_is_held_while_others_come_and_go,
             }
             paging {
                 a_list_of_nothing_is_one_empty_page,

@@ -8,10 +8,11 @@ use super::{
 };
 use crate::{ClientId, ClientKey, MemberRecord, Namespace, NewRoom, Page, PageRequest, RoomId, RoomKey, StateError};
 
-const LIMITS: [usize; 3] = [1, 2, 1000];
+/// How many items a page is asked for.
+pub(super) const LIMITS: [usize; 3] = [1, 2, 1000];
 
 /// Reads all pages, with something happening after each. An item may come twice.
-async fn read_all<T>(
+pub(super) async fn read_all<T>(
     limit: usize,
     mut page: impl AsyncFnMut(PageRequest) -> Result<Page<T>, StateError>,
     mut after_page: impl AsyncFnMut(usize),
@@ -49,7 +50,7 @@ async fn read_members(
     read_all(limit, async |wanted: PageRequest| peer.state.members(room, &wanted).await, after_page).await
 }
 
-async fn nothing(_: usize) {}
+pub(super) async fn nothing(_: usize) {}
 
 /// Lists of nothing end at once.
 pub async fn a_list_of_nothing_is_one_empty_page(cluster: &dyn Cluster) {

@@ -62,7 +62,7 @@ impl Wire {
         loop {
             match timeout(ARRIVES, self.incoming.next()).await.expect("a message or the end") {
                 Some(BackplaneEvent::Message(message)) => return Some(message),
-                Some(BackplaneEvent::Gap) => {}
+                Some(BackplaneEvent::Interrupted | BackplaneEvent::Gap) => {}
                 None => return None,
             }
         }

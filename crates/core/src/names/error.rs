@@ -21,6 +21,7 @@ enum Problem {
     Reserved { name: &'static str },
     NoLeadingSlash,
     Separator { character: char },
+    NoLife,
 }
 
 impl NameError {
@@ -47,6 +48,10 @@ impl NameError {
     pub(super) fn separator(kind: &'static str, character: char) -> Self {
         Self { kind, problem: Problem::Separator { character } }
     }
+
+    pub(super) fn no_life(kind: &'static str) -> Self {
+        Self { kind, problem: Problem::NoLife }
+    }
 }
 
 impl fmt::Display for NameError {
@@ -59,6 +64,7 @@ impl fmt::Display for NameError {
             Problem::Reserved { name } => write!(f, "{kind} `{name}` is reserved by Socket.IO"),
             Problem::NoLeadingSlash => write!(f, "{kind} does not start with `/`"),
             Problem::Separator { character } => write!(f, "{kind} contains `{character}`"),
+            Problem::NoLife => write!(f, "{kind} does not end with a dot and 16 lower-case hexadecimal digits"),
         }
     }
 }

@@ -25,6 +25,9 @@ pub enum Channel {
 pub enum BackplaneEvent {
     /// A message on a channel this node is subscribed to.
     Message(Bytes),
+    /// The connection is away, and messages are being missed. A [`Gap`](Self::Gap) follows when it is back. Said at
+    /// most once for each interruption, and not for one so short that the backplane only notices it when it is over.
+    Interrupted,
     /// Messages may have been missed: the connection was away. The channels are subscribed again.
     Gap,
 }

@@ -10,7 +10,7 @@ mod state_error;
 
 pub use backplane::{Backplane, BackplaneEvent, BackplaneEvents, Channel};
 pub use delivery::{AckId, Answer, Delivery, LocalDelivery, OutboundEvent, Undeliverable};
-pub use lease::{Departure, LeaseStatus, ReapOutcome};
+pub use lease::{Departure, HeldClient, LeaseStatus, ReapOutcome};
 pub use page::{Page, PageRequest};
 pub use room::{DeletedRoom, JoinOutcome, MemberRecord, NewRoom, RoomChange, RoomSummary, RoomUid};
 pub use state::{LiveClient, NewClient, StateStore};

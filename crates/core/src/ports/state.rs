@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 use super::{
-    DeletedRoom, JoinOutcome, LeaseStatus, MemberRecord, NewRoom, Page, PageRequest, ReapOutcome, RoomChange,
-    RoomSummary, RoomUid, StateError,
+    DeletedRoom, HeldClient, JoinOutcome, LeaseStatus, MemberRecord, NewRoom, Page, PageRequest, ReapOutcome,
+    RoomChange, RoomSummary, RoomUid, StateError,
 };
 use crate::{
     ClientKey, Incarnation, Metadata, Namespace, NodeId, RoomKey, Timestamp, UserId, WebSocketClient, WebSocketRoom,
@@ -79,6 +79,15 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// step. A life whose lease did not run out, and one that never began, is left alone and reported as
     /// finished. `by` must hold a lease, as every writer; `limit` is at least 1.
     async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Result<ReapOutcome, StateError>;
+
+    /// A page of what the store holds under a life: clients and memberships, so that a node can compare it with its
+    /// own. One client may be spread over several items and pages; see [`HeldClient`]. Nothing of another life is
+    /// among them, and nothing that ended before the page was asked for. What comes, goes or changes while the pages
+    /// are read may be on one or missing, so whoever finds a difference looks again before acting on it.
+    ///
+    /// A read: it needs no lease. A life of which nothing is left, and one that never began, holds nothing: one
+    /// empty page without a next.
+    async fn held(&self, life: &Incarnation, page: &PageRequest) -> Result<Page<HeldClient>, StateError>;
 
     /// Registers a client. Idempotent: a client that is registered already is replaced, keeps the
     /// memberships that it has under this life, and no membership that it had under another; those end

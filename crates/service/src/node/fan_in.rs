@@ -22,6 +22,9 @@ pub(super) fn spawn(node: Weak<Node>, mut incoming: BackplaneEvents, stop: Cance
             let Some(node) = node.upgrade() else { return };
             match event {
                 BackplaneEvent::Message(bytes) => node.receive(&bytes),
+                BackplaneEvent::Interrupted => {
+                    tracing::debug!(target: "roomwire", "messages of other nodes are being missed");
+                }
                 BackplaneEvent::Gap => {
                     instruments::backplane_gap();
                     tracing::warn!(target: "roomwire", "messages of other nodes may have been missed");

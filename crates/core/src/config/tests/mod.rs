@@ -4,6 +4,7 @@ mod documentation;
 mod files;
 mod layers;
 mod refusals;
+mod secrets;
 mod validation;
 
 use serde_json::{Value, json};
@@ -39,13 +40,22 @@ fn other_values() -> Vec<(&'static str, Value)> {
         ("lease.duration", json!(4000)),
         ("lease.heartbeat", json!(5000)),
         ("drain.timeout", json!(0)),
+        ("state.urls", json!(["tcp://127.0.0.1:1", "tcp://[::1]:2/0"])),
+        ("state.username", json!("räume 🏠")),
+        ("state.password", json!("hunter2")),
+        ("state.database", json!(1_000_000)),
+        ("state.prefix", json!("Chat-1_a.b:")),
+        ("state.poolSize", json!(64)),
+        ("state.timeout", json!(100)),
+        ("state.connectTimeout", json!(600_000)),
     ]
 }
 
-/// The defaults with one key changed, as serialization writes them.
+/// The defaults with one key changed, as serialization writes them: without the password.
 fn default_with(key: &str, value: &Value) -> Value {
     let mut config = serde_json::to_value(WebSocketConfig::default()).expect("serializes");
     match key.split_once('.') {
+        Some(("state", "password")) => {}
         Some((group, name)) => config[group][name] = value.clone(),
         None => config[key] = value.clone(),
     }

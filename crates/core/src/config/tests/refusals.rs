@@ -45,6 +45,30 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
         &["9", "300001"],
     ),
     ("drain.timeout", "a whole number of milliseconds from 0 to 3600000", &["3600001"]),
+    (
+        "state.urls",
+        "a list of URLs, each a scheme, :// and an address, none twice",
+        &[
+            "\"tcp://h\"",
+            "[\"h:1\"]",
+            "[\"tcp://\"]",
+            "[\"1://h\"]",
+            "[\"tcp://a b\"]",
+            "[\"tcp://h\", \"tcp://h\"]",
+            "[1]",
+        ],
+    ),
+    ("state.username", "text of 1 to 256 bytes without control characters", &["\"\"", "\"a\\tb\"", "7"]),
+    ("state.password", "text of 1 to 1024 bytes without control characters", &[]),
+    ("state.database", "a whole number from 0 to 1000000", &["1000001", "-1"]),
+    (
+        "state.prefix",
+        "text of 1 to 64 letters A to Z or a to z, digits and _ . : -",
+        &["\"\"", "\"a b\"", "\"{a}\"", "\"ä\"", "null"],
+    ),
+    ("state.poolSize", "a whole number from 1 to 64", &["0", "65"]),
+    ("state.timeout", "a whole number of milliseconds from 100 to 600000", &["99", "600001"]),
+    ("state.connectTimeout", "a whole number of milliseconds from 100 to 600000", &["99", "600001"]),
 ];
 
 #[test]
@@ -112,7 +136,7 @@ fn unknown_keys_are_refused_with_the_key_that_was_meant() {
             "\"a\\nb\" = 1",
             "\"a\\nb\" = 1 in roomwire.toml: no such key; the keys here are enabled, debug, host, path, port, \
              transports, pingInterval, pingTimeout, maxConnections, ssl, keepAlive, retryConfig, logger, nodeId, \
-             limits, lease, drain",
+             limits, lease, drain, state",
         ),
     ] {
         assert_eq!(refused(&[("roomwire.toml", text)], &[]), [problem]);

@@ -1,0 +1,76 @@
+//! A value that is used and never shown.
+
+use std::fmt;
+
+/// What stands where something is not shown.
+pub(super) const HIDDEN: &str = "(hidden)";
+
+/// A password or the like. It shows in no error, no `Debug` and no serialized configuration; only
+/// [`expose`](Self::expose) gives it out.
+///
+/// ```
+/// use roomwire_core::config::Secret;
+///
+/// let secret = Secret::from("hunter2");
+/// assert_eq!(format!("{secret:?}"), "(hidden)");
+/// assert_eq!(secret.expose(), "hunter2");
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The value itself, for whoever it is meant for.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(value: &str) -> Self {
+        Self(value.to_owned())
+    }
+}
+
+impl From<String> for Secret {
+    fn from(value: String) -> Self {
+        Self(value)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+/// Text without the user and password of a URL in it: what stands between `://` and the last `@`. More than that may
+/// be hidden, never less, also when the password has characters that should have been escaped.
+pub(super) fn without_credentials(text: &str) -> String {
+    match (text.find("://"), text.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + "://".len() < at => {
+            format!("{}{HIDDEN}{}", &text[..scheme + "://".len()], &text[at..])
+        }
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_credentials;
+
+    #[test]
+    fn credentials_in_a_url_are_hidden_and_nothing_else_is() {
+        for (text, shown) in [
+            ("tcp://h:1/0", "tcp://h:1/0"),
+            ("tcp://me:pa/ss?w@rd@h:1", "tcp://(hidden)@h:1"),
+            ("tcp://:p@h,tcp://:q@i", "tcp://(hidden)@i"),
+            ("tcp://@h", "tcp://@h"),
+            ("a@b", "a@b"),
+            ("a@b://c", "a@b://c"),
+            ("", ""),
+        ] {
+            assert_eq!(without_credentials(text), shown);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The settings by which a state backend that spans processes is reached.
+
+use std::{fmt, time::Duration};
+
+use serde::{Serialize, Serializer};
+
+use super::{Secret, secret::without_credentials, sections::millis};
+
+/// How state that several processes share is reached, and how long its answers may take: `state`.
+///
+/// Backends of one process look at [`timeout`](Self::timeout) alone. Neither the password nor what a URL says of user
+/// and password is shown by `Debug` or serialization.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SharedState {
+    /// Where the servers of the backend are: one, or several nodes of one cluster. None unless set.
+    #[serde(serialize_with = "shown_urls")]
+    pub urls: Vec<String>,
+    /// Who the service is to those servers, 1 to 256 bytes. Comes before what a URL says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// By what it proves that, 1 to 1024 bytes. Comes before what a URL says. Never serialized.
+    #[serde(skip_serializing)]
+    pub password: Option<Secret>,
+    /// Which numbered database of the server is used, 0 to 1000000. 0 unless set.
+    pub database: u32,
+    /// What the names of everything that is stored begin with, 1 to 64 letters, digits and `_.:-`; services with
+    /// different prefixes on one server do not meet. `roomwire` unless set.
+    pub prefix: String,
+    /// How many connections are kept open to a server, 1 to 64. 4 unless set.
+    pub pool_size: usize,
+    /// How long one operation on shared state may take, with all its repeats, before it fails with
+    /// `STATE_UNAVAILABLE`, whole milliseconds from 100 ms to 10 minutes. 1 s unless set.
+    #[serde(serialize_with = "millis")]
+    pub timeout: Duration,
+    /// How long one attempt to connect may take, whole milliseconds from 100 ms to 10 minutes. 2 s unless set.
+    #[serde(serialize_with = "millis")]
+    pub connect_timeout: Duration,
+}
+
+impl Default for SharedState {
+    fn default() -> Self {
+        Self {
+            urls: Vec::new(),
+            username: None,
+            password: None,
+            database: 0,
+            prefix: "roomwire".to_owned(),
+            pool_size: 4,
+            timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(2),
+        }
+    }
+}
+
+impl SharedState {
+    fn shown_urls(&self) -> Vec<String> {
+        self.urls.iter().map(|url| without_credentials(url)).collect()
+    }
+}
+
+impl fmt::Debug for SharedState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { urls: _, username, password, database, prefix, pool_size, timeout, connect_timeout } = self;
+        f.debug_struct("SharedState")
+            .field("urls", &self.shown_urls())
+            .field("username", username)
+            .field("password", password)
+            .field("database", database)
+            .field("prefix", prefix)
+            .field("pool_size", pool_size)
+            .field("timeout", timeout)
+            .field("connect_timeout", connect_timeout)
+            .finish()
+    }
+}
+
+fn shown_urls<S: Serializer>(urls: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(urls.iter().map(|url| without_credentials(url)))
+}

@@ -1,0 +1,172 @@
+//! What a store holds under a life, read back whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Cluster,
+    fixture::{LONG, Peer, alive, client, client_in, room, room_in},
+    names::odd_names,
+    paging::{LIMITS, nothing, read_all},
+};
+use crate::{ClientKey, Incarnation, NodeId, PageRequest, RoomKey};
+
+/// Whether each client is registered, and its rooms.
+type Held = BTreeMap<ClientKey, (bool, BTreeSet<RoomKey>)>;
+
+/// All that is held under a life, put together, with something happening after each page.
+async fn read_held(peer: &Peer, life: &Incarnation, limit: usize, after_page: impl AsyncFnMut(usize)) -> Held {
+    let mut held = Held::new();
+    for item in read_all(limit, async |wanted: PageRequest| peer.state.held(life, &wanted).await, after_page).await {
+        let (registered, rooms) = held.entry(item.key).or_default();
+        *registered |= item.registered;
+        rooms.extend(item.rooms);
+    }
+    held
+}
+
+/// As [`read_held`], the same for every size of a page.
+async fn held(peer: &Peer, life: &Incarnation) -> Held {
+    let [first, second, third] = LIMITS;
+    let all = read_held(peer, life, first, nothing).await;
+    for limit in [second, third] {
+        assert_eq!(read_held(peer, life, limit, nothing).await, all, "{limit} a page");
+    }
+    all
+}
+
+/// A registered client that is in these rooms.
+fn inside(client: ClientKey, rooms: &[RoomKey]) -> (ClientKey, (bool, BTreeSet<RoomKey>)) {
+    (client, (true, rooms.iter().cloned().collect()))
+}
+
+/// Clients with and without rooms, of several namespaces and of any names, whatever the size of a page.
+pub async fn everything_that_is_held_is_on_a_page(cluster: &dyn Cluster) {
+    let [peer, other, _] = Peer::three(cluster).await;
+    let mut expected = Held::new();
+    for (number, name) in odd_names().iter().enumerate() {
+        for space in ["/", "/x", "/x/y"] {
+            let client = client_in(space, name);
+            peer.connect(&client).await;
+            let rooms: BTreeSet<_> =
+                odd_names().iter().skip(number).take(number % 4).map(|r| room_in(space, r)).collect();
+            for room in &rooms {
+                peer.join(&client, room).await;
+            }
+            expected.insert(client, (true, rooms));
+        }
+    }
+    for asker in [&peer, &other] {
+        assert_eq!(held(asker, &peer.life).await, expected);
+    }
+}
+
+/// Clients of other lives are not among them, also not those in the same rooms, nor those of the same node.
+pub async fn nothing_of_another_life_is_held(cluster: &dyn Cluster) {
+    let [first, second, third] = Peer::three(cluster).await;
+    let again = Peer { life: Incarnation::begin(first.life.node().clone()), ..first.clone() };
+    again.state.begin_lease(&again.life, LONG).await.expect("begins");
+    for (name, peer) in [("a", &first), ("b", &second), ("c", &again)] {
+        peer.enter(&client(name), &room("r")).await;
+        peer.join(&client(name), &room(name)).await;
+    }
+    for (name, peer) in [("a", &first), ("b", &second), ("c", &again)] {
+        assert_eq!(held(&third, &peer.life).await, Held::from([inside(client(name), &[room("r"), room(name)])]));
+    }
+    assert!(held(&first, &third.life).await.is_empty());
+}
+
+/// Whichever way a membership or a client ends.
+pub async fn what_left_is_held_no_more(cluster: &dyn Cluster) {
+    let [peer, other, _] = Peer::three(cluster).await;
+    for name in ["stays", "leaves", "disconnects", "moves"] {
+        peer.enter(&client(name), &room("r")).await;
+        peer.join(&client(name), &room("deleted")).await;
+    }
+    peer.leave(&client("leaves"), &room("r")).await;
+    peer.disconnect(&client("disconnects")).await;
+    other.connect(&client("moves")).await;
+    other.state.delete_room(&room("deleted")).await.expect("deletes").expect("was there");
+    let expected = Held::from([inside(client("stays"), &[room("r")]), inside(client("leaves"), &[])]);
+    assert_eq!(held(&other, &peer.life).await, expected);
+    assert_eq!(held(&peer, &other.life).await, Held::from([inside(client("moves"), &[])]));
+    for name in ["stays", "leaves"] {
+        peer.disconnect(&client(name)).await;
+    }
+    assert!(held(&other, &peer.life).await.is_empty());
+}
+
+/// A node that took a new life and put its clients back holds them there, and nothing under the old one.
+pub async fn what_moved_to_a_new_life_is_held_by_that_alone(cluster: &dyn Cluster) {
+    let [survivor, old, _] = Peer::three(cluster).await;
+    let uid = old.enter(&client("a"), &room("r")).await.uid;
+    old.join(&client("a"), &room("forgotten")).await;
+    old.enter(&client("b"), &room("r")).await;
+    old.state.end_lease(&old.life).await.expect("ends");
+    let new = Peer { life: Incarnation::begin(old.life.node().clone()), ..old.clone() };
+    new.state.begin_lease(&new.life, LONG).await.expect("begins");
+    new.restore(&[alive(&client("a"), &[(&room("r"), uid)]), alive(&client("b"), &[])]).await;
+    for asker in [&new, &survivor] {
+        assert!(held(asker, &old.life).await.is_empty());
+        let expected = Held::from([inside(client("a"), &[room("r")]), inside(client("b"), &[])]);
+        assert_eq!(held(asker, &new.life).await, expected);
+    }
+}
+
+/// One empty page, and no error.
+pub async fn a_life_that_is_over_or_unknown_holds_nothing(cluster: &dyn Cluster) {
+    let (survivor, gone) = (Peer::begin(cluster).await, Peer::begin(cluster).await);
+    gone.enter(&client("a"), &room("r")).await;
+    gone.state.end_lease(&gone.life).await.expect("ends");
+    survivor.reap_all(&gone.life, 10).await;
+    for life in [gone.life, Incarnation::begin(NodeId::random()), survivor.life.clone()] {
+        for limit in LIMITS {
+            let page = survivor.state.held(&life, &PageRequest::first(limit)).await.expect("reads");
+            assert_eq!((page.items, page.next), (Vec::new(), None), "{life}");
+        }
+    }
+}
+
+/// Who lost its lease can still look at what is left of it.
+pub async fn what_is_held_is_read_without_a_lease(cluster: &dyn Cluster) {
+    let (survivor, late) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
+    late.enter(&client("a"), &room("r")).await;
+    survivor.sees_lost(cluster, &late.life).await;
+    let expected = Held::from([inside(client("a"), &[room("r")])]);
+    for asker in [&survivor, &late, &Peer::unborn(cluster).await] {
+        assert_eq!(held(asker, &late.life).await, expected);
+    }
+}
+
+/// What is there from the first page to the last is on one of them; what goes takes nothing along.
+pub async fn what_stays_is_held_while_others_come_and_go(cluster: &dyn Cluster) {
+    let peer = Peer::begin(cluster).await;
+    let named = |number: usize| client(&format!("{number:02}"));
+    let stays = |number: usize| number.is_multiple_of(3);
+    for limit in LIMITS {
+        for number in 0..60 {
+            peer.enter(&named(number), &room("hall")).await;
+            peer.join(&named(number), &room(&format!("{}", number % 7))).await;
+        }
+        // After each page some go, perhaps the very one the cursor stands at, some leave a room, and others come.
+        let come_and_go = async |page: usize| {
+            for number in [page * limit % 60, (page * limit + limit - 1) % 60, 59 - page % 60] {
+                if stays(number) {
+                    continue;
+                }
+                if number % 2 == 0 {
+                    peer.disconnect(&named(number)).await;
+                } else {
+                    peer.leave(&named(number), &room("hall")).await;
+                }
+            }
+            if page < 40 {
+                peer.enter(&client(&format!("{:02} came", page * 7 % 60)), &room("hall")).await;
+            }
+        };
+        let held = read_held(&peer, &peer.life, limit, come_and_go).await;
+        for number in (0..60).filter(|number| stays(*number)) {
+            let rooms = BTreeSet::from([room("hall"), room(&format!("{}", number % 7))]);
+            assert_eq!(held.get(&named(number)), Some(&(true, rooms)), "{number} with {limit} a page");
+        }
+    }
+}

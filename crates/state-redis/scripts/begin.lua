@@ -1,0 +1,24 @@
+-- Begins a life here, or keeps it. ARGV: life, lease in ms, whether it began before, whether this is the partition of
+-- leases, how long to refuse newcomers after data was lost in ms.
+local life, lease, known, home, grace = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5])
+if call('ZSCORE', P .. ':over', life) or call('HEXISTS', P .. ':dead', life) == 1 then
+  return { 'FENCED' }
+end
+local at = now()
+local number = held(life)
+if not number then
+  number = begin_life(life)
+  if known == '1' then
+    -- It was here, and this server has forgotten it: others may have been forgotten, too, and are on their way back.
+    local recovery = tonumber(call('HGET', P .. ':st', 'recovery') or '0')
+    if recovery <= at then
+      call('HSET', P .. ':st', 'recovery', at + grace)
+    end
+  end
+end
+if home == '1' then
+  steady(at, lease)
+  call('HSET', key('l', number), 'lease', lease)
+  call('ZADD', P .. ':lease', at + lease, number)
+end
+return { 'OK', call('HGET', key('l', number), 'seq') }

@@ -1,0 +1,14 @@
+-- Creates a room by name. ARGV: room, uid, name or "", capacity or "", metadata or "".
+local room = ARGV[1]
+if call('EXISTS', key('r', room)) == 1 then
+  return { 'EXISTS' }
+end
+create_room(room, ARGV[2], now())
+local record = key('r', room)
+call('HSET', record, 'keep', '1', 'ver', 1)
+for index, field in ipairs({ 'name', 'cap', 'meta' }) do
+  if ARGV[index + 2] ~= '' then
+    call('HSET', record, field, ARGV[index + 2])
+  end
+end
+return { 'OK', room_record(room) }

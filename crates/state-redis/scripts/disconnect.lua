@@ -1,0 +1,26 @@
+-- Removes a client. ARGV: life, namespace, client, whether its memberships are in this partition, too. Returns the
+-- rooms it was a member of, or those to take it out of.
+local life, namespace, client, single = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
+local number = held(life)
+if not number then
+  return { 'FENCED' }
+end
+local record = key('c', namespace .. ',' .. client)
+if call('HGET', record, 'o') ~= number then
+  return { 'OK', false, {} }
+end
+local rooms = rooms_of(record)
+call('DEL', record)
+call('SREM', key('nc', number), namespace .. ',' .. client)
+call('SREM', key('cs', namespace), client)
+local ended = rooms
+if single then
+  ended = {}
+  local at = now()
+  for _, room in ipairs(rooms) do
+    if expel(number, client, namespace .. ',' .. room, at) then
+      ended[#ended + 1] = room
+    end
+  end
+end
+return { 'OK', wrote(number), ended }

@@ -1,0 +1,51 @@
+-- Makes a client a member of a room. ARGV: life, part, namespace, client, room id, uid for a new room, the version of
+-- the room's settings that the node knows. Parts: `both` where the client's record and the room are in one partition,
+-- else `claim` in the client's and `admit` in the room's.
+local life, part, namespace, client, id, uid, known = unpack(ARGV)
+local number = held(life)
+if not number then
+  return { 'FENCED' }
+end
+local record = key('c', namespace .. ',' .. client)
+if part ~= 'admit' and call('HGET', record, 'o') ~= number then
+  return { 'CLIENT' }
+end
+if part == 'claim' then
+  local added = call('HSETNX', record, 'r' .. id, '')
+  return { 'OK', wrote(number), added }
+end
+local room = namespace .. ',' .. id
+local was = call('HGET', key('m', room), client)
+local state = call('HMGET', key('r', room), 'uid', 'closed', 'cap', 'ver')
+local seq, newly, created = false, 0, 0
+if was ~= number then
+  local at = now()
+  if not was then
+    if tonumber(call('HGET', P .. ':st', 'recovery') or '0') > at then
+      return { 'RECOVERING' }
+    end
+    if state[2] == '1' then
+      return { 'CLOSED' }
+    end
+    if state[3] and call('HLEN', key('m', room)) >= tonumber(state[3]) then
+      return { 'FULL' }
+    end
+  else
+    call('SREM', key('n', was), client .. '\n' .. room)
+  end
+  if not state[1] then
+    create_room(room, uid, at)
+    state = { uid, false, false, '0' }
+    created = 1
+  end
+  add_member(number, client, room, at)
+  if part == 'both' then
+    call('HSET', record, 'r' .. id, '')
+  end
+  seq, newly = wrote(number), 1
+end
+local settings = false
+if state[4] ~= known then
+  settings = settings_of(room)
+end
+return { 'OK', seq, state[1], newly, created, state[4], settings }

@@ -1,0 +1,15 @@
+-- Replaces the notes about a client. ARGV: life, namespace, client, metadata or "".
+local number = held(ARGV[1])
+if not number then
+  return { 'FENCED' }
+end
+local record = key('c', ARGV[2] .. ',' .. ARGV[3])
+if call('HGET', record, 'o') ~= number then
+  return { 'CLIENT' }
+end
+if ARGV[4] == '' then
+  call('HDEL', record, 'm')
+else
+  call('HSET', record, 'm', ARGV[4])
+end
+return { 'OK', wrote(number) }

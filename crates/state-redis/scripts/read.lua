@@ -1,0 +1,13 @@
+-- Reads records. ARGV: kind, then what the kind needs.
+local kind = ARGV[1]
+if kind == 'room' then
+  return { 'OK', room_record(ARGV[2]) }
+elseif kind == 'client' then
+  return { 'OK', client_record(ARGV[2], ARGV[3]) }
+elseif kind == 'locate' then
+  local owner = call('HGET', key('c', ARGV[2] .. ',' .. ARGV[3]), 'o')
+  return { 'OK', owner and name_of(owner) }
+elseif kind == 'lives' then
+  return { 'OK', call('HKEYS', P .. ':lives'), call('HKEYS', P .. ':dead') }
+end
+return { 'OK', false }

@@ -1,0 +1,19 @@
+-- Keeps a lease and tells whose ran out. ARGV: life, lease in ms, whether this is the partition of leases, how long the
+-- end of a life is remembered in ms.
+local life, lease, home, remember = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local number = held(life)
+if not number then
+  return { 'FENCED' }
+end
+local at = now()
+local expired = {}
+if home == '1' then
+  steady(at, lease)
+  call('HSET', key('l', number), 'lease', lease)
+  call('ZADD', P .. ':lease', at + lease, number)
+  for _, lost in ipairs(call('ZRANGEBYSCORE', P .. ':lease', '-inf', at)) do
+    expired[#expired + 1] = name_of(lost)
+  end
+end
+call('ZREMRANGEBYSCORE', P .. ':over', '-inf', at - remember)
+return { 'OK', call('HGET', key('l', number), 'seq'), expired }

@@ -1,0 +1,72 @@
+//! Messages between nodes.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_core::Stream;
+use roomwire_core::{Backplane, BackplaneEvent, BackplaneEvents, Channel, NodeId, StateError};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use crate::{
+    RedisState, frame,
+    router::{Repeat, state_error},
+};
+
+struct Incoming(UnboundedReceiver<BackplaneEvent>);
+
+impl Stream for Incoming {
+    type Item = BackplaneEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<BackplaneEvent>> {
+        self.0.poll_recv(cx)
+    }
+}
+
+/// Over sharded channels: a message goes to the one server that has the channel, and from there to the nodes that are
+/// subscribed. Messages that come in wait without bound until the node takes them.
+#[async_trait]
+impl Backplane for RedisState {
+    async fn open(&self, node: &NodeId) -> Result<BackplaneEvents, StateError> {
+        let incoming = self.subscriptions.open()?;
+        self.subscriptions.begin(&Channel::Node(node.clone())).await?;
+        Ok(Box::pin(Incoming(incoming)))
+    }
+
+    async fn subscribe(&self, channel: &Channel) -> Result<(), StateError> {
+        self.subscriptions.begin(channel).await
+    }
+
+    async fn unsubscribe(&self, channel: &Channel) -> Result<(), StateError> {
+        self.subscriptions.end(channel);
+        Ok(())
+    }
+
+    /// While the server is known to be away this fails at once: a sender does not wait for what nobody gets.
+    async fn publish(&self, channel: &Channel, message: Bytes) -> Result<(), StateError> {
+        let router = &self.shared.router;
+        let (name, slot) = router.keys.channel(channel);
+        let lane = lane_of(&name);
+        let mut command = redis::cmd("SPUBLISH");
+        command.arg(name).arg(frame::message(self.subscriptions.origin(), &message));
+        let published = router.call(slot, lane, &command, Repeat::NeverWait, router.deadline()).await;
+        published.map(drop).map_err(|failure| state_error("publish", failure))
+    }
+
+    /// Always: another node may have subscribed a moment ago, and only the server knows.
+    fn may_reach_others(&self, _: &Channel) -> bool {
+        true
+    }
+
+    async fn close(&self) {
+        self.subscriptions.close();
+    }
+}
+
+/// Messages of one channel take one connection, so that they stay in order.
+fn lane_of(channel: &str) -> usize {
+    crc16::State::<crc16::XMODEM>::calculate(channel.as_bytes()).into()
+}

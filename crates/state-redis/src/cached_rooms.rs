@@ -1,0 +1,101 @@
+//! What this node knows of the rooms it has members in, to bring them back when Redis lost its data.
+
+use std::collections::HashMap;
+
+use parking_lot::Mutex;
+use redis::{FromRedisValue, Value};
+use roomwire_core::{RoomKey, RoomUid};
+use serde::Deserialize;
+
+use crate::keys::room_name;
+
+/// The settings of one life of a room. Their meaning is the scripts' business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    /// Counts the changes.
+    pub(crate) version: u64,
+    fields: Vec<Option<String>>,
+    uid: String,
+}
+
+/// Settings of rooms that were changed at least once, by the room's name.
+#[derive(Debug, Default)]
+pub(crate) struct CachedRooms(Mutex<HashMap<String, Settings>>);
+
+impl Settings {
+    /// Reads what a script says; none when it has nothing to say.
+    pub(crate) fn read(version: u64, uid: RoomUid, fields: Value) -> Option<Self> {
+        let fields = Vec::<Option<String>>::from_redis_value(fields).ok()?;
+        Some(Self { version, fields, uid: uid.as_u64().to_string() })
+    }
+
+    /// As `restore.lua` is given it.
+    pub(crate) fn into_parts(self) -> (u64, Vec<Option<String>>, String) {
+        (self.version, self.fields, self.uid)
+    }
+}
+
+impl CachedRooms {
+    /// Which version is known; empty when none is.
+    pub(crate) fn version(&self, room: &RoomKey) -> String {
+        self.0.lock().get(&room_name(room)).map_or_else(String::new, |known| known.version.to_string())
+    }
+
+    /// What a join or a change of this node has just been told.
+    pub(crate) fn note(&self, room: &RoomKey, settings: Settings) {
+        if settings.version == 0 {
+            // As every room that came into being by a join: nothing would be lost.
+            self.forget(room);
+        } else {
+            self.0.lock().insert(room_name(room), settings);
+        }
+    }
+
+    /// What another node's change said. It may be late.
+    pub(crate) fn hear(&self, text: &[u8]) {
+        let Ok(Change(room, uid, version, fields)) = serde_json::from_slice(text) else { return };
+        let mut known = self.0.lock();
+        if known.get(&room).is_none_or(|known| known.uid != uid || known.version < version) {
+            let fields = fields.into_iter().map(|field| field.as_str().map(str::to_owned)).collect();
+            known.insert(room, Settings { version, fields, uid });
+        }
+    }
+
+    /// A room that this node has no members in any more, or that is gone.
+    pub(crate) fn forget(&self, room: &RoomKey) {
+        self.0.lock().remove(&room_name(room));
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<Settings> {
+        self.0.lock().get(name).cloned()
+    }
+}
+
+/// As `change.lua` writes it: room, uid, version, fields (`false` for those that are not set).
+#[derive(Deserialize)]
+struct Change(String, String, u64, Vec<serde_json::Value>);
+
+#[cfg(test)]
+mod tests {
+    use redis::Value;
+    use roomwire_core::{Namespace, RoomId, RoomKey, RoomUid};
+
+    use super::{CachedRooms, Settings};
+
+    fn room() -> RoomKey {
+        RoomKey::new(Namespace::root(), RoomId::new("r").expect("valid"))
+    }
+
+    #[test]
+    fn a_late_message_does_not_bring_old_settings_back() {
+        let rooms = CachedRooms::default();
+        let settings = Settings::read(3, RoomUid::from_u64(7), Value::Array(vec![Value::Nil]));
+        rooms.note(&room(), settings.expect("reads"));
+        rooms.hear(br#"["/,r","7",2,["old"]]"#);
+        assert_eq!(rooms.version(&room()), "3");
+        rooms.hear(br#"["/,r","7",4,["new",false]]"#);
+        assert_eq!(rooms.get("/,r").expect("known").fields, [Some("new".to_owned()), None]);
+        rooms.hear(b"garbage");
+        assert_eq!(rooms.version(&room()), "4");
+    }
+}

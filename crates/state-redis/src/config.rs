@@ -1,0 +1,225 @@
+//! Where Redis is, and how to speak to it.
+
+use std::{fmt, time::Duration};
+
+use redis::{
+    ConnectionInfo, IntoConnectionInfo,
+    io::tcp::{TcpSettings, socket2::TcpKeepalive},
+};
+use roomwire_core::{WebSocketConfig, config::RetryConfig};
+
+use crate::ConnectError;
+
+/// Which Redis to use, and how.
+///
+/// ```
+/// use std::time::Duration;
+/// use roomwire_state_redis::RedisConfig;
+///
+/// let one = RedisConfig::new("redis://127.0.0.1:6379").prefix("chat").timeout(Duration::from_millis(500));
+/// let cluster = RedisConfig::nodes(["rediss://redis-1:6379", "rediss://redis-2:6379"]).username("chat").password("secret");
+/// # let _ = (one, cluster);
+/// ```
+#[derive(Clone)]
+pub struct RedisConfig {
+    pub(crate) urls: Vec<String>,
+    username: Option<String>,
+    password: Option<String>,
+    database: Option<i64>,
+    pub(crate) prefix: String,
+    pub(crate) pool_size: usize,
+    pub(crate) timeout: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) retry: RetryConfig,
+}
+
+impl RedisConfig {
+    /// One server, or one node of a Redis Cluster, by its URL: `redis://host:port/database`, `rediss://` for TLS,
+    /// `redis://user:password@host`. Whether it is a cluster is found out by asking the server.
+    ///
+    /// TLS trusts what the system trusts; `SSL_CERT_FILE` names another file of certificates.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self::nodes([url])
+    }
+
+    /// Some nodes of a Redis Cluster: the others are found by asking one that answers.
+    #[must_use]
+    pub fn nodes<U: Into<String>>(urls: impl IntoIterator<Item = U>) -> Self {
+        Self {
+            urls: urls.into_iter().map(Into::into).collect(),
+            username: None,
+            password: None,
+            database: None,
+            prefix: "roomwire".to_owned(),
+            pool_size: 4,
+            timeout: Duration::from_secs(1),
+            connect_timeout: Duration::from_secs(2),
+            retry: RetryConfig::default(),
+        }
+    }
+
+    /// What the configuration of the service says: its `state.*` keys and `retryConfig`.
+    ///
+    /// ```
+    /// use roomwire_core::WebSocketConfig;
+    /// use roomwire_state_redis::RedisConfig;
+    ///
+    /// let mut config = WebSocketConfig::default();
+    /// config.state.urls = vec!["redis://127.0.0.1:6379".to_owned()];
+    /// let redis = RedisConfig::from_service(&config);
+    /// # let _ = redis;
+    /// ```
+    #[must_use]
+    pub fn from_service(config: &WebSocketConfig) -> Self {
+        let state = &config.state;
+        Self {
+            urls: state.urls.clone(),
+            username: state.username.clone(),
+            password: state.password.as_ref().map(|password| password.expose().to_owned()),
+            database: (state.database != 0).then(|| state.database.into()),
+            prefix: state.prefix.clone(),
+            pool_size: state.pool_size.max(1),
+            timeout: state.timeout,
+            connect_timeout: state.connect_timeout,
+            retry: config.retry_config.clone(),
+        }
+    }
+
+    /// The user to sign in as, instead of the one in the URL.
+    #[must_use]
+    pub fn username(mut self, username: impl Into<String>) -> Self {
+        self.username = Some(username.into());
+        self
+    }
+
+    /// The password, instead of the one in the URL. It is never shown.
+    #[must_use]
+    pub fn password(mut self, password: impl Into<String>) -> Self {
+        self.password = Some(password.into());
+        self
+    }
+
+    /// The number of the database, instead of the one in the URL. A Redis Cluster has only number 0. Messages between
+    /// nodes do not know databases: two services on one server need two [prefixes](Self::prefix).
+    #[must_use]
+    pub fn database(mut self, database: u32) -> Self {
+        self.database = Some(database.into());
+        self
+    }
+
+    /// What the names of all keys and channels begin with, `roomwire` unless set. Services with different prefixes
+    /// never meet.
+    #[must_use]
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.prefix = prefix.into();
+        self
+    }
+
+    /// How many connections for commands are kept to each server, 4 unless set. Each carries many commands at a time;
+    /// one more is used for messages that come in.
+    #[must_use]
+    pub fn pool_size(mut self, connections: usize) -> Self {
+        self.pool_size = connections.max(1);
+        self
+    }
+
+    /// How long one operation may take, with everything that is repeated within it, 1 s unless set.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How long it may take to open one connection, 2 s unless set.
+    #[must_use]
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// How often, and for how long, [`RedisState::connect`](crate::RedisState::connect) tries to reach the server.
+    #[must_use]
+    pub fn retry(mut self, retry: RetryConfig) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// The servers to ask first.
+    pub(crate) fn seeds(&self) -> Result<Vec<ConnectionInfo>, ConnectError> {
+        if self.urls.is_empty() {
+            return Err(ConnectError::NoUrl);
+        }
+        if self.prefix.is_empty() || self.prefix.contains(['{', '}']) || self.prefix.chars().any(char::is_control) {
+            return Err(ConnectError::Prefix(self.prefix.clone()));
+        }
+        self.urls.iter().enumerate().map(|(index, url)| self.seed(index, url)).collect()
+    }
+
+    fn seed(&self, index: usize, url: &str) -> Result<ConnectionInfo, ConnectError> {
+        // The text may hold a password, so neither it nor what the parser says of it is shown.
+        let info = url.into_connection_info().map_err(|_| ConnectError::Url { number: index + 1 })?;
+        let mut redis = info.redis_settings().clone();
+        if let Some(username) = &self.username {
+            redis = redis.set_username(username);
+        }
+        if let Some(password) = &self.password {
+            redis = redis.set_password(password);
+        }
+        if let Some(database) = self.database {
+            redis = redis.set_db(database);
+        }
+        Ok(info.set_redis_settings(redis).set_tcp_settings(tcp_settings()))
+    }
+}
+
+/// Commands are small and waited for, and a connection that is quiet must not be forgotten by what is between.
+fn tcp_settings() -> TcpSettings {
+    let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(5));
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(Duration::from_secs(20));
+    settings
+}
+
+impl fmt::Debug for RedisConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Neither URLs nor the password: both may hold secrets.
+        f.debug_struct("RedisConfig")
+            .field("servers", &self.urls.len())
+            .field("prefix", &self.prefix)
+            .field("pool_size", &self.pool_size)
+            .field("timeout", &self.timeout)
+            .field("connect_timeout", &self.connect_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::RedisConfig;
+
+    #[test]
+    fn no_secret_is_shown() {
+        let config = RedisConfig::new("redis://user:hunter2@host:1").password("hunter2");
+        assert!(!format!("{config:?}").contains("hunter2"));
+        let error = RedisConfig::new("http://user:hunter2@host").seeds().expect_err("is no Redis");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn what_is_set_goes_before_what_the_url_says() {
+        let config = RedisConfig::new("redis://a:b@host:1/2").username("c").password("d").database(3);
+        let seeds = config.seeds().expect("valid");
+        let redis = seeds[0].redis_settings();
+        assert_eq!((redis.username(), redis.password(), redis.db()), (Some("c"), Some("d"), 3));
+        assert!(seeds[0].tcp_settings().nodelay());
+    }
+
+    #[test]
+    fn a_prefix_that_would_choose_the_slot_is_refused() {
+        for prefix in ["", "a{b", "a}b", "a\nb"] {
+            assert!(RedisConfig::new("redis://host").prefix(prefix).seeds().is_err(), "{prefix:?}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Why a Redis cannot be used.
+
+/// Why [`RedisState::connect`](crate::RedisState::connect) refused or gave up. The text says what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// No URL was given.
+    #[error("no Redis was named; set state.urls, for example to redis://127.0.0.1:6379")]
+    NoUrl,
+    /// A URL cannot be read. It is not shown, because it may hold a password.
+    #[error("URL number {number} of Redis is not valid; expected redis://host:port or, for TLS, rediss://host:port")]
+    Url {
+        /// Which one, counted from 1.
+        number: usize,
+    },
+    /// The prefix of keys is not allowed.
+    #[error("prefix {0:?} is not allowed; it must not be empty and must have no braces and no control characters")]
+    Prefix(String),
+    /// No server could be reached within `retryConfig.timeout`.
+    #[error("Redis at {server} cannot be reached: {reason}")]
+    Unreachable {
+        /// Its host and port.
+        server: String,
+        /// What was tried and failed.
+        reason: String,
+    },
+    /// The server said no to the user or the password.
+    #[error("Redis at {server} refused the user or the password: {reason}")]
+    Refused {
+        /// Its host and port.
+        server: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The server is too old.
+    #[error("Redis at {server} has version {version}; version 7.0 or newer is needed, for sharded messages")]
+    Version {
+        /// Its host and port.
+        server: String,
+        /// The version it has.
+        version: String,
+    },
+    /// The server is a copy of another one and accepts no writes.
+    #[error("Redis at {server} is a replica of {primary}; connect to the primary instead")]
+    Replica {
+        /// Its host and port.
+        server: String,
+        /// The host and port of the server that it copies.
+        primary: String,
+    },
+    /// Several servers were named that are no cluster.
+    #[error(
+        "Redis at {server} is not part of a Redis Cluster, but {servers} servers were named; name one server or the nodes of one cluster"
+    )]
+    NoCluster {
+        /// Its host and port.
+        server: String,
+        /// How many were named.
+        servers: usize,
+    },
+    /// A Redis Cluster has one database only.
+    #[error(
+        "database {database} cannot be used: a Redis Cluster has only number 0; use state.prefix to keep services apart"
+    )]
+    Database {
+        /// The database that was asked for.
+        database: i64,
+    },
+}

@@ -1,0 +1,224 @@
+//! One connection for commands that many callers share, and that is opened again whenever it broke.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use deadpool_redis::{Connection, Pool, PoolError};
+use parking_lot::Mutex;
+use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// How long a server that once did not answer in time is waited for before the connection is given up.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long nobody tries to connect again after it failed.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Why a command has no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The server answered with an error.
+    #[error("{0}")]
+    Answered(RedisError),
+    /// No connection could be opened: nothing was sent.
+    #[error("connection failed: {0}")]
+    Unconnected(String),
+    /// The connection broke. The command may have been carried out.
+    #[error("connection broke: {0}")]
+    Broken(String),
+    /// No answer by the deadline. The command may have been carried out.
+    #[error("no answer in time")]
+    TimedOut,
+    /// Not sent: the server has not answered for a while, and is being asked whether it is still there.
+    #[error("the server does not answer at the moment")]
+    Stalled,
+}
+
+/// Whether a command is worth waiting for a connection that was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reconnect {
+    /// Until the deadline.
+    Wait,
+    /// In the background: the command fails at once.
+    DoNotWait,
+}
+
+/// A connection of a pool, shared.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    pool: Pool,
+    current: Mutex<Option<Arc<Live>>>,
+    /// Held by who connects.
+    connecting: Arc<tokio::sync::Mutex<()>>,
+    /// Set while there is no connection and there was one, or one was tried.
+    lost: AtomicBool,
+    failed: Mutex<Option<(Instant, String)>>,
+}
+
+struct Live {
+    connection: MultiplexedConnection,
+    /// What the pool gave out; it is taken from the pool when the connection is given up.
+    pooled: Mutex<Option<Connection>>,
+    stalled: AtomicBool,
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").field("stalled", &self.stalled).finish_non_exhaustive()
+    }
+}
+
+impl Lane {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self(Arc::new(Shared {
+            pool,
+            current: Mutex::default(),
+            connecting: Arc::default(),
+            lost: AtomicBool::new(false),
+            failed: Mutex::default(),
+        }))
+    }
+
+    /// Sends a command. Commands that are sent one after another are carried out in that order, as long as the
+    /// connection does not break.
+    pub(crate) async fn send(&self, command: &Cmd, reconnect: Reconnect, deadline: Instant) -> Result<Value, Failure> {
+        let live = self.live(reconnect, deadline).await?;
+        let mut connection = live.connection.clone();
+        self.answer(&live, timeout_at(deadline, connection.send_packed_command(command)).await)
+    }
+
+    /// Sends several commands together and returns the last answer.
+    pub(crate) async fn send_all(&self, commands: &Pipeline, deadline: Instant) -> Result<Value, Failure> {
+        let live = self.live(Reconnect::Wait, deadline).await?;
+        let mut connection = live.connection.clone();
+        let answers = timeout_at(deadline, connection.send_packed_commands(commands, 0, commands.len())).await;
+        self.answer(&live, answers.map(|answers| answers.map(|mut all| all.pop().unwrap_or(Value::Nil))))
+    }
+
+    /// Gives the connection up: the next command opens another.
+    pub(crate) fn reset(&self) {
+        if let Some(live) = self.0.current.lock().take() {
+            live.leave_pool();
+        }
+    }
+
+    fn answer<E>(&self, live: &Arc<Live>, answer: Result<Result<Value, RedisError>, E>) -> Result<Value, Failure> {
+        match answer {
+            Ok(Ok(value)) => value.extract_error().map_err(Failure::Answered),
+            Ok(Err(error)) if error.is_unrecoverable_error() || error.is_io_error() => {
+                self.0.give_up(live);
+                Err(Failure::Broken(error.to_string()))
+            }
+            Ok(Err(error)) => Err(Failure::Answered(error)),
+            Err(_) => {
+                self.ask_for_a_sign_of_life(live);
+                Err(Failure::TimedOut)
+            }
+        }
+    }
+
+    /// One slow answer is no broken connection: others fail fast until the server answers again, and the connection
+    /// is given up when it does not.
+    fn ask_for_a_sign_of_life(&self, live: &Arc<Live>) {
+        if live.stalled.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (live, shared) = (live.clone(), self.0.clone());
+        tokio::spawn(async move {
+            let mut connection = live.connection.clone();
+            match timeout(PATIENCE, connection.send_packed_command(&redis::cmd("PING"))).await {
+                Ok(Ok(_)) => live.stalled.store(false, Ordering::Release),
+                Ok(Err(_)) | Err(_) => shared.give_up(&live),
+            }
+        });
+    }
+
+    async fn live(&self, reconnect: Reconnect, deadline: Instant) -> Result<Arc<Live>, Failure> {
+        if let Some(live) = self.0.usable()? {
+            return Ok(live);
+        }
+        if reconnect == Reconnect::DoNotWait && self.0.lost.load(Ordering::Acquire) {
+            if let Ok(connecting) = self.0.connecting.clone().try_lock_owned() {
+                let shared = self.0.clone();
+                tokio::spawn(async move {
+                    let _opened = shared.open().await;
+                    drop(connecting);
+                });
+            }
+            return Err(Failure::Unconnected("the server is away".to_owned()));
+        }
+        let opened = timeout_at(deadline, async {
+            let _connecting = self.0.connecting.lock().await;
+            if let Some(live) = self.0.usable()? {
+                return Ok(live);
+            }
+            self.0.open().await
+        });
+        opened.await.unwrap_or_else(|_| Err(Failure::Unconnected("no connection in time".to_owned())))
+    }
+}
+
+impl Shared {
+    fn usable(&self) -> Result<Option<Arc<Live>>, Failure> {
+        match &*self.current.lock() {
+            Some(live) if live.stalled.load(Ordering::Acquire) => Err(Failure::Stalled),
+            Some(live) => Ok(Some(live.clone())),
+            None => Ok(None),
+        }
+    }
+
+    async fn open(&self) -> Result<Arc<Live>, Failure> {
+        if let Some((since, reason)) = &*self.failed.lock()
+            && since.elapsed() < PAUSE
+        {
+            return Err(Failure::Unconnected(reason.clone()));
+        }
+        match self.pool.get().await {
+            Ok(connection) => {
+                let live = Arc::new(Live {
+                    connection: MultiplexedConnection::clone(&connection),
+                    pooled: Mutex::new(Some(connection)),
+                    stalled: AtomicBool::new(false),
+                });
+                *self.failed.lock() = None;
+                *self.current.lock() = Some(live.clone());
+                self.lost.store(false, Ordering::Release);
+                Ok(live)
+            }
+            // It is there and says no: to the user, or because it still loads its data.
+            Err(PoolError::Backend(error)) if !error.is_io_error() && error.code().is_some() => {
+                Err(Failure::Answered(error))
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                *self.failed.lock() = Some((Instant::now(), reason.clone()));
+                self.lost.store(true, Ordering::Release);
+                Err(Failure::Unconnected(reason))
+            }
+        }
+    }
+
+    fn give_up(&self, live: &Arc<Live>) {
+        let mut current = self.current.lock();
+        if current.as_ref().is_some_and(|present| Arc::ptr_eq(present, live)) {
+            *current = None;
+            self.lost.store(true, Ordering::Release);
+        }
+        live.leave_pool();
+    }
+}
+
+impl Live {
+    fn leave_pool(&self) {
+        if let Some(connection) = self.pooled.lock().take() {
+            drop(Connection::take(connection));
+        }
+    }
+}

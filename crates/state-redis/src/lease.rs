@@ -1,0 +1,126 @@
+//! The leases of lives. One partition holds them; the others know which lives may write.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use futures_util::future::{join_all, try_join_all};
+use roomwire_core::{Incarnation, LeaseStatus, StateError};
+
+use crate::{
+    keys::Partition,
+    router::Repeat,
+    script,
+    state::{Shared, args},
+};
+
+/// How long the end of a life is remembered: a node that was paused for longer than that may write again.
+const REMEMBER: Duration = Duration::from_secs(7 * 24 * 3600);
+/// Every how many heartbeats the partitions are asked for lives that the one of leases has forgotten.
+const CENSUS: u64 = 15;
+
+impl Shared {
+    /// The partition of leases first: it decides whether the life is over.
+    pub(crate) async fn begin(&self, life: &Incarnation, lease: Duration) -> Result<(), StateError> {
+        self.begin_in(Partition::LEASES, life, lease).await?;
+        let others = self.other_partitions().map(|partition| self.begin_in(partition, life, lease));
+        try_join_all(others).await?;
+        Ok(())
+    }
+
+    async fn begin_in(&self, partition: Partition, life: &Incarnation, lease: Duration) -> Result<(), StateError> {
+        let known = u8::from(self.writes.knows(life, partition));
+        // Everybody notices within a few heartbeats that data was lost, and is back well before this is over.
+        let grace = lease.mul_f64(0.3).as_millis();
+        let args = args![life, lease.as_millis(), known, is_home(partition), grace];
+        let mut reply = self.run(&script::BEGIN, partition, &args, Repeat::Always).await?;
+        self.writes.set(life, partition, reply.next()?);
+        Ok(())
+    }
+
+    pub(crate) async fn renew(&self, life: &Incarnation, lease: Duration) -> Result<LeaseStatus, StateError> {
+        let home = self.renew_in(Partition::LEASES, life, lease);
+        let others = join_all(self.other_partitions().map(|partition| self.renew_in(partition, life, lease)));
+        let (home, others) = tokio::join!(home, others);
+        let mut status = home?;
+        for other in others {
+            match other {
+                Ok(other) => status.behind |= other.behind,
+                Err(StateError::Fenced) => return Err(StateError::Fenced),
+                // Its rooms are out of reach; those of the others are not.
+                Err(error) => tracing::debug!(target: "roomwire", %error, "a partition could not be asked"),
+            }
+        }
+        self.clear_leftovers().await;
+        if !self.router.keys.is_single() && self.beats.fetch_add(1, Ordering::Relaxed).is_multiple_of(CENSUS) {
+            self.take_census(lease).await?;
+        }
+        Ok(status)
+    }
+
+    async fn renew_in(
+        &self,
+        partition: Partition,
+        life: &Incarnation,
+        lease: Duration,
+    ) -> Result<LeaseStatus, StateError> {
+        let confirmed = self.writes.count(life, partition);
+        let args = args![life, lease.as_millis(), is_home(partition), REMEMBER.as_millis()];
+        let mut reply = self.run(&script::RENEW, partition, &args, Repeat::Always).await?;
+        let count: u64 = reply.next()?;
+        let behind = count < confirmed;
+        if behind {
+            self.writes.set(life, partition, count);
+        }
+        let expired: Vec<Option<String>> = reply.next()?;
+        let expired = expired.into_iter().flatten().filter_map(|name| name.parse().ok());
+        Ok(LeaseStatus { expired: expired.filter(|lost| lost != life).collect(), behind })
+    }
+
+    /// Finds lives that have something in a partition, and that the partition of leases has lost.
+    async fn take_census(&self, lease: Duration) -> Result<(), StateError> {
+        let asked = self.other_partitions().map(|partition| async move {
+            let mut reply = self.run(&script::READ, partition, &args!["lives"], Repeat::Always).await?;
+            let (mut lives, dead): (Vec<String>, Vec<String>) = (reply.next()?, reply.next()?);
+            lives.extend(dead);
+            Ok::<_, StateError>(lives)
+        });
+        let mut lives: Vec<_> = join_all(asked).await.into_iter().flatten().flatten().collect();
+        lives.sort_unstable();
+        lives.dedup();
+        if lives.is_empty() {
+            return Ok(());
+        }
+        let mut args = args![lease.as_millis()];
+        args.extend(lives.into_iter().map(String::into_bytes));
+        self.run(&script::ADOPT, Partition::LEASES, &args, Repeat::Always).await?;
+        Ok(())
+    }
+
+    /// Ends a life. Where nothing is left of it, it is forgotten at once.
+    pub(crate) async fn end(&self, life: &Incarnation) -> Result<(), StateError> {
+        let mut finished = true;
+        for ended in join_all(self.other_partitions().map(|partition| self.end_in(partition, life, "Fx"))).await {
+            finished &= ended?;
+        }
+        // Kept there until nothing of it is left anywhere, so that somebody cleans up.
+        self.end_in(Partition::LEASES, life, if finished { "Fx" } else { "F" }).await?;
+        self.writes.forget(life);
+        Ok(())
+    }
+
+    async fn end_in(&self, partition: Partition, life: &Incarnation, doing: &str) -> Result<bool, StateError> {
+        let args = args!["", life, 0, doing];
+        let mut reply = self.run(&script::REAP, partition, &args, Repeat::Always).await?;
+        if reply.next::<String>()? != "DEAD" {
+            return Ok(true);
+        }
+        Ok(reply.next::<u64>()? + reply.next::<u64>()? == 0)
+    }
+
+    pub(crate) fn other_partitions(&self) -> impl Iterator<Item = Partition> + use<> {
+        self.router.keys.partitions().filter(|partition| *partition != Partition::LEASES)
+    }
+}
+
+fn is_home(partition: Partition) -> u8 {
+    u8::from(partition == Partition::LEASES)
+}

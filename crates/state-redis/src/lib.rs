@@ -1,0 +1,39 @@
+//! The state of Roomwire in Redis or Redis Cluster.
+//!
+//! [`RedisState`] implements both ports of a backend, [`StateStore`](roomwire_core::StateStore) and
+//! [`Backplane`](roomwire_core::Backplane): several processes that connect to one Redis are one service. It needs
+//! Redis 7.0 or newer.
+//!
+//! Everything that must happen at one instant is a script in `scripts/`; `keys.rs` names every key and channel.
+
+mod backplane;
+mod cached_rooms;
+mod clients;
+mod config;
+mod connect_error;
+mod cursor;
+mod frame;
+mod held;
+mod keys;
+mod lane;
+mod lease;
+mod leftovers;
+mod link;
+mod members;
+mod reaping;
+mod reply;
+mod rooms;
+mod router;
+mod script;
+mod server_check;
+mod shard;
+mod state;
+mod store;
+mod stripes;
+mod subscriptions;
+mod topology;
+mod writes;
+
+pub use config::RedisConfig;
+pub use connect_error::ConnectError;
+pub use state::RedisState;

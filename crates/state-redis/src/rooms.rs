@@ -1,0 +1,164 @@
+//! Rooms: creating, changing, deleting and reading.
+
+use roomwire_core::{
+    Channel, ClientId, DeletedRoom, Incarnation, Namespace, NewRoom, Page, PageRequest, RoomChange, RoomId, RoomKey,
+    RoomSummary, RoomUid, StateError, Timestamp, WebSocketRoom,
+};
+
+use crate::{
+    cached_rooms::Settings,
+    cursor::{Found, Pager},
+    frame,
+    keys::room_name,
+    members::{Expulsion, member},
+    reply::corrupt,
+    router::Repeat,
+    script,
+    state::{Shared, args},
+};
+
+/// uid, name, capacity, closed, metadata, created, updated, version, members.
+type Record = (u64, Option<String>, Option<u32>, Option<String>, Option<String>, u64, u64, Option<u64>, Vec<String>);
+/// uid, name, capacity, closed, created, updated.
+type Summary = (u64, Option<String>, Option<u32>, Option<String>, u64, u64);
+
+impl Shared {
+    pub(crate) async fn create_room(&self, room: &RoomKey, new: &NewRoom) -> Result<WebSocketRoom, StateError> {
+        let name = new.name.clone().unwrap_or_default();
+        let capacity = new.capacity.map_or_else(String::new, |capacity| capacity.to_string());
+        let args = args![room_name(room), RoomUid::random().as_u64(), name, capacity, metadata_text(&new.metadata)];
+        let mut reply = self.run(&script::CREATE, self.router.keys.of_room(room), &args, Repeat::Never).await?;
+        record(room, reply.next()?)
+    }
+
+    pub(crate) async fn change_room(&self, room: &RoomKey, change: &RoomChange) -> Result<WebSocketRoom, StateError> {
+        let (field, value) = match change {
+            RoomChange::Close => ("closed", "1".to_owned()),
+            RoomChange::Open => ("closed", String::new()),
+            RoomChange::Capacity(capacity) => ("cap", capacity.map_or_else(String::new, |most| most.to_string())),
+            RoomChange::Metadata(metadata) => ("meta", metadata_text(metadata)),
+        };
+        let creates = u8::from(*change == RoomChange::Close);
+        let (channel, _) = self.router.keys.channel(&Channel::Room(room.clone()));
+        let mut args = args![room_name(room), RoomUid::random().as_u64(), field, value, creates, channel];
+        args.push(frame::settings_head().to_vec());
+        let mut reply = self.run(&script::CHANGE, self.router.keys.of_room(room), &args, Repeat::Always).await?;
+        let (version, fields) = (reply.next()?, reply.next_value());
+        let read: Record = reply.next()?;
+        if self.rooms.get(&room_name(room)).is_some()
+            && let Some(settings) = Settings::read(version, RoomUid::from_u64(read.0), fields)
+        {
+            self.rooms.note(room, settings);
+        }
+        record(room, read)
+    }
+
+    pub(crate) async fn delete_room(&self, room: &RoomKey) -> Result<Option<DeletedRoom>, StateError> {
+        let single = u8::from(self.router.keys.is_single());
+        let args = args![room_name(room), single];
+        let mut reply = self.run(&script::DELETE, self.router.keys.of_room(room), &args, Repeat::Never).await?;
+        let Some(uid) = reply.next::<Option<u64>>()? else { return Ok(None) };
+        let listed: Vec<(String, Option<String>)> = reply.next()?;
+        self.rooms.forget(room);
+        let listed: Vec<_> = listed.into_iter().filter_map(|(client, life)| Some((client, life?))).collect();
+        if single == 0 {
+            self.unclaim(room, &listed).await;
+        }
+        let members = listed.iter().map(|(client, life)| member(client, life)).collect::<Result<_, _>>()?;
+        Ok(Some(DeletedRoom { uid: RoomUid::from_u64(uid), members }))
+    }
+
+    /// Takes a deleted room out of the records of its clients in the other partitions.
+    async fn unclaim(&self, room: &RoomKey, listed: &[(String, String)]) {
+        let entries = listed.iter().filter_map(|(client, life)| {
+            let client = ClientId::new(client).ok()?;
+            Some((client, life.parse::<Incarnation>().ok()?))
+        });
+        let partition = |(client, _): &(ClientId, Incarnation)| {
+            self.router.keys.of_client(&roomwire_core::ClientKey::new(room.namespace.clone(), client.clone()))
+        };
+        for (partition, entries) in self.by_partition(entries, partition) {
+            for (client, whose) in entries {
+                let unclaim = Expulsion { by: None, whose: &whose, part: "unclaim" };
+                if let Err(error) = self.end_memberships(unclaim, partition, &[(client, room.clone())]).await {
+                    tracing::debug!(target: "roomwire", ?room, %error, "a client's record still names a deleted room");
+                }
+            }
+        }
+    }
+
+    pub(crate) async fn room(&self, room: &RoomKey) -> Result<Option<WebSocketRoom>, StateError> {
+        let args = args!["room", room_name(room)];
+        let mut reply = self.run(&script::READ, self.router.keys.of_room(room), &args, Repeat::Always).await?;
+        reply.next::<Option<Record>>()?.map(|read| record(room, read)).transpose()
+    }
+
+    pub(crate) async fn room_page(
+        &self,
+        namespace: &Namespace,
+        wanted: &PageRequest,
+    ) -> Result<Page<RoomSummary>, StateError> {
+        let partitions: Vec<_> = self.router.keys.partitions().collect();
+        let mut pager = Pager::new(wanted, partitions.len());
+        while let Some(step) = pager.step() {
+            let args = args!["rooms", step.scan, step.count, namespace];
+            let mut reply = self.run(&script::SCAN, partitions[step.list], &args, Repeat::Always).await?;
+            let next = reply.next()?;
+            let rooms: Vec<(String, Summary, u32)> = reply.next()?;
+            let items = rooms.into_iter().map(|(id, read, members)| Ok((id.clone(), summary(&id, read, members)?)));
+            pager.take(Found { next, items: items.collect::<Result<_, StateError>>()? });
+        }
+        Ok(pager.page())
+    }
+
+    pub(crate) async fn room_count(&self, namespace: &Namespace) -> Result<u64, StateError> {
+        self.count_all(|partition| self.router.keys.rooms(partition, namespace)).await
+    }
+}
+
+fn record(room: &RoomKey, read: Record) -> Result<WebSocketRoom, StateError> {
+    let (_, name, capacity, closed, metadata, created, updated, _, members) = read;
+    let clients = members.iter().map(|id| ClientId::new(id).map_err(|_| corrupt("the id of a client", id)));
+    let mut clients = clients.collect::<Result<Vec<_>, _>>()?;
+    clients.sort();
+    Ok(WebSocketRoom {
+        id: room.room.clone(),
+        name: name.unwrap_or_else(|| room.room.to_string()),
+        clients,
+        metadata: metadata_of(metadata)?,
+        created_at: Timestamp::from_millis(created),
+        updated_at: Timestamp::from_millis(updated),
+        capacity,
+        closed: closed.as_deref() == Some("1"),
+    })
+}
+
+fn summary(id: &str, read: Summary, members: u32) -> Result<RoomSummary, StateError> {
+    let (_, name, capacity, closed, created, updated) = read;
+    let id = RoomId::new(id).map_err(|_| corrupt("the id of a room", id))?;
+    Ok(RoomSummary {
+        name: name.unwrap_or_else(|| id.to_string()),
+        id,
+        members,
+        capacity,
+        closed: closed.as_deref() == Some("1"),
+        created_at: Timestamp::from_millis(created),
+        updated_at: Timestamp::from_millis(updated),
+    })
+}
+
+/// As scripts are given it: nothing for none.
+pub(crate) fn metadata_text(metadata: &roomwire_core::Metadata) -> String {
+    if metadata.is_empty() {
+        return String::new();
+    }
+    serde_json::to_string(metadata).unwrap_or_else(|error| unreachable!("a map of JSON values is JSON: {error}"))
+}
+
+/// As scripts say it.
+pub(crate) fn metadata_of(text: Option<String>) -> Result<roomwire_core::Metadata, StateError> {
+    text.map_or_else(
+        || Ok(roomwire_core::Metadata::new()),
+        |text| serde_json::from_str(&text).map_err(|_| corrupt("metadata", &text)),
+    )
+}

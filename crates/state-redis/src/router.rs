@@ -1,0 +1,250 @@
+//! Commands to whichever server has their slot.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::RwLock;
+use rand::seq::SliceRandom;
+use redis::{Cmd, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
+use roomwire_core::StateError;
+use tokio::{
+    sync::{Mutex, watch},
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    RedisConfig,
+    keys::{Keys, Partition},
+    lane::{Failure, Reconnect},
+    reply::Reply,
+    script::Script,
+    shard::{self, Shard},
+    topology::{Address, Topology},
+};
+
+/// Between two tries of a command that the cluster cannot carry out at the moment.
+const PAUSE: Duration = Duration::from_millis(20);
+/// How long one server may take to tell who has which slots.
+const TOPOLOGY_ANSWER: Duration = Duration::from_millis(400);
+
+/// What to do when it is not known whether a command was carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Repeat {
+    /// Send it again: doing it twice is doing it once, and the answer to the second says the same.
+    Always,
+    /// Say so: doing it twice is not doing it once, or the second answer says something else.
+    Never,
+    /// As `Never`, and a server that is away is not worth waiting for either.
+    NeverWait,
+}
+
+/// The servers, and which of them has what.
+#[derive(Debug)]
+pub(crate) struct Router {
+    pub(crate) keys: Keys,
+    pub(crate) timeout: Duration,
+    /// How to connect to a server; the first is the one that answered at start.
+    seeds: Vec<ConnectionInfo>,
+    clustered: bool,
+    connections: usize,
+    connect_timeout: Duration,
+    topology: watch::Sender<Arc<Topology>>,
+    shards: RwLock<HashMap<Address, Arc<Shard>>>,
+    /// Held by who asks for the topology.
+    refreshing: Mutex<()>,
+    next_lane: AtomicUsize,
+}
+
+impl Router {
+    /// `seeds` begins with a server that is known to answer.
+    pub(crate) fn new(config: &RedisConfig, keys: Keys, seeds: Vec<ConnectionInfo>, clustered: bool) -> Self {
+        let first = shard::address_of(&seeds[0]);
+        let topology = Topology::single(first);
+        Self {
+            keys,
+            timeout: config.timeout,
+            seeds,
+            clustered,
+            connections: config.pool_size,
+            connect_timeout: config.connect_timeout,
+            topology: watch::Sender::new(Arc::new(topology)),
+            shards: RwLock::default(),
+            refreshing: Mutex::default(),
+            next_lane: AtomicUsize::new(0),
+        }
+    }
+
+    /// Until when an operation that begins now may take.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    /// Runs a script in a partition.
+    pub(crate) async fn run(
+        &self,
+        script: &Script,
+        partition: Partition,
+        args: &[Vec<u8>],
+        repeat: Repeat,
+    ) -> Result<Reply, StateError> {
+        let deadline = self.deadline();
+        let (slot, lane) = (self.keys.slot(partition), self.next_lane.fetch_add(1, Ordering::Relaxed));
+        let mut command = script.by_hash(&self.keys, partition);
+        command.arg(args);
+        let mut answer = self.call(slot, lane, &command, repeat, deadline).await;
+        if let Err(Failure::Answered(error)) = &answer
+            && error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
+        {
+            let mut command = script.by_source(&self.keys, partition);
+            command.arg(args);
+            answer = self.call(slot, lane, &command, repeat, deadline).await;
+        }
+        Reply::read(script.name(), answer.map_err(|failure| state_error(script.name(), failure))?)
+    }
+
+    /// Sends a command to the server that has the slot, and again as long as that makes sense.
+    pub(crate) async fn call(
+        &self,
+        slot: u16,
+        lane: usize,
+        command: &Cmd,
+        repeat: Repeat,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let mut asking = None;
+        let reconnect = if repeat == Repeat::NeverWait { Reconnect::DoNotWait } else { Reconnect::Wait };
+        loop {
+            let topology = self.topology.borrow().clone();
+            let (failure, server) = match asking.take() {
+                Some(server) => (self.ask(&server, lane, command, deadline).await, Some(server)),
+                None => match topology.owner(slot) {
+                    Some(server) => {
+                        (self.shard(server)?.lane(lane).send(command, reconnect, deadline).await, Some(server.clone()))
+                    }
+                    None => (Err(Failure::Unconnected("no server has this slot".to_owned())), None),
+                },
+            };
+            let failure = match failure {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            match &failure {
+                Failure::Answered(error) => match error.kind() {
+                    ErrorKind::Server(ServerErrorKind::Ask) => {
+                        asking = error.redirect_node().and_then(|(address, _)| Address::parse(address));
+                        continue;
+                    }
+                    ErrorKind::Server(ServerErrorKind::Moved) => {}
+                    ErrorKind::Server(ServerErrorKind::ReadOnly) => {
+                        // It was made a replica: whoever is the primary now is behind another connection.
+                        if let Some(server) = &server {
+                            self.shard(server)?.reset();
+                        }
+                    }
+                    ErrorKind::Server(
+                        ServerErrorKind::TryAgain
+                        | ServerErrorKind::ClusterDown
+                        | ServerErrorKind::MasterDown
+                        | ServerErrorKind::BusyLoading,
+                    ) => {}
+                    _ => return Err(failure),
+                },
+                Failure::Unconnected(_) if repeat != Repeat::NeverWait => {}
+                Failure::Broken(_) if repeat == Repeat::Always => {}
+                Failure::Unconnected(_) | Failure::Broken(_) | Failure::TimedOut | Failure::Stalled => {
+                    return Err(failure);
+                }
+            }
+            let again = Instant::now() + PAUSE;
+            if again >= deadline {
+                return Err(failure);
+            }
+            self.refresh(&topology).await;
+            sleep_until(again).await;
+        }
+    }
+
+    /// Sends a command to a server that is about to take its slot over.
+    async fn ask(&self, server: &Address, lane: usize, command: &Cmd, deadline: Instant) -> Result<Value, Failure> {
+        let mut commands = redis::pipe();
+        commands.cmd("ASKING").add_command(command.clone());
+        self.shard(server)?.lane(lane).send_all(&commands, deadline).await
+    }
+
+    /// Who has which slots, and its changes from now on.
+    pub(crate) fn topology(&self) -> watch::Receiver<Arc<Topology>> {
+        self.topology.subscribe()
+    }
+
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    /// How to connect to this server.
+    pub(crate) fn connection_to(&self, server: &Address) -> ConnectionInfo {
+        shard::at(&self.seeds[0], server)
+    }
+
+    /// Asks who has which slots, unless somebody has learned more than `known` already.
+    pub(crate) async fn refresh(&self, known: &Arc<Topology>) {
+        if !self.clustered {
+            return;
+        }
+        let _refreshing = self.refreshing.lock().await;
+        if !Arc::ptr_eq(&self.topology.borrow(), known) {
+            return;
+        }
+        let mut servers = known.servers();
+        servers.extend(self.seeds.iter().map(shard::address_of));
+        servers.sort();
+        servers.dedup();
+        servers.shuffle(&mut rand::rng());
+        for server in servers {
+            if let Some(topology) = self.topology_of(&server).await {
+                if topology != **known {
+                    let servers = topology.servers();
+                    self.shards.write().retain(|address, _| servers.contains(address));
+                    self.topology.send_replace(Arc::new(topology));
+                }
+                return;
+            }
+        }
+    }
+
+    async fn topology_of(&self, server: &Address) -> Option<Topology> {
+        let mut command = redis::cmd("CLUSTER");
+        command.arg("SLOTS");
+        let deadline = Instant::now() + TOPOLOGY_ANSWER;
+        let answer = self.shard(server).ok()?.lane(0).send(&command, Reconnect::Wait, deadline).await.ok()?;
+        // A server that is not part of the cluster (any more) knows no slots.
+        Topology::read(answer, server).filter(|topology| !topology.servers().is_empty())
+    }
+
+    fn shard(&self, server: &Address) -> Result<Arc<Shard>, Failure> {
+        if let Some(shard) = self.shards.read().get(server) {
+            return Ok(shard.clone());
+        }
+        let info = self.connection_to(server);
+        let shard = Shard::new(&info, self.connections, self.connect_timeout)
+            .map_err(|error| Failure::Unconnected(error.to_string()))?;
+        Ok(self.shards.write().entry(server.clone()).or_insert_with(|| Arc::new(shard)).clone())
+    }
+}
+
+/// What a command that failed means for who wanted something of the state.
+pub(crate) fn state_error(what: &'static str, failure: Failure) -> StateError {
+    match failure {
+        Failure::Answered(error) if is_out_of_memory(&error) => StateError::OutOfMemory,
+        failure => StateError::unavailable(format!("{what}: {failure}")),
+    }
+}
+
+fn is_out_of_memory(error: &RedisError) -> bool {
+    error.code() == Some("OOM") || error.detail().is_some_and(|detail| detail.contains("OOM command not allowed"))
+}

@@ -1,0 +1,120 @@
+//! What a server must be, asked once at start.
+
+use std::collections::HashMap;
+
+use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, RedisError};
+use tokio::time::timeout;
+
+use crate::{ConnectError, RedisConfig, shard::address_of};
+
+/// The oldest major version with sharded messages.
+const OLDEST: u32 = 7;
+
+/// Finds a server that answers, puts it first and says whether it is part of a Redis Cluster.
+pub(crate) async fn find(
+    config: &RedisConfig,
+    mut seeds: Vec<ConnectionInfo>,
+) -> Result<(Vec<ConnectionInfo>, bool), ConnectError> {
+    let retry = &config.retry;
+    let pauses = ExponentialBuilder::default()
+        .with_min_delay(retry.delay.max(std::time::Duration::from_millis(1)))
+        .with_max_delay(retry.max_delay.max(std::time::Duration::from_millis(1)))
+        .with_max_times(retry.attempts as usize)
+        .with_jitter()
+        .build();
+    let tries = (|| try_all(config, &seeds))
+        .retry(pauses)
+        .when(|error| matches!(error, ConnectError::Unreachable { .. }))
+        .notify(|error, pause| tracing::warn!(target: "roomwire", %error, ?pause, "trying again"));
+    let found = timeout(retry.timeout, tries).await.unwrap_or_else(|_| {
+        let server = address_of(&seeds[0]).to_string();
+        Err(ConnectError::Unreachable { server, reason: "no answer within retryConfig.timeout".to_owned() })
+    });
+    let (index, clustered) = found?;
+    seeds.swap(0, index);
+    if !clustered {
+        seeds.truncate(1);
+    }
+    Ok((seeds, clustered))
+}
+
+async fn try_all(config: &RedisConfig, seeds: &[ConnectionInfo]) -> Result<(usize, bool), ConnectError> {
+    let mut problem = ConnectError::NoUrl;
+    for (index, seed) in seeds.iter().enumerate() {
+        match check(config, seed, seeds.len()).await {
+            Ok(clustered) => return Ok((index, clustered)),
+            Err(error @ ConnectError::Unreachable { .. }) => problem = error,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(problem)
+}
+
+async fn check(config: &RedisConfig, seed: &ConnectionInfo, servers: usize) -> Result<bool, ConnectError> {
+    let server = address_of(seed).to_string();
+    let failed = |error: RedisError| match error.kind() {
+        ErrorKind::AuthenticationFailed => ConnectError::Refused { server: server.clone(), reason: error.to_string() },
+        _ if matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => {
+            ConnectError::Refused { server: server.clone(), reason: error.to_string() }
+        }
+        _ => ConnectError::Unreachable { server: server.clone(), reason: error.to_string() },
+    };
+    let settings = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(config.connect_timeout))
+        .set_response_timeout(Some(config.connect_timeout));
+    let client = Client::open(seed.clone()).map_err(failed)?;
+    let mut connection = client.get_multiplexed_async_connection_with_config(&settings).await.map_err(failed)?;
+    let text: String = redis::cmd("INFO").query_async(&mut connection).await.map_err(failed)?;
+    let info = Info::read(&text);
+    let clustered = info.get("cluster_enabled") == "1";
+
+    let version = info.get("redis_version");
+    if version.split('.').next().and_then(|major| major.parse::<u32>().ok()).is_none_or(|major| major < OLDEST) {
+        return Err(ConnectError::Version { server, version: version.to_owned() });
+    }
+    let database = seed.redis_settings().db();
+    match (clustered, info.get("role")) {
+        (false, "slave") => {
+            let primary = format!("{}:{}", info.get("master_host"), info.get("master_port"));
+            return Err(ConnectError::Replica { server, primary });
+        }
+        (true, _) if database != 0 => return Err(ConnectError::Database { database }),
+        (false, _) if servers > 1 => return Err(ConnectError::NoCluster { server, servers }),
+        _ => {}
+    }
+    let policy = info.get("maxmemory_policy");
+    if !policy.is_empty() && policy != "noeviction" {
+        tracing::warn!(
+            target: "roomwire",
+            %server, policy,
+            "Redis removes keys by itself when its memory is full, which breaks state: set maxmemory-policy noeviction"
+        );
+    }
+    Ok(clustered)
+}
+
+/// The answer to `INFO`.
+struct Info<'a>(HashMap<&'a str, &'a str>);
+
+impl<'a> Info<'a> {
+    fn read(text: &'a str) -> Self {
+        Self(text.lines().filter_map(|line| line.split_once(':')).collect())
+    }
+
+    /// Empty when the server does not say.
+    fn get(&self, field: &str) -> &'a str {
+        self.0.get(field).copied().unwrap_or_default().trim()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Info;
+
+    #[test]
+    fn fields_are_read_from_what_a_server_says() {
+        let info = Info::read("# Server\r\nredis_version:7.0.15\r\n\r\nrole:master\r\n");
+        assert_eq!((info.get("redis_version"), info.get("role"), info.get("x")), ("7.0.15", "master", ""));
+    }
+}

@@ -1,0 +1,131 @@
+//! One node's handle on Redis.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use roomwire_core::StateError;
+
+use crate::{
+    ConnectError, RedisConfig,
+    cached_rooms::CachedRooms,
+    keys::{CLUSTER_PARTITIONS, Keys, Partition},
+    leftovers::Leftovers,
+    reply::Reply,
+    router::{Repeat, Router},
+    script::Script,
+    server_check,
+    stripes::Stripes,
+    subscriptions::Subscriptions,
+    writes::Writes,
+};
+
+/// The state backend of one node, in Redis: a [`StateStore`](roomwire_core::StateStore) and a
+/// [`Backplane`](roomwire_core::Backplane).
+///
+/// One for each service: a life's writes must all come through the same handle. Dropping it without
+/// [`close`](roomwire_core::Backplane::close) is what a crash is to a node of a cluster: its lease runs out, and another
+/// node cleans up after it.
+///
+/// ```no_run
+/// use roomwire_state_redis::{RedisConfig, RedisState};
+///
+/// # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+/// let state = RedisState::connect(&RedisConfig::new("redis://127.0.0.1:6379")).await?;
+/// // WebSocketService::builder(config).state(state)
+/// # let _ = state;
+/// # Ok(())
+/// # }
+/// ```
+pub struct RedisState {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) subscriptions: Subscriptions,
+}
+
+/// What the calls of one node have in common.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) router: Router,
+    pub(crate) writes: Writes,
+    pub(crate) rooms: CachedRooms,
+    pub(crate) clients: Stripes,
+    pub(crate) leftovers: Leftovers,
+    /// How often a lease was renewed.
+    pub(crate) beats: AtomicU64,
+}
+
+impl RedisState {
+    /// Connects, and checks that the server is one that can be used.
+    ///
+    /// Tries again as `retryConfig` says while no server can be reached. A server that evicts keys is warned of in the
+    /// log. Must be called on a tokio runtime.
+    ///
+    /// # Errors
+    /// When no server could be reached in time, and at once when one refuses the user, is too old, or is a replica. The
+    /// text says what to do.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves nothing behind.
+    pub async fn connect(config: &RedisConfig) -> Result<Self, ConnectError> {
+        let seeds = config.seeds()?;
+        if seeds.iter().any(|seed| matches!(seed.addr(), redis::ConnectionAddr::TcpTls { .. })) {
+            // Whoever chose one before has a reason: then this fails and that one is used.
+            let _ = rustls::crypto::ring::default_provider().install_default();
+        }
+        let (seeds, clustered) = server_check::find(config, seeds).await?;
+        let keys = Keys::new(&config.prefix, if clustered { CLUSTER_PARTITIONS } else { 1 });
+        let single = keys.is_single();
+        let router = Router::new(config, keys, seeds, clustered);
+        let known = router.topology().borrow().clone();
+        router.refresh(&known).await;
+        let shared = Arc::new(Shared {
+            router,
+            writes: Writes::default(),
+            rooms: CachedRooms::default(),
+            clients: Stripes::new(!single),
+            leftovers: Leftovers::default(),
+            beats: AtomicU64::new(0),
+        });
+        let subscriptions = Subscriptions::new(shared.clone());
+        Ok(Self { shared, subscriptions })
+    }
+}
+
+impl Shared {
+    pub(crate) async fn run(
+        &self,
+        script: &Script,
+        partition: Partition,
+        args: &[Vec<u8>],
+        repeat: Repeat,
+    ) -> Result<Reply, StateError> {
+        self.router.run(script, partition, args, repeat).await
+    }
+
+    /// Sorts items by where they lie.
+    pub(crate) fn by_partition<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        partition: impl Fn(&T) -> Partition,
+    ) -> BTreeMap<Partition, Vec<T>> {
+        let mut sorted = BTreeMap::<_, Vec<T>>::new();
+        for item in items {
+            sorted.entry(partition(&item)).or_default().push(item);
+        }
+        sorted
+    }
+}
+
+/// The arguments of a script.
+macro_rules! args {
+    ($($arg:expr),* $(,)?) => { vec![$($arg.to_string().into_bytes()),*] };
+}
+pub(crate) use args;
+
+impl fmt::Debug for RedisState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisState").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,90 @@
+//! What this node is subscribed to, kept in force whatever happens to connections and servers.
+
+mod hub;
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use roomwire_core::{BackplaneEvent, Channel, StateError};
+use tokio::{
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        oneshot,
+    },
+    time::timeout_at,
+};
+
+use self::hub::{Hub, Order};
+use crate::{frame::Origin, state::Shared};
+
+/// One node's subscriptions.
+#[derive(Debug)]
+pub(crate) struct Subscriptions {
+    shared: Arc<Shared>,
+    origin: Origin,
+    phase: Mutex<Phase>,
+}
+
+#[derive(Debug)]
+enum Phase {
+    New,
+    Open(UnboundedSender<Order>),
+    Closed,
+}
+
+impl Subscriptions {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, origin: rand::random(), phase: Mutex::new(Phase::New) }
+    }
+
+    /// By which this node knows its own messages.
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    pub(crate) fn open(&self) -> Result<UnboundedReceiver<BackplaneEvent>, StateError> {
+        let mut phase = self.phase.lock();
+        if !matches!(*phase, Phase::New) {
+            return Err(StateError::unavailable("the backplane of this node was opened before"));
+        }
+        let (events, incoming) = unbounded_channel();
+        let (orders, received) = unbounded_channel();
+        tokio::spawn(Hub::new(self.shared.clone(), self.origin, events).run(received));
+        *phase = Phase::Open(orders);
+        Ok(incoming)
+    }
+
+    /// Returns when the server has confirmed.
+    pub(crate) async fn begin(&self, channel: &Channel) -> Result<(), StateError> {
+        let (name, slot) = self.shared.router.keys.channel(channel);
+        let (confirm, confirmed) = oneshot::channel();
+        self.order(Order::Subscribe { name, slot, confirm })?;
+        match timeout_at(self.shared.router.deadline(), confirmed).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(StateError::unavailable("the backplane of this node was closed")),
+            Err(_) => Err(StateError::unavailable("subscribe: Redis did not confirm in time")),
+        }
+    }
+
+    /// Nothing of the channel is handed on any more; the server is told without waiting for it.
+    pub(crate) fn end(&self, channel: &Channel) {
+        let (name, _) = self.shared.router.keys.channel(channel);
+        if let Channel::Room(room) = channel {
+            self.shared.rooms.forget(room);
+        }
+        // Without an open backplane there is nothing to end.
+        let _ = self.order(Order::Unsubscribe { name });
+    }
+
+    pub(crate) fn close(&self) {
+        *self.phase.lock() = Phase::Closed;
+    }
+
+    fn order(&self, order: Order) -> Result<(), StateError> {
+        let not_open = || StateError::unavailable("the backplane of this node is not open");
+        match &*self.phase.lock() {
+            Phase::Open(orders) => orders.send(order).map_err(|_| not_open()),
+            Phase::New | Phase::Closed => Err(not_open()),
+        }
+    }
+}

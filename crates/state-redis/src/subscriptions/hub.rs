@@ -1,0 +1,319 @@
+//! Who is asked for which channel.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use metrics::counter;
+use rand::RngExt;
+use redis::{FromRedisValue, PushInfo, PushKind, Value};
+use roomwire_core::BackplaneEvent;
+use tokio::{
+    sync::{
+        mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+        oneshot,
+    },
+    time::{Instant, MissedTickBehavior, interval},
+};
+
+use crate::{
+    frame::{Frame, Origin},
+    link::{Link, LinkId, Signal},
+    state::Shared,
+    topology::{Address, Topology},
+};
+
+/// How often what is not confirmed is looked at.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long a confirmation may take before it is asked for again, perhaps elsewhere.
+const CONFIRMATION: Duration = Duration::from_millis(400);
+/// The pauses between two tries to connect grow from the one to the other.
+const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(800)];
+
+/// What the service wants.
+#[derive(Debug)]
+pub(super) enum Order {
+    Subscribe { name: String, slot: u16, confirm: oneshot::Sender<()> },
+    Unsubscribe { name: String },
+}
+
+/// A channel that is wanted.
+#[derive(Debug)]
+struct Wanted {
+    slot: u16,
+    /// The connection on which the server confirmed it.
+    confirmed: Option<LinkId>,
+    /// Since when a server has been asked.
+    asked: Option<Instant>,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// The one place that knows all subscriptions of a node. It ends when nobody gives orders any more.
+pub(super) struct Hub {
+    shared: Arc<Shared>,
+    origin: Origin,
+    events: UnboundedSender<BackplaneEvent>,
+    wanted: HashMap<String, Wanted>,
+    links: HashMap<Address, Link>,
+    /// How many tries to connect to a server have failed in a row.
+    failures: HashMap<Address, u32>,
+    next_link: LinkId,
+    signals: UnboundedSender<Signal>,
+    received: Option<UnboundedReceiver<Signal>>,
+    topology: Arc<Topology>,
+    /// Whether messages have been missed since the last gap that was reported.
+    interrupted: bool,
+}
+
+impl Hub {
+    pub(super) fn new(shared: Arc<Shared>, origin: Origin, events: UnboundedSender<BackplaneEvent>) -> Self {
+        let (signals, received) = unbounded_channel();
+        let topology = shared.router.topology().borrow().clone();
+        Self {
+            shared,
+            origin,
+            events,
+            wanted: HashMap::new(),
+            links: HashMap::new(),
+            failures: HashMap::new(),
+            next_link: 0,
+            signals,
+            received: Some(received),
+            topology,
+            interrupted: false,
+        }
+    }
+
+    pub(super) async fn run(mut self, mut orders: UnboundedReceiver<Order>) {
+        let Some(mut signals) = self.received.take() else { return };
+        let mut topology = self.shared.router.topology();
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.connect_missing();
+        loop {
+            tokio::select! {
+                signal = signals.recv() => match signal {
+                    Some(signal) => self.handle(signal),
+                    None => return,
+                },
+                order = orders.recv() => match order {
+                    Some(Order::Subscribe { name, slot, confirm }) => self.subscribe(name, slot, confirm),
+                    Some(Order::Unsubscribe { name }) => self.unsubscribe(&name),
+                    None => return,
+                },
+                changed = topology.changed() => {
+                    if changed.is_err() {
+                        return;
+                    }
+                    let present = topology.borrow_and_update().clone();
+                    self.follow(present);
+                }
+                _ = look.tick() => self.look_after(),
+            }
+        }
+    }
+
+    fn subscribe(&mut self, name: String, slot: u16, confirm: oneshot::Sender<()>) {
+        let wanted = self.wanted.entry(name.clone()).or_insert_with(|| Wanted {
+            slot,
+            confirmed: None,
+            asked: None,
+            waiting: Vec::new(),
+        });
+        if wanted.confirmed.is_some() {
+            // Whoever asked may have given up by now.
+            let _ = confirm.send(());
+            return;
+        }
+        wanted.waiting.push(confirm);
+        if wanted.asked.is_none() {
+            self.ask_for(&name);
+        }
+    }
+
+    fn unsubscribe(&mut self, name: &str) {
+        let Some(wanted) = self.wanted.remove(name) else { return };
+        if let Some(link) = self.topology.owner(wanted.slot).and_then(|server| self.links.get(server)) {
+            link.unsubscribe(name);
+        }
+    }
+
+    /// Asks the server that has the channel's slot, if it can be reached.
+    fn ask_for(&mut self, name: &str) {
+        let Some(wanted) = self.wanted.get_mut(name) else { return };
+        let link = self.topology.owner(wanted.slot).and_then(|server| self.links.get(server));
+        if let Some(link) = link.filter(|link| link.is_up) {
+            wanted.asked = Some(Instant::now());
+            link.subscribe(name);
+        }
+    }
+
+    fn handle(&mut self, signal: Signal) {
+        match signal {
+            Signal::Up(id) => {
+                let Some(server) = self.server_of(id) else { return };
+                self.failures.remove(&server);
+                if let Some(link) = self.links.get_mut(&server) {
+                    link.is_up = true;
+                }
+                self.ask_for_all(&server);
+                self.report_gap();
+            }
+            Signal::Down(id, reason) => {
+                let Some(server) = self.server_of(id) else { return };
+                tracing::debug!(target: "roomwire", %server, reason, "connection for messages is away");
+                let was_up = self.links.remove(&server).is_some_and(|link| link.is_up);
+                if was_up {
+                    self.lose(id);
+                }
+                let failures = self.failures.entry(server).or_default();
+                *failures = failures.saturating_add(1);
+                self.connect_missing();
+                self.ask_for_topology();
+            }
+            Signal::Push(id, push) => self.take(id, push),
+        }
+    }
+
+    fn take(&mut self, id: LinkId, PushInfo { kind, data }: PushInfo) {
+        let mut data = data.into_iter();
+        let Some(name) = data.next().and_then(|name| String::from_redis_value(name).ok()) else { return };
+        match kind {
+            PushKind::SMessage => {
+                let Some(Value::BulkString(bytes)) = data.next() else { return };
+                if self.wanted.contains_key(&name) {
+                    self.deliver(bytes);
+                }
+            }
+            PushKind::SSubscribe => {
+                let Some(wanted) = self.wanted.get_mut(&name) else { return };
+                wanted.confirmed = Some(id);
+                for waiting in wanted.waiting.drain(..) {
+                    let _ = waiting.send(());
+                }
+                self.report_gap();
+            }
+            PushKind::SUnsubscribe => {
+                let Some(wanted) = self.wanted.get_mut(&name) else { return };
+                if wanted.confirmed == Some(id) {
+                    // Nobody asked for that: the slot went to another server.
+                    (wanted.confirmed, wanted.asked) = (None, None);
+                    self.interrupt();
+                    self.ask_for_topology();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn deliver(&mut self, bytes: Vec<u8>) {
+        match Frame::read(self.origin, bytes) {
+            // Fails when nobody listens any more, and then nobody misses it.
+            Frame::Message(message) => drop(self.events.send(BackplaneEvent::Message(message))),
+            Frame::Settings(text) => self.shared.rooms.hear(&text),
+            Frame::Own => {}
+            Frame::Foreign => counter!("roomwire_backplane_foreign_total").increment(1),
+        }
+    }
+
+    /// What was confirmed on a connection is so no more.
+    fn lose(&mut self, id: LinkId) {
+        for wanted in self.wanted.values_mut() {
+            if wanted.confirmed == Some(id) || wanted.confirmed.is_none() {
+                (wanted.confirmed, wanted.asked) = (None, None);
+            }
+        }
+        self.interrupt();
+    }
+
+    fn interrupt(&mut self) {
+        if !std::mem::replace(&mut self.interrupted, true) {
+            let _ = self.events.send(BackplaneEvent::Interrupted);
+        }
+    }
+
+    /// Says that messages may have been missed, as soon as none is missed any more.
+    fn report_gap(&mut self) {
+        let is_whole = || self.wanted.values().all(|wanted| wanted.confirmed.is_some());
+        if self.interrupted && is_whole() {
+            self.interrupted = false;
+            let _ = self.events.send(BackplaneEvent::Gap);
+        }
+    }
+
+    fn look_after(&mut self) {
+        let late = |wanted: &Wanted| {
+            wanted.confirmed.is_none() && wanted.asked.is_none_or(|since| since.elapsed() > CONFIRMATION)
+        };
+        let late: Vec<_> =
+            self.wanted.iter().filter(|(_, wanted)| late(wanted)).map(|(name, _)| name.clone()).collect();
+        if late.is_empty() {
+            return;
+        }
+        for name in &late {
+            self.ask_for(name);
+        }
+        self.ask_for_topology();
+    }
+
+    /// Goes where the slots went.
+    fn follow(&mut self, topology: Arc<Topology>) {
+        self.topology = topology;
+        let servers = self.topology.servers();
+        let gone: Vec<_> = self.links.keys().filter(|server| !servers.contains(server)).cloned().collect();
+        for server in gone {
+            if let Some(link) = self.links.remove(&server).filter(|link| link.is_up) {
+                self.lose(link.id);
+            }
+            self.failures.remove(&server);
+        }
+        self.connect_missing();
+        for server in servers {
+            self.ask_for_all(&server);
+        }
+    }
+
+    /// Asks a server for all of its channels that it has not confirmed on the present connection.
+    fn ask_for_all(&mut self, server: &Address) {
+        let Some(link) = self.links.get(server).filter(|link| link.is_up) else { return };
+        let now = Instant::now();
+        for (name, wanted) in &mut self.wanted {
+            if self.topology.owner(wanted.slot) == Some(server) && wanted.confirmed != Some(link.id) {
+                wanted.asked = Some(now);
+                link.subscribe(name);
+            }
+        }
+    }
+
+    fn connect_missing(&mut self) {
+        for server in self.topology.servers() {
+            if self.links.contains_key(&server) {
+                continue;
+            }
+            let failures = self.failures.get(&server).copied().unwrap_or_default();
+            self.next_link += 1;
+            let link = Link::open(
+                self.next_link,
+                self.shared.router.connection_to(&server),
+                pause_after(failures),
+                self.shared.router.connect_timeout(),
+                self.signals.clone(),
+            );
+            self.links.insert(server, link);
+        }
+    }
+
+    fn ask_for_topology(&self) {
+        let (shared, known) = (self.shared.clone(), self.topology.clone());
+        tokio::spawn(async move { shared.router.refresh(&known).await });
+    }
+
+    fn server_of(&self, id: LinkId) -> Option<Address> {
+        self.links.iter().find(|(_, link)| link.id == id).map(|(server, _)| server.clone())
+    }
+}
+
+/// None before the first try, then growing, and never the same for two nodes.
+fn pause_after(failures: u32) -> Duration {
+    let Some(doublings) = failures.checked_sub(1) else { return Duration::ZERO };
+    let pause = PAUSES[0].saturating_mul(2_u32.saturating_pow(doublings)).min(PAUSES[1]);
+    pause.mul_f64(rand::rng().random_range(0.75..1.0))
+}
