@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
 use roomwire_core::{
-    ClientId, ClientKey, Departure, Incarnation, LiveClient, Metadata, Namespace, NewClient, NewRoom, NodeId,
-    RoomChange, RoomId, RoomKey, RoomUid, StateError, StateStore, Timestamp,
+    Backplane, Channel, ClientId, ClientKey, Departure, Incarnation, LiveClient, Metadata, Namespace, NewClient,
+    NewRoom, NodeId, RoomChange, RoomId, RoomKey, RoomUid, StateError, StateStore, Timestamp,
 };
 use roomwire_state_redis::{RedisConfig, RedisState};
 use roomwire_test_servers::RedisServer;
@@ -120,6 +121,35 @@ async fn a_join_after_lost_writes_finds_out_by_itself() {
     server.kill();
     server.start_again().await;
     assert!(matches!(node.join("b").await, Err(StateError::Unavailable(_))), "others may be missing, too");
+}
+
+#[tokio::test]
+async fn connections_that_were_lost_are_there_again_before_anybody_needs_them() {
+    let mut server = RedisServer::start().await;
+    let node = node(&server).await;
+    // So many that each connection carries some.
+    let channels: Vec<_> =
+        (0..16).map(|number| Channel::Node(NodeId::new(format!("n{number}")).expect("valid"))).collect();
+    let publish = async |channel| node.state.publish(channel, Bytes::from_static(b"hello")).await;
+    for channel in &channels {
+        publish(channel).await.expect("publishes");
+    }
+    server.kill();
+    for channel in &channels {
+        assert!(matches!(publish(channel).await, Err(StateError::Unavailable(_))));
+    }
+    let began = Instant::now();
+    publish(&channels[0]).await.expect_err("is away");
+    assert!(began.elapsed() < Duration::from_millis(100), "nobody waits for what nobody gets");
+
+    server.start_again_empty().await;
+    // Nobody asks for anything meanwhile.
+    while server.ask::<String>(&["CLIENT", "LIST"]).await.lines().count() < 4 + 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for channel in &channels {
+        publish(channel).await.expect("publishes at the first try");
+    }
 }
 
 #[tokio::test]
