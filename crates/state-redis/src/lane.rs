@@ -11,10 +11,10 @@ use std::{
 use deadpool_redis::{Connection, Pool, PoolError};
 use parking_lot::Mutex;
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-/// How long a server that once did not answer in time is waited for before the connection is given up.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a sign of life may take before the connection is given up.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long nobody tries to connect again after it failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -56,8 +56,8 @@ struct Shared {
     pool: Pool,
     current: Mutex<Option<Arc<Live>>>,
     /// Held by who connects.
-    connecting: Arc<tokio::sync::Mutex<()>>,
-    /// Set while there is no connection and there was one, or one was tried.
+    connecting: tokio::sync::Mutex<()>,
+    /// Set while there is no connection and there was one, or one was tried: then one is opened in the background.
     lost: AtomicBool,
     failed: Mutex<Option<(Instant, String)>>,
 }
@@ -66,7 +66,10 @@ struct Live {
     connection: MultiplexedConnection,
     /// What the pool gave out; it is taken from the pool when the connection is given up.
     pooled: Mutex<Option<Connection>>,
+    /// Set while the server has not answered in time.
     stalled: AtomicBool,
+    /// Set while it is asked for a sign of life.
+    probed: AtomicBool,
 }
 
 impl std::fmt::Debug for Live {
@@ -80,7 +83,7 @@ impl Lane {
         Self(Arc::new(Shared {
             pool,
             current: Mutex::default(),
-            connecting: Arc::default(),
+            connecting: tokio::sync::Mutex::default(),
             lost: AtomicBool::new(false),
             failed: Mutex::default(),
         }))
@@ -118,26 +121,21 @@ impl Lane {
             }
             Ok(Err(error)) => Err(Failure::Answered(error)),
             Err(_) => {
-                self.ask_for_a_sign_of_life(live);
+                // One slow answer is no broken connection: others fail fast until the server answers again.
+                if !live.stalled.swap(true, Ordering::AcqRel) {
+                    self.0.probe(live);
+                }
                 Err(Failure::TimedOut)
             }
         }
     }
 
-    /// One slow answer is no broken connection: others fail fast until the server answers again, and the connection
-    /// is given up when it does not.
-    fn ask_for_a_sign_of_life(&self, live: &Arc<Live>) {
-        if live.stalled.swap(true, Ordering::AcqRel) {
-            return;
+    /// Finds out whether the connection still works, without anybody who waits for it.
+    pub(crate) fn suspect(&self) {
+        let live = self.0.current.lock().clone();
+        if let Some(live) = live.filter(|live| !live.stalled.load(Ordering::Acquire)) {
+            self.0.probe(&live);
         }
-        let (live, shared) = (live.clone(), self.0.clone());
-        tokio::spawn(async move {
-            let mut connection = live.connection.clone();
-            match timeout(PATIENCE, connection.send_packed_command(&redis::cmd("PING"))).await {
-                Ok(Ok(_)) => live.stalled.store(false, Ordering::Release),
-                Ok(Err(_)) | Err(_) => shared.give_up(&live),
-            }
-        });
     }
 
     async fn live(&self, reconnect: Reconnect, deadline: Instant) -> Result<Arc<Live>, Failure> {
@@ -145,13 +143,6 @@ impl Lane {
             return Ok(live);
         }
         if reconnect == Reconnect::DoNotWait && self.0.lost.load(Ordering::Acquire) {
-            if let Ok(connecting) = self.0.connecting.clone().try_lock_owned() {
-                let shared = self.0.clone();
-                tokio::spawn(async move {
-                    let _opened = shared.open().await;
-                    drop(connecting);
-                });
-            }
             return Err(Failure::Unconnected("the server is away".to_owned()));
         }
         let opened = timeout_at(deadline, async {
@@ -174,7 +165,7 @@ impl Shared {
         }
     }
 
-    async fn open(&self) -> Result<Arc<Live>, Failure> {
+    async fn open(self: &Arc<Self>) -> Result<Arc<Live>, Failure> {
         if let Some((since, reason)) = &*self.failed.lock()
             && since.elapsed() < PAUSE
         {
@@ -186,6 +177,7 @@ impl Shared {
                     connection: MultiplexedConnection::clone(&connection),
                     pooled: Mutex::new(Some(connection)),
                     stalled: AtomicBool::new(false),
+                    probed: AtomicBool::new(false),
                 });
                 *self.failed.lock() = None;
                 *self.current.lock() = Some(live.clone());
@@ -199,19 +191,60 @@ impl Shared {
             Err(error) => {
                 let reason = error.to_string();
                 *self.failed.lock() = Some((Instant::now(), reason.clone()));
-                self.lost.store(true, Ordering::Release);
+                self.reopen();
                 Err(Failure::Unconnected(reason))
             }
         }
     }
 
-    fn give_up(&self, live: &Arc<Live>) {
-        let mut current = self.current.lock();
-        if current.as_ref().is_some_and(|present| Arc::ptr_eq(present, live)) {
-            *current = None;
-            self.lost.store(true, Ordering::Release);
+    /// Asks for a sign of life; without one the connection is given up.
+    fn probe(self: &Arc<Self>, live: &Arc<Live>) {
+        if live.probed.swap(true, Ordering::AcqRel) {
+            return;
         }
+        let (live, shared) = (live.clone(), self.clone());
+        tokio::spawn(async move {
+            let mut connection = live.connection.clone();
+            match timeout(PATIENCE, connection.send_packed_command(&redis::cmd("PING"))).await {
+                Ok(Ok(_)) => {
+                    live.probed.store(false, Ordering::Release);
+                    live.stalled.store(false, Ordering::Release);
+                }
+                Ok(Err(_)) | Err(_) => shared.give_up(&live),
+            }
+        });
+    }
+
+    fn give_up(self: &Arc<Self>, live: &Arc<Live>) {
+        let was_present = {
+            let mut current = self.current.lock();
+            current.take_if(|present| Arc::ptr_eq(present, live)).is_some()
+        };
         live.leave_pool();
+        if was_present {
+            self.reopen();
+        }
+    }
+
+    /// Opens a connection in the background, however long that takes: whoever does not wait for one finds it there as
+    /// soon as the server is back.
+    fn reopen(self: &Arc<Self>) {
+        if self.lost.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let lane = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(lane) = lane.upgrade() {
+                let connecting = lane.connecting.lock().await;
+                let is_open = lane.current.lock().is_some() || lane.open().await.is_ok();
+                drop(connecting);
+                if is_open {
+                    return;
+                }
+                drop(lane);
+                sleep(PAUSE).await;
+            }
+        });
     }
 }
 

@@ -52,9 +52,11 @@ static KEYS: &[ConfigKey] = &[
     key("retryConfig.maxDelay", "The longest wait between two tries.", |c| {
         Field::millis(&mut c.retry_config.max_delay, 0..=TEN_MINUTES)
     }),
-    key("retryConfig.timeout", "How long a call of the state backend may take with all its repeats.", |c| {
-        Field::millis(&mut c.retry_config.timeout, 1..=TEN_MINUTES)
-    }),
+    key(
+        "retryConfig.timeout",
+        "How long calls of the state backend may be repeated at start; later the shorter of this and state.timeout counts.",
+        |c| Field::millis(&mut c.retry_config.timeout, 1..=TEN_MINUTES),
+    ),
     key("logger.level", "The least severe lines that are logged.", |c| Field::Level(&mut c.logger.level)),
     key("logger.pretty", "Log lines for people to read; when not, one JSON object a line.", |c| {
         Field::Switch(&mut c.logger.pretty)
@@ -81,6 +83,9 @@ static KEYS: &[ConfigKey] = &[
     }),
     key("lease.heartbeat", "How often a node renews its lease.", |c| {
         Field::millis(&mut c.lease.heartbeat, 10..=TEN_MINUTES / 2)
+    }),
+    key("lease.reconcile", "How often a node compares its clients with what the store holds of them.", |c| {
+        Field::millis(&mut c.lease.reconcile, 1000..=3_600_000)
     }),
     key("drain.timeout", "How long a graceful stop may take; 0 stops at once.", |c| {
         Field::millis(&mut c.drain.timeout, 0..=3_600_000)

@@ -23,7 +23,9 @@ pub struct RetryConfig {
     /// The longest wait between two tries, whole milliseconds from `delay` to 10 minutes. 5 s unless set.
     #[serde(serialize_with = "millis")]
     pub max_delay: Duration,
-    /// How long a call may take with all its repeats, whole milliseconds from 1 ms to 10 minutes. 10 s unless set.
+    /// How long a start may repeat its calls, whole milliseconds from 1 ms to 10 minutes. 10 s unless set. Later calls
+    /// take, with all their repeats, no longer than the shorter of this and
+    /// [`state.timeout`](super::SharedState::timeout).
     #[serde(serialize_with = "millis")]
     pub timeout: Duration,
 }
@@ -88,11 +90,19 @@ pub struct Lease {
     /// How often a node renews its lease, whole milliseconds from 10 ms to half of `duration`. 2 s unless set.
     #[serde(serialize_with = "millis")]
     pub heartbeat: Duration,
+    /// How often a node compares its clients and their rooms with what the store holds of them, give or take a fifth,
+    /// whole milliseconds from 1 s to an hour. 60 s unless set.
+    #[serde(serialize_with = "millis")]
+    pub reconcile: Duration,
 }
 
 impl Default for Lease {
     fn default() -> Self {
-        Self { duration: Duration::from_secs(10), heartbeat: Duration::from_secs(2) }
+        Self {
+            duration: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(2),
+            reconcile: Duration::from_secs(60),
+        }
     }
 }
 

@@ -67,7 +67,8 @@ async fn race_in_parallel<T: Send + 'static>(rounds: usize, lanes: &Arc<[Lane<T>
 }
 
 /// Waits for the others without going to sleep: a task that was only just woken comes too late to meet
-/// calls that take a microsecond.
+/// calls that take a microsecond. Who waits for long lets the runtime look after the others' connections at every
+/// turn: with all of its threads waiting like this, it would find out of answers seconds late.
 async fn start_together(arrived: &AtomicUsize, everybody: usize) {
     arrived.fetch_add(1, Ordering::AcqRel);
     for turn in 1.. {
@@ -75,8 +76,9 @@ async fn start_together(arrived: &AtomicUsize, everybody: usize) {
             return;
         }
         match turn % 100 {
+            50 if turn < 1000 => thread::yield_now(),
             0 => tokio::task::yield_now().await,
-            50 => thread::yield_now(),
+            _ if turn > 1000 => tokio::task::yield_now().await,
             _ => hint::spin_loop(),
         }
     }

@@ -8,8 +8,11 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use roomwire_core::{ClientId, Namespace, RoomId, RoomKey, RoomUid, StateError};
 
-use super::LocalRoom;
-use crate::{client::Client, node::Node};
+use super::{LocalRoom, presence::Presences};
+use crate::{
+    client::Client,
+    node::{Deadline, Node},
+};
 
 /// How many deleted rooms are remembered, for joins that were on their way when the room was deleted.
 const DELETED_ROOMS: usize = 4096;
@@ -23,6 +26,8 @@ pub(crate) struct NamespaceState {
     deleted: Mutex<DeletedRooms>,
     /// Read by who deletes a room here, until it has reported that the members left.
     deletions: tokio::sync::RwLock<()>,
+    /// The clients that the store may know.
+    pub(crate) presences: Arc<Presences>,
     /// Held while the first client subscribes to the namespace's channel.
     pub(super) subscribed: tokio::sync::Mutex<bool>,
 }
@@ -41,6 +46,7 @@ impl NamespaceState {
             rooms: RwLock::default(),
             deleted: Mutex::default(),
             deletions: tokio::sync::RwLock::default(),
+            presences: Arc::default(),
             subscribed: tokio::sync::Mutex::default(),
         }
     }
@@ -83,14 +89,24 @@ impl NamespaceState {
     }
 
     /// The room, subscribed, for one more user. Pair it with [`Self::exit_room`].
-    pub(super) async fn enter_room(&self, node: &Node, room: &RoomId) -> Result<Arc<LocalRoom>, StateError> {
+    pub(super) async fn enter_room(
+        self: &Arc<Self>,
+        node: &Arc<Node>,
+        room: &RoomId,
+        until: Deadline,
+    ) -> Result<Arc<LocalRoom>, StateError> {
         // Whoever waits for its next try keeps nobody else from trying.
-        let entered = node.retrying(|| self.try_to_enter(node, room)).await;
+        let entered = node.retrying(until, || self.try_to_enter(node, room)).await;
         if entered.is_err()
             && let Some(local) = self.room(room)
-            && local.abandon(node).await
         {
-            self.drop_retired(&local);
+            let (namespace, node) = (self.clone(), node.clone());
+            // Nobody waits for that: whoever could not enter has waited enough.
+            tokio::spawn(async move {
+                if local.abandon(&node).await {
+                    namespace.drop_retired(&local);
+                }
+            });
         }
         entered
     }
@@ -109,8 +125,8 @@ impl NamespaceState {
     }
 
     /// One user of the room less.
-    pub(super) async fn exit_room(&self, node: &Node, local: &Arc<LocalRoom>) {
-        if local.exit(node).await {
+    pub(crate) async fn exit_room(&self, node: &Node, local: &Arc<LocalRoom>, until: Deadline) {
+        if local.exit(node, until).await {
             self.drop_retired(local);
         }
     }
@@ -129,7 +145,7 @@ impl NamespaceState {
 
     /// Waits until the deletions that this node has begun are reported. Nobody may wait who holds a client's
     /// membership: whoever deletes waits for that.
-    pub(super) async fn deletions_reported(&self) {
+    pub(crate) async fn deletions_reported(&self) {
         drop(self.deletions.write().await);
     }
 
@@ -147,7 +163,7 @@ impl NamespaceState {
     }
 
     /// Whether this life of a room was deleted.
-    pub(super) fn was_deleted(&self, uid: RoomUid) -> bool {
+    pub(crate) fn was_deleted(&self, uid: RoomUid) -> bool {
         self.deleted.lock().known.contains(&uid)
     }
 }

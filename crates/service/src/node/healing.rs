@@ -1,13 +1,14 @@
 //! Putting a node's clients back after its lease was lost.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use roomwire_core::{Incarnation, StateError};
 
-use super::Node;
+use super::{Deadline, Node};
 use crate::{
     ServiceEvent,
     client::{Client, News},
+    task,
 };
 
 /// How many clients one call of the store puts back.
@@ -40,25 +41,33 @@ impl Node {
             return Err(StateError::Fenced);
         }
         let loss = self.begin_again(lost).await?;
-        let healed = match loss {
+        match loss {
             Loss::Forgotten => self.restore(&life).await,
-            Loss::Reaped => self.take_new_life(&mut life).await,
-        };
-        if let Err(error) = healed {
-            tracing::warn!(target: "roomwire", %error, "clients could not be put back, trying again");
+            Loss::Reaped => {
+                if let Err(error) = self.take_new_life(&mut life).await {
+                    tracing::debug!(target: "roomwire", %error, "no new lease could be taken, trying again");
+                }
+            }
         }
         Ok(loss)
     }
 
+    /// As [`Self::heal`], for who waits no longer than this; it goes on all the same.
+    pub(crate) async fn heal_within(self: &Arc<Self>, until: Deadline, lost: Incarnation) -> Result<Loss, StateError> {
+        let node = self.clone();
+        self.call(until, task::to_the_end(async move { node.heal(&lost).await })).await
+    }
+
     async fn take_new_life(&self, life: &mut Incarnation) -> Result<(), StateError> {
         let next = Incarnation::begin(self.id.clone());
-        self.store.begin_lease(&next, self.config.lease.duration).await?;
+        self.bounded(self.store.begin_lease(&next, self.config.lease.duration)).await?;
         tracing::warn!(target: "roomwire", lost = %life, %next, "this node was taken for lost, putting clients back");
         self.untell();
         self.life.publish(&next);
         let lost = std::mem::replace(life, next);
         self.lost_lives.lock().push(lost);
-        self.restore(life).await
+        self.restore(life).await;
+        Ok(())
     }
 
     /// Whether the end of what was written under this life, which was found lost, is reported by who cleans up after
@@ -69,7 +78,7 @@ impl Node {
 
     /// A store that forgot a life lets it begin once more; one that was reaped is over.
     async fn begin_again(&self, lost: &Incarnation) -> Result<Loss, StateError> {
-        match self.store.begin_lease(lost, self.config.lease.duration).await {
+        match self.bounded(self.store.begin_lease(lost, self.config.lease.duration)).await {
             Ok(()) => {
                 tracing::warn!(target: "roomwire", life = %lost, "the store forgot this node, putting clients back");
                 Ok(Loss::Forgotten)
@@ -82,18 +91,17 @@ impl Node {
     /// Gives the lease back, for good: after [`Self::stop`] no other life begins.
     pub(crate) async fn end_life(&self) {
         let life = self.life.replace().await;
-        if let Err(error) = self.store.end_lease(&life).await {
+        if let Err(error) = self.bounded(self.store.end_lease(&life)).await {
             tracing::warn!(target: "roomwire", %error, "lease could not be given back; it runs out by itself");
         }
     }
 
-    /// Puts back what an interrupted [`Self::heal`] left out.
-    pub(super) async fn finish_healing(&self) -> Result<(), StateError> {
-        if !self.is_incomplete() {
-            return Ok(());
+    /// Puts back what an interrupted [`Self::heal`] left out, or what the store has lost since.
+    pub(super) async fn finish_healing(&self) {
+        if self.is_incomplete() {
+            let life = self.life.replace().await;
+            self.restore(&life).await;
         }
-        let life = self.life.replace().await;
-        self.restore(&life).await
     }
 
     /// Whether the store may not hold all clients of this node's present life.
@@ -106,14 +114,26 @@ impl Node {
         self.incomplete.store(true, Ordering::Release);
     }
 
-    async fn restore(&self, life: &Incarnation) -> Result<(), StateError> {
+    /// Puts everybody back, or leaves that to the next heartbeat.
+    async fn restore(&self, life: &Incarnation) {
+        // What was seen of the store before counts no more.
+        self.restorations.fetch_add(1, Ordering::SeqCst);
         // First, so that a client that comes meanwhile is not forgotten.
         self.incomplete.store(false, Ordering::Release);
-        let restored = self.restore_all(life).await;
-        if restored.is_err() {
-            self.note_incomplete();
+        match self.restore_all(life).await {
+            Ok(()) => {
+                if self.restore_failed.swap(false, Ordering::AcqRel) {
+                    tracing::info!(target: "roomwire", "clients are put back");
+                }
+            }
+            Err(error) => {
+                self.note_incomplete();
+                // Once, however often it is tried.
+                if !self.restore_failed.swap(true, Ordering::AcqRel) {
+                    tracing::warn!(target: "roomwire", %error, "clients could not be put back, trying again");
+                }
+            }
         }
-        restored
     }
 
     async fn restore_all(&self, life: &Incarnation) -> Result<(), StateError> {
@@ -125,14 +145,21 @@ impl Node {
         }
         for namespace in self.namespaces() {
             for batch in namespace.clients().chunks(BATCH) {
-                self.put_back(life, batch).await?;
+                self.put_back(life, batch, self.patience()).await?;
             }
         }
         Ok(())
     }
 
     /// Puts clients back, and reports that they are there again if it was reported that they left.
-    pub(crate) async fn put_back(&self, life: &Incarnation, clients: &[Client]) -> Result<(), StateError> {
+    ///
+    /// Not to be dropped half way: what was noted as told would not have been.
+    pub(crate) async fn put_back(
+        &self,
+        life: &Incarnation,
+        clients: &[Client],
+        until: Deadline,
+    ) -> Result<(), StateError> {
         let (mut alive, mut back) = (Vec::new(), Vec::new());
         for client in clients {
             if let Some((live, news)) = client.revive() {
@@ -140,7 +167,7 @@ impl Node {
                 back.push((client, news));
             }
         }
-        let restored = self.store.restore(life, &alive).await;
+        let restored = self.call(until, self.store.restore(life, &alive)).await;
         for (client, news) in back {
             let News { connected, joined } = match &restored {
                 Ok(()) => news,

@@ -1,19 +1,23 @@
 //! One node: what all handles of a service share.
 
+mod deadline;
 mod delivery;
 mod fan_in;
 mod healing;
 mod lease;
 mod life;
+mod mending;
 mod questions;
+mod reconcile;
 mod retry;
 mod settlement;
+mod vigilance;
 
 use std::{
     collections::HashMap,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -22,10 +26,11 @@ use roomwire_core::{
     Backplane, Clock, Envelope, Error, ErrorCode, Incarnation, LocalDelivery, Namespace, NodeId, NodeMessage,
     StateStore, WebSocketConfig,
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::settlement::Settlement;
-pub(crate) use self::{life::Life, questions::Questions, settlement::Debt};
+pub(crate) use self::{deadline::Deadline, life::Life, questions::Questions, settlement::Debt};
+use self::{settlement::Settlement, vigilance::Vigilance};
 use crate::{events::EventBus, membership::NamespaceState};
 
 /// What one process knows and holds, shared by every handle of its service.
@@ -40,6 +45,13 @@ pub(crate) struct Node {
     pub(crate) events: EventBus,
     pub(crate) questions: Questions,
     settlement: Settlement,
+    vigilance: Vigilance,
+    /// Asks for a heartbeat at once.
+    beat_now: Arc<Notify>,
+    /// Asks for a comparison of this node with the store at once.
+    compare_now: Arc<Notify>,
+    /// How often clients were put back all together, or began to be.
+    restorations: AtomicU64,
     delivery: OnceLock<Arc<dyn LocalDelivery>>,
     namespaces: RwLock<HashMap<Namespace, Arc<NamespaceState>>>,
     /// Clients that are being admitted, or are here, or whose last handler has not returned yet.
@@ -47,6 +59,8 @@ pub(crate) struct Node {
     shutting_down: AtomicBool,
     /// Set while the store may not hold all clients of this node's present life.
     incomplete: AtomicBool,
+    /// Whether the last attempt to put them back failed, which was logged.
+    restore_failed: AtomicBool,
     /// Lives of this node that others took for lost, until all is reported that ended with them.
     lost_lives: Mutex<Vec<Incarnation>>,
     /// Where clients' work runs. Their sessions may be dropped by a thread that is not part of it.
@@ -64,6 +78,7 @@ impl Node {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let life = Life::begin(id.clone());
+        let vigilance = Vigilance::begin(&*clock);
         Self {
             config,
             id,
@@ -74,25 +89,35 @@ impl Node {
             events: EventBus::default(),
             questions: Questions::default(),
             settlement: Settlement::default(),
+            vigilance,
+            beat_now: Arc::default(),
+            compare_now: Arc::default(),
+            restorations: AtomicU64::new(0),
             delivery: OnceLock::new(),
             namespaces: RwLock::default(),
             sessions: AtomicUsize::new(0),
             shutting_down: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
+            restore_failed: AtomicBool::new(false),
             lost_lives: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
             stop: CancellationToken::new(),
         }
     }
 
-    /// Begins the lease, opens the backplane and starts the background work.
+    /// Begins the lease, opens the backplane and starts the background work. Waits for a backend that comes up later,
+    /// as `retryConfig` says.
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), Error> {
-        let life = self.life.hold().await;
-        self.store.begin_lease(&life, self.config.lease.duration).await?;
-        drop(life);
-        let incoming = self.backplane.open(&self.id).await?;
+        let until = Deadline::within(self.config.retry_config.timeout);
+        // One try may have to connect first. None takes all the time: the next may find another server.
+        let one_try = || Deadline::within(self.config.state.connect_timeout + self.config.state.timeout);
+        let life = self.life.current();
+        let lasts = self.config.lease.duration;
+        self.retrying(until, || self.call(one_try(), self.store.begin_lease(&life, lasts))).await?;
+        let incoming = self.retrying(until, || self.call(one_try(), self.backplane.open(&self.id))).await?;
         fan_in::spawn(Arc::downgrade(self), incoming, self.stop.clone());
-        lease::spawn(Arc::downgrade(self), self.config.lease.heartbeat, self.stop.clone());
+        lease::spawn(self, self.stop.clone());
+        reconcile::spawn(self, self.stop.clone());
         Ok(())
     }
 

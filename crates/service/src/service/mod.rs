@@ -20,7 +20,7 @@ pub use acknowledgement::RoomAnswers;
 pub use builder::WebSocketServiceBuilder;
 pub use connection::Handshake;
 
-use crate::{events::ServiceEvents, membership::NamespaceState, node::Node};
+use crate::{Health, events::ServiceEvents, membership::NamespaceState, node::Node};
 
 /// Rooms, clients and messages of one namespace.
 ///
@@ -31,6 +31,11 @@ use crate::{events::ServiceEvents, membership::NamespaceState, node::Node};
 /// # Ordering
 /// What one task sends to one client or room arrives in the order of the calls. All members of a room
 /// that are connected to one node see its messages in the same order.
+///
+/// # Deadlines
+/// Whoever waits for the store or for other nodes waits no longer than `state.timeout`, with all repeats; then the
+/// answer is `STATE_UNAVAILABLE`, and whether something was done is open. A list that is read in pages waits so long
+/// for each.
 ///
 /// # Cancellation
 /// Methods that change memberships run to their end also when their future is dropped, so that store and
@@ -94,6 +99,13 @@ impl WebSocketService {
     #[must_use]
     pub fn events(&self) -> ServiceEvents {
         self.node.events.read()
+    }
+
+    /// Whether this node can reach the shared state and the other nodes. Asks nobody: it is what was seen last, at most
+    /// a heartbeat ago. [`ServiceEvent`](crate::ServiceEvent) tells of each change.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.node.health()
     }
 
     /// Connects this service to the server that holds its connections. For authors of servers: the

@@ -44,7 +44,9 @@ impl Hold {
 pub(crate) struct Script {
     log: Mutex<Vec<&'static str>>,
     heartbeats: AtomicUsize,
+    comparisons: AtomicUsize,
     down: AtomicBool,
+    hanging: AtomicBool,
     stumbling: AtomicBool,
     plans: Mutex<Vec<(Moment, &'static str, Plan)>>,
 }
@@ -66,9 +68,15 @@ impl Script {
         self.down.store(true, Ordering::SeqCst);
     }
 
-    /// Calls are answered again.
+    /// No call is answered from now on.
+    pub(crate) fn hang(&self) {
+        self.hanging.store(true, Ordering::SeqCst);
+    }
+
+    /// Calls are answered again, those from now on.
     pub(crate) fn come_back(&self) {
         self.down.store(false, Ordering::SeqCst);
+        self.hanging.store(false, Ordering::SeqCst);
     }
 
     /// Calls give way at random, before and after, as over a network.
@@ -88,6 +96,16 @@ impl Script {
         self.plans.lock().push((moment, method, Plan::Fail));
     }
 
+    /// How often it was read what a life holds.
+    pub(crate) fn comparisons(&self) -> usize {
+        self.comparisons.load(Ordering::SeqCst)
+    }
+
+    /// How many heartbeats there were.
+    pub(crate) fn heartbeats(&self) -> usize {
+        self.heartbeats.load(Ordering::SeqCst)
+    }
+
     /// Returns when a heartbeat has begun and ended from now on.
     pub(crate) async fn heartbeat(&self) {
         let before = self.heartbeats.load(Ordering::SeqCst);
@@ -98,6 +116,7 @@ impl Script {
     pub(super) fn note(&self, method: &'static str) {
         match method {
             "renew_lease" => drop(self.heartbeats.fetch_add(1, Ordering::SeqCst)),
+            "held" => drop(self.comparisons.fetch_add(1, Ordering::SeqCst)),
             "touch" => {}
             _ => self.log.lock().push(method),
         }
@@ -119,6 +138,9 @@ impl Script {
             }
             Some(Plan::Fail) => return Err(StateError::unavailable("the test makes it fail")),
             None => {}
+        }
+        if self.hanging.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
         }
         if self.down.load(Ordering::SeqCst) { Err(StateError::unavailable("the test keeps it down")) } else { Ok(()) }
     }
