@@ -8,14 +8,15 @@ import argparse
 import math
 
 # CPU of one Redis server for each command, in microseconds, measured one at a time: `cargo xtask bench redis-costs`.
-CONNECT, JOIN, LEAVE, DISCONNECT, HEARTBEAT = 21, 24, 24, 20, 19
+CONNECT, JOIN, LEAVE, DISCONNECT, HEARTBEAT = 21, 23, 22, 20, 19
 PUBLISH, PUBLISH_PER_NODE = 10, 4.5
 # Bytes of memory in Redis: the same run.
 CLIENT_MEMORY, MEMBERSHIP_MEMORY = 379, 158
 # Bytes on the wire for a command and its answer, and around each message.
 COMMAND_BYTES, MESSAGE_BYTES = 330, 75
-# CPU of a node in microseconds, and its memory: `cargo xtask bench --only redis`, docs/benchmarks.md.
-NODE_CONNECT_AND_JOIN, NODE_DELIVERY, NODE_CLIENT_KIB = 158, 6.0, 29
+# CPU of a node in microseconds, and its memory: `cargo xtask bench redis-costs`, `cargo xtask bench --only redis`,
+# docs/benchmarks.md.
+NODE_CONNECT, NODE_JOIN, NODE_PUBLISH, NODE_RECEIVE, NODE_DELIVERY, NODE_CLIENT_KIB = 110, 48, 25, 4, 6.0, 29
 # The partitions of state on a Redis Cluster, each of which is told of every heartbeat.
 PARTITIONS = 64
 
@@ -57,7 +58,8 @@ def main():
     memory = given.clients * (CLIENT_MEMORY + given.rooms_per_client * MEMBERSHIP_MEMORY)
 
     deliveries = messages * given.members_per_room
-    node_cpu = arrivals * NODE_CONNECT_AND_JOIN * max(1, given.rooms_per_client) + deliveries * NODE_DELIVERY
+    node_cpu = arrivals * NODE_CONNECT + joins * NODE_JOIN + deliveries * NODE_DELIVERY
+    node_cpu += messages * (NODE_PUBLISH + hearing * NODE_RECEIVE)
     node_cores = node_cpu / 1e6 / given.use / given.nodes
 
     rows = [
