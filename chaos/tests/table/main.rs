@@ -1,0 +1,14 @@
+//! What must hold whatever happens: one test for each row of the table.
+//!
+//! Three nodes, 1,000 clients and 100 rooms unless a test says otherwise. Each prints what it measured.
+
+mod killed_nodes;
+
+use roomwire_chaos::{Plan, Stage};
+
+const NODE: &str = env!("CARGO_BIN_EXE_chaos-node");
+
+/// The usual stage.
+async fn stage() -> Stage {
+    Stage::set(NODE, Plan::default()).await
+}
