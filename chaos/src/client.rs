@@ -58,7 +58,7 @@ pub struct Belief {
     /// The rooms that it was told it is in.
     pub rooms: BTreeSet<String>,
     /// The rooms that it wants to be in.
-    wished: BTreeSet<String>,
+    pub wished: BTreeSet<String>,
     /// The ids it had before.
     pub former: Vec<String>,
     /// Everything it heard since it was last asked to forget.
@@ -106,18 +106,21 @@ impl Client {
     /// # Panics
     /// When it is not let in.
     pub(crate) async fn connect(servers: Servers, server: usize, comeback: Comeback) -> Self {
-        let address = servers.get(server).unwrap_or_else(|| panic!("there is no server {server}"));
-        let line = match timeout(PATIENCE, Line::connect(address)).await {
-            Ok(Ok(line)) => line,
-            Ok(Err(error)) => panic!("a client is not let in by server {server}: {error}"),
-            Err(_) => panic!("a client is not let in by server {server}: no answer"),
-        };
+        let connected = Self::try_connect(servers, server, comeback).await;
+        connected.unwrap_or_else(|error| panic!("a client is not let in by server {server}: {error}"))
+    }
+
+    /// As [`Self::connect`], and why not when it is not let in.
+    pub(crate) async fn try_connect(servers: Servers, server: usize, comeback: Comeback) -> Result<Self, String> {
+        let address = servers.get(server).ok_or("there is no such server")?;
+        let line = timeout(PATIENCE, Line::connect(address)).await.map_err(|_| "no answer")?;
+        let line = line.map_err(|error| error.to_string())?;
         let belief = Belief { id: Some(line.id.clone()), server, ..Belief::default() };
         let belief = Arc::new(Mutex::new(belief));
         let (wishes, receiver) = mpsc::unbounded_channel();
         let life = Life { servers, comeback, belief: belief.clone(), wishes: receiver, asked: HashMap::new(), next: 0 };
         let lives = AbortOnDropHandle::new(tokio::spawn(life.live(line)));
-        Self { belief, wishes, _lives: lives }
+        Ok(Self { belief, wishes, _lives: lives })
     }
 
     /// What it believes right now.
@@ -182,7 +185,10 @@ impl Client {
 }
 
 enum Asked {
-    Somebody { room: Option<String>, answer: oneshot::Sender<Result<Value, String>> },
+    Somebody {
+        room: Option<String>,
+        answer: oneshot::Sender<Result<Value, String>>,
+    },
     /// A room that it wants to be in again.
     Again(String),
 }

@@ -4,36 +4,31 @@ use std::{collections::BTreeSet, ops::Deref};
 
 use futures_util::{StreamExt, stream};
 
-use crate::{
-    Client, Comeback, View,
-    client::Servers,
-    ledger::Membership,
-};
+use crate::{Client, Comeback, View, client::Servers, ledger::Membership};
 
 /// How many clients come at a time.
 const AT_ONCE: usize = 64;
 
-/// Clients that come together, spread evenly over the servers.
+/// Clients that come together.
 #[derive(Debug, Default)]
 pub struct Crowd(Vec<Client>);
 
 impl Crowd {
-    /// Connects clients; the first goes to the first server, the second to the second, and so on around. Each joins
-    /// the rooms of its number.
+    /// Connects clients, each to the server of its number, and lets them join the rooms of their number.
     ///
     /// # Panics
     /// When one is not let in, or may not join.
     pub(crate) async fn come(
         clients: usize,
         servers: &Servers,
-        spread: usize,
+        server_of: fn(usize) -> usize,
         comeback: Comeback,
         rooms_of: impl Fn(usize) -> Vec<String>,
     ) -> Self {
         let one = |index: usize| {
             let (servers, rooms) = (servers.clone(), rooms_of(index));
             async move {
-                let client = Client::connect(servers, index % spread, comeback).await;
+                let client = Client::connect(servers, server_of(index), comeback).await;
                 for room in rooms {
                     if let Err(code) = client.join(&room).await {
                         panic!("client {index} cannot join {room}: {code}");

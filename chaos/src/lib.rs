@@ -19,9 +19,9 @@ mod turn;
 mod view;
 
 pub use checker::Checker;
-pub use client::{Client, Comeback, Heard};
+pub use client::{Belief, Client, Comeback, Heard};
 pub use crowd::Crowd;
-pub use ledger::Ledger;
+pub use ledger::{Entry, Ledger};
 pub use node::{Node, NodeSettings};
 pub use proxy::{Fault, Lines, Proxy};
 pub use stage::{Plan, Stage, rooms};

@@ -208,13 +208,7 @@ impl Node {
 }
 
 /// Reads what a node says until it ends.
-async fn listen(
-    output: ChildStdout,
-    name: String,
-    ledger: Ledger,
-    waiting: Waiting,
-    listening: oneshot::Sender<u16>,
-) {
+async fn listen(output: ChildStdout, name: String, ledger: Ledger, waiting: Waiting, listening: oneshot::Sender<u16>) {
     let mut listening = Some(listening);
     let mut lines = BufReader::with_capacity(1 << 16, output).lines();
     let mut due = 0;

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use roomwire_test_servers::free_port;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -63,6 +64,8 @@ struct State {
     fault: watch::Sender<(Fault, Lines)>,
     /// Counts the calls of [`Proxy::cut`], with the connections they were for.
     cut: watch::Sender<(u64, Lines)>,
+    /// Which connections that were opened before this many others are half-open now.
+    silenced: Mutex<(usize, Lines)>,
     open: AtomicUsize,
     opened: AtomicUsize,
 }
@@ -83,6 +86,7 @@ impl Proxy {
             server,
             fault: watch::Sender::new((Fault::None, Lines::All)),
             cut: watch::Sender::new((0, Lines::All)),
+            silenced: Mutex::new((0, Lines::All)),
             open: AtomicUsize::new(0),
             opened: AtomicUsize::new(0),
         });
@@ -112,6 +116,11 @@ impl Proxy {
             *count += 1;
             *of = lines;
         });
+    }
+
+    /// Makes the connections that are open now half-open for ever; those that come are whole.
+    pub fn silence(&self, lines: Lines) {
+        *self.state.silenced.lock() = (self.opened(), lines);
     }
 
     /// How many connections are open.
@@ -172,7 +181,7 @@ async fn accept(state: Arc<State>, listener: TcpListener) {
 
 /// Passes one connection on until one side ends it or it is reset.
 async fn pass(state: Arc<State>, client: TcpStream) {
-    let _open = Open::count(&state);
+    let open = Open::count(&state);
     if matches!(state.fault_of(false), Fault::Reset | Fault::Refuse) {
         return reset(&client);
     }
@@ -181,8 +190,14 @@ async fn pass(state: Arc<State>, client: TcpStream) {
     if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
         return;
     }
-    let line = Arc::new(Connection { state: state.clone(), subscriber: AtomicBool::new(false), lost: AtomicBool::new(false) });
-    let (client_end, server_end) = (socket2::SockRef::from(&client).try_clone(), socket2::SockRef::from(&server).try_clone());
+    let line = Arc::new(Connection {
+        state: state.clone(),
+        number: open.number,
+        subscriber: AtomicBool::new(false),
+        lost: AtomicBool::new(false),
+    });
+    let (client_end, server_end) =
+        (socket2::SockRef::from(&client).try_clone(), socket2::SockRef::from(&server).try_clone());
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     tokio::select! {
@@ -205,6 +220,8 @@ fn reset(stream: &TcpStream) {
 
 struct Connection {
     state: Arc<State>,
+    /// How many there were before it.
+    number: usize,
     subscriber: AtomicBool,
     /// Something was swallowed: what follows would make no sense.
     lost: AtomicBool,
@@ -215,7 +232,12 @@ impl Connection {
         if self.lost.load(Ordering::Acquire) {
             return Fault::Swallow;
         }
-        self.state.fault_of(self.subscriber.load(Ordering::Acquire))
+        let is_subscriber = self.subscriber.load(Ordering::Acquire);
+        let (before, lines) = *self.state.silenced.lock();
+        if self.number < before && concerns(lines, is_subscriber) {
+            return Fault::Swallow;
+        }
+        self.state.fault_of(is_subscriber)
     }
 
     async fn is_cut(&self) {
@@ -298,18 +320,20 @@ fn subscribes(bytes: &[u8]) -> bool {
 }
 
 /// Counts a connection while it is open.
-struct Open<'a>(&'a State);
+struct Open<'a> {
+    state: &'a State,
+    number: usize,
+}
 
 impl<'a> Open<'a> {
     fn count(state: &'a State) -> Self {
         state.open.fetch_add(1, Ordering::Relaxed);
-        state.opened.fetch_add(1, Ordering::Relaxed);
-        Self(state)
+        Self { state, number: state.opened.fetch_add(1, Ordering::Relaxed) }
     }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.state.open.fetch_sub(1, Ordering::Relaxed);
     }
 }

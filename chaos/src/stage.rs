@@ -7,12 +7,12 @@ use std::{
 };
 
 use roomwire_state_redis::{RedisConfig, RedisState};
-use roomwire_test_servers::RedisServer;
+use roomwire_test_servers::{RedisServer, Settings};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
 use crate::{
-    Checker, Comeback, Crowd, Ledger, Node, NodeSettings, Proxy, Turn,
+    Checker, Client, Comeback, Crowd, Ledger, Node, NodeSettings, Proxy, Turn,
     client::{Servers, next_number},
     eventually,
 };
@@ -37,11 +37,26 @@ pub struct Plan {
     pub urls: Option<Vec<String>>,
     /// More variables for the processes of nodes.
     pub variables: Vec<(String, String)>,
+    /// More variables for the process of the last node.
+    pub variables_of_last: Vec<(String, String)>,
+    /// With what the server is started.
+    pub redis: Settings,
+    /// To which node a client comes, by its number.
+    pub node_of: fn(usize) -> usize,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { clients: CLIENTS, comeback: Comeback::Never, proxied: false, urls: None, variables: Vec::new() }
+        Self {
+            clients: CLIENTS,
+            comeback: Comeback::Never,
+            proxied: false,
+            urls: None,
+            variables: Vec::new(),
+            variables_of_last: Vec::new(),
+            redis: Settings::default(),
+            node_of: |client| client % NODES,
+        }
     }
 }
 
@@ -78,7 +93,7 @@ impl Stage {
     pub async fn set(program: &str, plan: Plan) -> Self {
         let turn = Turn::wait().await;
         let begin = Instant::now();
-        let redis = if plan.urls.is_none() { Some(RedisServer::start().await) } else { None };
+        let redis = if plan.urls.is_none() { Some(RedisServer::start_with(plan.redis.clone()).await) } else { None };
         let urls = match (&plan.urls, &redis) {
             (None, Some(redis)) => vec![redis.url()],
             (urls, _) => urls.clone().unwrap_or_default(),
@@ -107,8 +122,8 @@ impl Stage {
             stage.nodes.push(None);
             stage.start_node(index).await;
         }
-        let Plan { clients, comeback, .. } = stage.plan;
-        stage.crowd = Crowd::come(clients, &stage.servers, NODES, comeback, rooms_of).await;
+        let Plan { clients, comeback, node_of, .. } = stage.plan;
+        stage.crowd = Crowd::come(clients, &stage.servers, node_of, comeback, rooms_of).await;
         stage.converged(Instant::now(), Duration::from_secs(10)).await;
         println!("stage set in {:.1?}", begin.elapsed());
         stage
@@ -148,10 +163,14 @@ impl Stage {
 
     /// Starts the node of this number, again under the same name if it was killed.
     pub async fn start_node(&mut self, index: usize) {
+        let mut variables = self.plan.variables.clone();
+        if index == NODES - 1 {
+            variables.extend(self.plan.variables_of_last.clone());
+        }
         let settings = NodeSettings {
             name: node_name(index),
             urls: self.proxies.get(index).map_or_else(|| self.urls.clone(), |proxy| vec![proxy.url()]),
-            variables: self.plan.variables.clone(),
+            variables,
         };
         let node = Node::start(&self.program, self.folder.path(), &self.ledger, &settings).await;
         self.servers.set(index, Some(node.address()));
@@ -170,6 +189,19 @@ impl Stage {
         at
     }
 
+    /// One more client, at the node of this number.
+    pub async fn newcomer(&self, node: usize) -> Client {
+        Client::connect(self.servers.clone(), node, Comeback::Never).await
+    }
+
+    /// Whether a client can be let in by the node of this number.
+    ///
+    /// # Errors
+    /// What the client is told when not.
+    pub async fn try_newcomer(&self, node: usize) -> Result<Client, String> {
+        Client::try_connect(self.servers.clone(), node, Comeback::Never).await
+    }
+
     /// Waits until all who live agree; how long it took since `begin`.
     ///
     /// # Panics
@@ -178,13 +210,23 @@ impl Stage {
         self.checker.converged(begin, within, &self.alive(), &self.crowd, &names()).await
     }
 
+    /// Whether all who live agree right now.
+    pub async fn converged_now(&self) -> bool {
+        self.checker.differences(&self.alive(), &self.crowd, &names()).await.is_none()
+    }
+
     /// That the events from a number on are just those that lead from the memberships of `before` to those of now.
     ///
     /// # Panics
     /// With what is wrong.
     pub fn assert_ledger(&self, from: usize, before: &BTreeSet<(String, String)>) {
         let faults = self.ledger.faults(from, before, &self.crowd.memberships());
-        assert!(faults.is_empty(), "{} faults in the ledger:\n  {}", faults.len(), faults[..faults.len().min(12)].join("\n  "));
+        assert!(
+            faults.is_empty(),
+            "{} faults in the ledger:\n  {}",
+            faults.len(),
+            faults[..faults.len().min(12)].join("\n  ")
+        );
     }
 
     /// That messages flow: each node sends one to each room, and each client hears just those of its rooms.
@@ -229,7 +271,9 @@ impl Stage {
             let belief = client.belief();
             let Some(id) = &belief.id else { continue };
             let mut heard = BTreeMap::<(&str, &str), usize>::new();
-            for message in belief.heard.iter().filter(|message| message.event == "probe" && message.said.number == number) {
+            for message in
+                belief.heard.iter().filter(|message| message.event == "probe" && message.said.number == number)
+            {
                 *heard.entry((&message.said.room, &message.said.from)).or_default() += 1;
             }
             for ((room, from), times) in &heard {

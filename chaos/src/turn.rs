@@ -4,9 +4,7 @@ use std::fs::File;
 
 /// The right to keep this machine busy; others wait until it is dropped, in this process and in others.
 #[derive(Debug)]
-pub struct Turn(
-    #[expect(dead_code, reason = "it is held, not read: the lock ends with the file")] File,
-);
+pub struct Turn(#[expect(dead_code, reason = "it is held, not read: the lock ends with the file")] File);
 
 impl Turn {
     /// Waits for it.

@@ -2,7 +2,14 @@
 //!
 //! Three nodes, 1,000 clients and 100 rooms unless a test says otherwise. Each prints what it measured.
 
+mod bus;
+mod clocks;
+mod cut_off;
 mod killed_nodes;
+mod lost_data;
+mod memory_full;
+mod redis_away;
+mod return_of_all;
 
 use roomwire_chaos::{Plan, Stage};
 

@@ -14,11 +14,8 @@ pub(crate) fn spawn(service: WebSocketService, output: Output) {
     tokio::spawn(async move {
         let mut number = 0;
         while let Some(event) = events.next().await {
-            if let ServiceEvent::Left {
-                room,
-                client,
-                reason: LeaveReason::Disconnected(DisconnectReason::NodeLost),
-            } = &event
+            if let ServiceEvent::Left { room, client, reason: LeaveReason::Disconnected(DisconnectReason::NodeLost) } =
+                &event
             {
                 // Whoever listened may be gone, and then nobody is to be told.
                 let _ = lost.send((room.room.clone(), client.clone()));
