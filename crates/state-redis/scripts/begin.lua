@@ -9,11 +9,8 @@ local number = held(life)
 if not number then
   number = begin_life(life)
   if known == '1' then
-    -- It was here, and this server has forgotten it: others may have been forgotten, too, and are on their way back.
-    local recovery = tonumber(call('HGET', P .. ':st', 'recovery') or '0')
-    if recovery <= at then
-      call('HSET', P .. ':st', 'recovery', at + grace)
-    end
+    -- It was here, and this server has forgotten it, and perhaps others.
+    recover(at, grace)
   end
 end
 if home == '1' then

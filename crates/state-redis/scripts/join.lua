@@ -1,7 +1,8 @@
 -- Makes a client a member of a room. ARGV: life, part, namespace, client, room id, uid for a new room, the version of
--- the room's settings that the node knows. Parts: `both` where the client's record and the room are in one partition,
+-- the room's settings that the node knows, how many writes of the life were confirmed, how long to refuse newcomers after
+-- data was lost in ms. Parts: `both` where the client's record and the room are in one partition,
 -- else `claim` in the client's and `admit` in the room's.
-local life, part, namespace, client, id, uid, known = unpack(ARGV)
+local life, part, namespace, client, id, uid, known, confirmed, grace = unpack(ARGV)
 local number = held(life)
 if not number then
   return { 'FENCED' }
@@ -21,6 +22,9 @@ local seq, newly, created = false, 0, 0
 if was ~= number then
   local at = now()
   if not was then
+    if is_behind(number, confirmed) then
+      recover(at, tonumber(grace))
+    end
     if tonumber(call('HGET', P .. ':st', 'recovery') or '0') > at then
       return { 'RECOVERING' }
     end
@@ -45,7 +49,7 @@ if was ~= number then
   seq, newly = wrote(number), 1
 end
 local settings = false
-if state[4] ~= known then
+if state[4] ~= known and state[4] ~= '0' then
   settings = settings_of(room)
 end
 return { 'OK', seq, state[1], newly, created, state[4], settings }

@@ -32,6 +32,18 @@ local function wrote(number)
   return call('HINCRBY', key('l', number), 'seq', 1)
 end
 
+-- Data was lost: members are on their way back, and nobody else is admitted until they are.
+local function recover(at, grace)
+  if tonumber(call('HGET', P .. ':st', 'recovery') or '0') <= at then
+    call('HSET', P .. ':st', 'recovery', at + grace)
+  end
+end
+
+-- Whether the server has fewer writes of a life than it confirmed: it came back with older data.
+local function is_behind(number, confirmed)
+  return tonumber(call('HGET', key('l', number), 'seq')) < tonumber(confirmed)
+end
+
 local function begin_life(life)
   local number = tostring(call('HINCRBY', P .. ':st', 'next', 1))
   call('HSET', P .. ':lives', life, number)

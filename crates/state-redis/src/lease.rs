@@ -28,9 +28,8 @@ impl Shared {
 
     async fn begin_in(&self, partition: Partition, life: &Incarnation, lease: Duration) -> Result<(), StateError> {
         let known = u8::from(self.writes.knows(life, partition));
-        // Everybody notices within a few heartbeats that data was lost, and is back well before this is over.
-        let grace = lease.mul_f64(0.3).as_millis();
-        let args = args![life, lease.as_millis(), known, is_home(partition), grace];
+        self.grace.store(grace(lease), Ordering::Relaxed);
+        let args = args![life, lease.as_millis(), known, is_home(partition), grace(lease)];
         let mut reply = self.run(&script::BEGIN, partition, &args, Repeat::Always).await?;
         self.writes.set(life, partition, reply.next()?);
         Ok(())
@@ -63,7 +62,7 @@ impl Shared {
         lease: Duration,
     ) -> Result<LeaseStatus, StateError> {
         let confirmed = self.writes.count(life, partition);
-        let args = args![life, lease.as_millis(), is_home(partition), REMEMBER.as_millis()];
+        let args = args![life, lease.as_millis(), is_home(partition), REMEMBER.as_millis(), confirmed, grace(lease)];
         let mut reply = self.run(&script::RENEW, partition, &args, Repeat::Always).await?;
         let count: u64 = reply.next()?;
         let behind = count < confirmed;
@@ -108,7 +107,7 @@ impl Shared {
     }
 
     async fn end_in(&self, partition: Partition, life: &Incarnation, doing: &str) -> Result<bool, StateError> {
-        let args = args!["", life, 0, doing];
+        let args = args!["", life, 0, "", doing];
         let mut reply = self.run(&script::REAP, partition, &args, Repeat::Always).await?;
         if reply.next::<String>()? != "DEAD" {
             return Ok(true);
@@ -119,6 +118,12 @@ impl Shared {
     pub(crate) fn other_partitions(&self) -> impl Iterator<Item = Partition> + use<> {
         self.router.keys.partitions().filter(|partition| *partition != Partition::LEASES)
     }
+}
+
+/// How long newcomers are refused after data was lost, in milliseconds: everybody notices within a heartbeat, and is back
+/// well before this is over.
+fn grace(lease: Duration) -> u64 {
+    u64::try_from(lease.mul_f64(0.3).as_millis()).unwrap_or(u64::MAX)
 }
 
 fn is_home(partition: Partition) -> u8 {

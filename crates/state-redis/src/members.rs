@@ -1,5 +1,7 @@
 //! Memberships: joining, leaving and reading.
 
+use std::sync::atomic::Ordering;
+
 use redis::Value;
 use roomwire_core::{
     ClientId, ClientKey, Incarnation, JoinOutcome, MemberRecord, Page, PageRequest, RoomKey, RoomUid, StateError,
@@ -80,7 +82,9 @@ impl Shared {
     ) -> Result<Reply, StateError> {
         let uid = RoomUid::random().as_u64();
         let version = self.rooms.version(room);
-        let args = args![life, part, room.namespace, client.client, room.room, uid, version];
+        let confirmed = self.writes.count(life, partition);
+        let grace = self.grace.load(Ordering::Relaxed);
+        let args = args![life, part, room.namespace, client.client, room.room, uid, version, confirmed, grace];
         self.run(&script::JOIN, partition, &args, Repeat::Always).await
     }
 

@@ -108,9 +108,16 @@ impl Shared {
         limit: usize,
         doing: &str,
     ) -> Result<Option<Step>, StateError> {
+        // An answer that was lost is asked for again: otherwise nobody would report what was taken.
+        let unanswered = (partition, dead.clone());
         let takes = doing.contains(['m', 'c']);
-        let repeat = if takes { Repeat::Never } else { Repeat::Always };
-        let mut reply = self.run(&script::REAP, partition, &args![by, dead, limit, doing], repeat).await?;
+        let token = takes.then(|| self.unanswered_reaps.lock().remove(&unanswered).unwrap_or_else(rand::random::<u64>));
+        let args = args![by, dead, limit, token.map_or_else(String::new, |token| token.to_string()), doing];
+        let reply = self.run(&script::REAP, partition, &args, Repeat::Always).await;
+        if let (Some(token), Err(StateError::Unavailable(_))) = (token, &reply) {
+            self.unanswered_reaps.lock().insert(unanswered, token);
+        }
+        let mut reply = reply?;
         if reply.next::<String>()? != "DEAD" {
             return Ok(None);
         }

@@ -1,12 +1,13 @@
 //! One node's handle on Redis.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::{Arc, atomic::AtomicU64},
 };
 
-use roomwire_core::StateError;
+use parking_lot::Mutex;
+use roomwire_core::{Incarnation, StateError};
 
 use crate::{
     ConnectError, RedisConfig,
@@ -52,6 +53,10 @@ pub(crate) struct Shared {
     pub(crate) rooms: CachedRooms,
     pub(crate) clients: Stripes,
     pub(crate) leftovers: Leftovers,
+    /// By which a step of a clean-up whose answer was lost asks for it again, by partition and lost life.
+    pub(crate) unanswered_reaps: Mutex<HashMap<(Partition, Incarnation), u64>>,
+    /// For how many milliseconds newcomers are refused after data was lost.
+    pub(crate) grace: AtomicU64,
     /// How often a lease was renewed.
     pub(crate) beats: AtomicU64,
 }
@@ -86,6 +91,8 @@ impl RedisState {
             rooms: CachedRooms::default(),
             clients: Stripes::new(!single),
             leftovers: Leftovers::default(),
+            unanswered_reaps: Mutex::default(),
+            grace: AtomicU64::new(0),
             beats: AtomicU64::new(0),
         });
         let subscriptions = Subscriptions::new(shared.clone());

@@ -52,9 +52,11 @@ static KEYS: &[ConfigKey] = &[
     key("retryConfig.maxDelay", "The longest wait between two tries.", |c| {
         Field::millis(&mut c.retry_config.max_delay, 0..=TEN_MINUTES)
     }),
-    key("retryConfig.timeout", "How long a call of the state backend may take with all its repeats.", |c| {
-        Field::millis(&mut c.retry_config.timeout, 1..=TEN_MINUTES)
-    }),
+    key(
+        "retryConfig.timeout",
+        "How long calls of the state backend may be repeated at start; later the shorter of this and state.timeout counts.",
+        |c| Field::millis(&mut c.retry_config.timeout, 1..=TEN_MINUTES),
+    ),
     key("logger.level", "The least severe lines that are logged.", |c| Field::Level(&mut c.logger.level)),
     key("logger.pretty", "Log lines for people to read; when not, one JSON object a line.", |c| {
         Field::Switch(&mut c.logger.pretty)

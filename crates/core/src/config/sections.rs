@@ -23,7 +23,9 @@ pub struct RetryConfig {
     /// The longest wait between two tries, whole milliseconds from `delay` to 10 minutes. 5 s unless set.
     #[serde(serialize_with = "millis")]
     pub max_delay: Duration,
-    /// How long a call may take with all its repeats, whole milliseconds from 1 ms to 10 minutes. 10 s unless set.
+    /// How long a start may repeat its calls, whole milliseconds from 1 ms to 10 minutes. 10 s unless set. Later calls
+    /// take, with all their repeats, no longer than the shorter of this and
+    /// [`state.timeout`](super::SharedState::timeout).
     #[serde(serialize_with = "millis")]
     pub timeout: Duration,
 }

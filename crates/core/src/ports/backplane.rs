@@ -48,7 +48,8 @@ pub type BackplaneEvents = Pin<Box<dyn Stream<Item = BackplaneEvent> + Send>>;
 /// * Messages are opaque bytes: [`Envelope`](crate::Envelope) says what they mean.
 #[async_trait]
 pub trait Backplane: fmt::Debug + Send + Sync + 'static {
-    /// Opens the incoming side and subscribes to [`Channel::Node`] of this node. Called once.
+    /// Opens the incoming side and subscribes to [`Channel::Node`] of this node. Called until it succeeds, which is
+    /// once: an attempt that failed, or whose future was dropped, leaves nothing open.
     async fn open(&self, node: &NodeId) -> Result<BackplaneEvents, StateError>;
 
     /// Subscribes; returns when the subscription is in force. Idempotent.

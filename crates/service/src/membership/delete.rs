@@ -5,7 +5,7 @@ use std::sync::Arc;
 use roomwire_core::{Channel, Error, ErrorCode, LeaveReason, NodeMessage, RoomKey, RoomUid};
 use tokio::sync::MutexGuard;
 
-use super::NamespaceState;
+use super::{NamespaceState, leave::take_out};
 use crate::{ServiceEvent, client::Client, node::Node};
 
 impl Node {
@@ -13,7 +13,7 @@ impl Node {
     pub(crate) async fn delete_room(self: Arc<Self>, room: RoomKey) -> Result<(), Error> {
         let namespace = self.namespace(&room.namespace);
         let reporting = namespace.deletes().await;
-        let Some(deleted) = self.store.delete_room(&room).await? else {
+        let Some(deleted) = self.bounded(self.store.delete_room(&room)).await? else {
             return Err(ErrorCode::RoomNotFound.into());
         };
         namespace.note_deleted(deleted.uid);
@@ -35,7 +35,7 @@ impl Node {
         let channel = Channel::Room(room.clone());
         if self.backplane.may_reach_others(&channel) {
             let message = self.envelope(NodeMessage::RoomDeleted { room, uid: deleted.uid })?;
-            self.backplane.publish(&channel, message).await?;
+            self.bounded(self.backplane.publish(&channel, message)).await?;
         }
         Ok(())
     }
@@ -67,8 +67,8 @@ impl Node {
             let is_meant = known.rooms.iter().any(|known| known.room == room.room && known.uid == uid);
             is_meant && known.leave(&room.room).is_some()
         };
-        if was_in {
-            self.take_no_part(namespace, client, &room.room).await;
+        if was_in && let Some(local) = take_out(namespace, client, &room.room) {
+            namespace.exit_room(self, &local, self.deadline()).await;
         }
         membership
     }

@@ -5,34 +5,36 @@ use std::sync::Arc;
 use roomwire_core::{
     Channel, DisconnectReason, Error, Incarnation, LeaveReason, NewClient, Payload, RoomId, StateError,
 };
+use tokio::sync::oneshot;
 
-use super::NamespaceState;
+use super::{NamespaceState, leave::take_out};
 use crate::{
     ServiceEvent,
     client::{Client, Membership},
     instruments,
-    node::{Debt, Node},
+    node::{Deadline, Debt, Node},
 };
 
 impl Node {
     /// Registers a client with the store. It takes part in nothing until [`Self::welcome`].
     pub(crate) async fn register(
-        &self,
+        self: &Arc<Self>,
         namespace: &NamespaceState,
         new: NewClient,
         handshake: Payload,
     ) -> Result<Client, Error> {
         self.check_running()?;
-        self.hear_namespace(namespace).await?;
+        let until = self.deadline();
+        self.hear_namespace(namespace, until).await?;
         let mut healed = false;
         loop {
-            let life = self.life.hold().await;
-            match self.retrying(|| self.store.connect(&life, &new)).await {
+            let life = until.turn(self.life.hold()).await?;
+            match self.retrying(until, || self.store.connect(&life, &new)).await {
                 Ok(()) => return Ok(Client::new(&new, handshake, life.clone())),
                 Err(StateError::Fenced) if !healed => {
                     let lost = life.clone();
                     drop(life);
-                    self.heal(&lost).await?;
+                    self.heal_within(until, lost).await?;
                     healed = true;
                 }
                 Err(error) => return Err(error.into()),
@@ -59,12 +61,14 @@ impl Node {
 
     /// Takes a client out of everything, once, whatever it is doing; returns the rooms it was in.
     ///
-    /// Waits for a join of this client that is on its way, so that none can slip in behind.
+    /// Waits for a join of this client that is on its way, so that none can slip in behind. Says which rooms it was in
+    /// as soon as it is in none of them; one that is deleted at that moment may be among them.
     pub(crate) async fn farewell(
         self: Arc<Self>,
         namespace: Arc<NamespaceState>,
         client: Client,
         reason: DisconnectReason,
+        gone: oneshot::Sender<Vec<RoomId>>,
     ) -> Vec<RoomId> {
         let membership = client.change_membership().await;
         let before = self.life.current();
@@ -73,13 +77,18 @@ impl Node {
             if std::mem::replace(&mut known.gone, true) {
                 return Vec::new();
             }
+            known.left = known.rooms.iter().map(|membership| membership.room.clone()).collect();
             (std::mem::take(&mut known.rooms), known.told)
         };
         let reason = client.reason_or(reason);
         let welcomed = namespace.client(client.id()).as_ref() == Some(&client);
         namespace.remove_client(&client);
-        for Membership { room, .. } in &rooms {
-            self.take_no_part(&namespace, &client, room).await;
+        let exits = Vec::from_iter(rooms.iter().filter_map(|known| take_out(&namespace, &client, &known.room)));
+        // Whoever waits no longer knows it gone.
+        let _ = gone.send(client.left_rooms());
+        let until = self.deadline();
+        for local in &exits {
+            namespace.exit_room(&self, local, until).await;
         }
         let were_in = rooms.len();
         let (left, reported) = self.disconnect_in_store(&client, rooms, &before).await;
@@ -120,7 +129,7 @@ impl Node {
     ) -> (Vec<Membership>, bool) {
         let life = self.life.hold().await;
         let mut reported = *life != *before;
-        let removed = self.store.disconnect(&life, client.key()).await;
+        let removed = self.bounded(self.store.disconnect(&life, client.key())).await;
         drop(life);
         match removed {
             // The store may know more: a leave it was not told of yet, a join whose answer was lost. It may know less:
@@ -139,9 +148,9 @@ impl Node {
     }
 
     /// Subscribes to the namespace's channel before its first client takes part.
-    async fn hear_namespace(&self, namespace: &NamespaceState) -> Result<(), StateError> {
+    async fn hear_namespace(&self, namespace: &NamespaceState, until: Deadline) -> Result<(), StateError> {
         // Whoever waits for its next try keeps nobody else from trying.
-        self.retrying(|| async {
+        self.retrying(until, || async {
             let mut subscribed = namespace.subscribed.lock().await;
             if !*subscribed {
                 self.backplane.subscribe(&Channel::Namespace(namespace.name().clone())).await?;

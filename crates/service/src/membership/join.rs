@@ -8,7 +8,7 @@ use super::{LocalRoom, NamespaceState};
 use crate::{
     ServiceEvent,
     client::{Client, Membership},
-    node::{Debt, Node},
+    node::{Deadline, Debt, Node},
 };
 
 impl Node {
@@ -21,7 +21,8 @@ impl Node {
         room: RoomId,
     ) -> Result<(), Error> {
         self.check_running()?;
-        let _membership = client.change_membership().await;
+        let until = self.deadline();
+        let _membership = until.turn(client.change_membership()).await?;
         {
             let known = client.known();
             if known.gone {
@@ -31,43 +32,48 @@ impl Node {
                 return Ok(());
             }
         }
-        let local = namespace.enter_room(&self, &room).await?;
-        let joined = self.join_in_store(&namespace, &client, &room, &local).await;
-        if let Err(error) = &joined {
-            namespace.exit_room(&self, &local).await;
-            if matches!(error, StateError::Unavailable(_)) {
+        let local = namespace.enter_room(&self, &room, until).await?;
+        let joined = self.join_in_store(&namespace, &client, &room, &local, until).await;
+        match &joined {
+            Ok(()) => {}
+            Err(StateError::Unavailable(_)) => {
                 // It may have happened all the same.
                 self.owe(Debt::Leave(client.key().clone(), client.room_key(&room)));
+                let (node, namespace) = (self.clone(), namespace.clone());
+                // Whoever joins has waited enough.
+                tokio::spawn(async move { namespace.exit_room(&node, &local, node.deadline()).await });
             }
+            Err(_) => namespace.exit_room(&self, &local, until).await,
         }
         joined.map_err(Error::from)
     }
 
     async fn join_in_store(
-        &self,
+        self: &Arc<Self>,
         namespace: &NamespaceState,
         client: &Client,
         room: &RoomId,
         local: &LocalRoom,
+        until: Deadline,
     ) -> Result<(), StateError> {
         let key = client.room_key(room);
         let (mut healed, mut mended) = (false, false);
         loop {
             // Held until the member takes part here too: see `Life`.
-            let life = self.life.hold().await;
-            match self.retrying(|| self.store.join(&life, client.key(), &key)).await {
+            let life = until.turn(self.life.hold()).await?;
+            match self.retrying(until, || self.store.join(&life, client.key(), &key)).await {
                 Ok(outcome) => return self.take_part(namespace, client, room, outcome.uid, local),
                 Err(StateError::Fenced) if !healed => {
                     let lost = life.clone();
                     drop(life);
-                    self.heal(&lost).await?;
+                    self.heal_within(until, lost).await?;
                     healed = true;
                 }
                 // It is here: then it waits to be put back.
                 Err(StateError::ClientNotFound)
                     if !mended && namespace.client(client.id()).as_ref() == Some(client) =>
                 {
-                    self.put_back(&life, std::slice::from_ref(client)).await?;
+                    self.put_back(&life, std::slice::from_ref(client), until).await?;
                     mended = true;
                 }
                 Err(error) => return Err(error),

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use roomwire_core::{Error, ErrorCode, LeaveReason, RoomId, StateError};
+use tokio::sync::oneshot;
 
-use super::NamespaceState;
+use super::{LocalRoom, NamespaceState};
 use crate::{
     ServiceEvent,
     client::{Client, Membership},
@@ -13,24 +14,30 @@ use crate::{
 
 impl Node {
     /// Stops delivering first, then tells the store. Succeeds also while the store is away: it is told
-    /// when it is back.
+    /// when it is back. Says so as soon as nothing can change that.
     pub(crate) async fn leave(
         self: Arc<Self>,
         namespace: Arc<NamespaceState>,
         client: Client,
         room: RoomId,
+        left: oneshot::Sender<Result<(), Error>>,
     ) -> Result<(), Error> {
         let membership = client.change_membership().await;
         let before = self.life.current();
         let Some(Membership { told, .. }) = client.known().leave(&room) else {
             return Err(ErrorCode::NotInRoom.into());
         };
-        self.take_no_part(&namespace, &client, &room).await;
+        let local = take_out(&namespace, &client, &room);
+        // Whoever waits no longer has left.
+        let _ = left.send(Ok(()));
+        if let Some(local) = local {
+            namespace.exit_room(&self, &local, self.deadline()).await;
+        }
         let key = client.room_key(&room);
         let life = self.life.hold().await;
         // Who cleaned up after the life in which the client was a member has reported that it left.
         let mut reported = !told || *life != before;
-        let left = self.store.leave(&life, client.key(), &key).await;
+        let left = self.bounded(self.store.leave(&life, client.key(), &key)).await;
         drop(life);
         match left {
             Ok(true) => {}
@@ -53,13 +60,9 @@ impl Node {
         }
         Ok(())
     }
+}
 
-    /// Takes a client out of this node's room.
-    pub(super) async fn take_no_part(&self, namespace: &NamespaceState, client: &Client, room: &RoomId) {
-        if let Some(local) = namespace.room(room)
-            && local.remove(client.id())
-        {
-            namespace.exit_room(self, &local).await;
-        }
-    }
+/// Takes a client out of this node's room. The room is to be exited when it was in.
+pub(super) fn take_out(namespace: &NamespaceState, client: &Client, room: &RoomId) -> Option<Arc<LocalRoom>> {
+    namespace.room(room).filter(|local| local.remove(client.id()))
 }

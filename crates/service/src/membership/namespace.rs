@@ -9,7 +9,10 @@ use parking_lot::{Mutex, RwLock};
 use roomwire_core::{ClientId, Namespace, RoomId, RoomKey, RoomUid, StateError};
 
 use super::LocalRoom;
-use crate::{client::Client, node::Node};
+use crate::{
+    client::Client,
+    node::{Deadline, Node},
+};
 
 /// How many deleted rooms are remembered, for joins that were on their way when the room was deleted.
 const DELETED_ROOMS: usize = 4096;
@@ -83,14 +86,24 @@ impl NamespaceState {
     }
 
     /// The room, subscribed, for one more user. Pair it with [`Self::exit_room`].
-    pub(super) async fn enter_room(&self, node: &Node, room: &RoomId) -> Result<Arc<LocalRoom>, StateError> {
+    pub(super) async fn enter_room(
+        self: &Arc<Self>,
+        node: &Arc<Node>,
+        room: &RoomId,
+        until: Deadline,
+    ) -> Result<Arc<LocalRoom>, StateError> {
         // Whoever waits for its next try keeps nobody else from trying.
-        let entered = node.retrying(|| self.try_to_enter(node, room)).await;
+        let entered = node.retrying(until, || self.try_to_enter(node, room)).await;
         if entered.is_err()
             && let Some(local) = self.room(room)
-            && local.abandon(node).await
         {
-            self.drop_retired(&local);
+            let (namespace, node) = (self.clone(), node.clone());
+            // Nobody waits for that: whoever could not enter has waited enough.
+            tokio::spawn(async move {
+                if local.abandon(&node).await {
+                    namespace.drop_retired(&local);
+                }
+            });
         }
         entered
     }
@@ -109,8 +122,8 @@ impl NamespaceState {
     }
 
     /// One user of the room less.
-    pub(super) async fn exit_room(&self, node: &Node, local: &Arc<LocalRoom>) {
-        if local.exit(node).await {
+    pub(super) async fn exit_room(&self, node: &Node, local: &Arc<LocalRoom>, until: Deadline) {
+        if local.exit(node, until).await {
             self.drop_retired(local);
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use parking_lot::Mutex;
 use roomwire_core::{Channel, ClientId, RoomKey, StateError};
 
-use crate::node::Node;
+use crate::node::{Deadline, Node};
 
 /// This node's members of a room.
 #[derive(Debug)]
@@ -69,24 +69,25 @@ impl LocalRoom {
     }
 
     /// One user less. Returns true when it was the last: the room is retired and no longer subscribed.
-    pub(super) async fn exit(&self, node: &Node) -> bool {
+    pub(super) async fn exit(&self, node: &Node, until: Deadline) -> bool {
         let mut subscription = self.subscription.lock().await;
         subscription.users = subscription.users.saturating_sub(1);
-        self.retire_unused(&mut subscription, node).await
+        self.retire_unused(&mut subscription, node, until).await
     }
 
     /// For who could not enter: true when nobody else did, and the room is retired.
     pub(super) async fn abandon(&self, node: &Node) -> bool {
         let mut subscription = self.subscription.lock().await;
-        self.retire_unused(&mut subscription, node).await
+        self.retire_unused(&mut subscription, node, node.deadline()).await
     }
 
-    async fn retire_unused(&self, subscription: &mut Subscription, node: &Node) -> bool {
+    async fn retire_unused(&self, subscription: &mut Subscription, node: &Node, until: Deadline) -> bool {
         if subscription.users > 0 {
             return false;
         }
+        let channel = Channel::Room(self.key.clone());
         if !std::mem::replace(&mut subscription.retired, true)
-            && let Err(error) = node.backplane.unsubscribe(&Channel::Room(self.key.clone())).await
+            && let Err(error) = node.call(until, node.backplane.unsubscribe(&channel)).await
         {
             // Too much is heard, which costs a little and harms nothing.
             tracing::debug!(target: "roomwire", room = ?self.key, %error, "subscription could not be ended");

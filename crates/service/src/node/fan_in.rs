@@ -106,7 +106,7 @@ impl Node {
             };
             let message = NodeMessage::Answered { question, client: client.client, answer };
             let Ok(bytes) = self.envelope(message) else { return };
-            if let Err(error) = self.backplane.publish(&Channel::Node(asker), bytes).await {
+            if let Err(error) = self.bounded(self.backplane.publish(&Channel::Node(asker), bytes)).await {
                 tracing::debug!(target: "roomwire", %error, "an answer could not be passed on");
             }
         });

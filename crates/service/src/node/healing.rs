@@ -1,13 +1,14 @@
 //! Putting a node's clients back after its lease was lost.
 
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, atomic::Ordering};
 
 use roomwire_core::{Incarnation, StateError};
 
-use super::Node;
+use super::{Deadline, Node};
 use crate::{
     ServiceEvent,
     client::{Client, News},
+    task,
 };
 
 /// How many clients one call of the store puts back.
@@ -50,9 +51,15 @@ impl Node {
         Ok(loss)
     }
 
+    /// As [`Self::heal`], for who waits no longer than this; it goes on all the same.
+    pub(crate) async fn heal_within(self: &Arc<Self>, until: Deadline, lost: Incarnation) -> Result<Loss, StateError> {
+        let node = self.clone();
+        self.call(until, task::to_the_end(async move { node.heal(&lost).await })).await
+    }
+
     async fn take_new_life(&self, life: &mut Incarnation) -> Result<(), StateError> {
         let next = Incarnation::begin(self.id.clone());
-        self.store.begin_lease(&next, self.config.lease.duration).await?;
+        self.bounded(self.store.begin_lease(&next, self.config.lease.duration)).await?;
         tracing::warn!(target: "roomwire", lost = %life, %next, "this node was taken for lost, putting clients back");
         self.untell();
         self.life.publish(&next);
@@ -69,7 +76,7 @@ impl Node {
 
     /// A store that forgot a life lets it begin once more; one that was reaped is over.
     async fn begin_again(&self, lost: &Incarnation) -> Result<Loss, StateError> {
-        match self.store.begin_lease(lost, self.config.lease.duration).await {
+        match self.bounded(self.store.begin_lease(lost, self.config.lease.duration)).await {
             Ok(()) => {
                 tracing::warn!(target: "roomwire", life = %lost, "the store forgot this node, putting clients back");
                 Ok(Loss::Forgotten)
@@ -82,7 +89,7 @@ impl Node {
     /// Gives the lease back, for good: after [`Self::stop`] no other life begins.
     pub(crate) async fn end_life(&self) {
         let life = self.life.replace().await;
-        if let Err(error) = self.store.end_lease(&life).await {
+        if let Err(error) = self.bounded(self.store.end_lease(&life)).await {
             tracing::warn!(target: "roomwire", %error, "lease could not be given back; it runs out by itself");
         }
     }
@@ -125,14 +132,21 @@ impl Node {
         }
         for namespace in self.namespaces() {
             for batch in namespace.clients().chunks(BATCH) {
-                self.put_back(life, batch).await?;
+                self.put_back(life, batch, self.patience()).await?;
             }
         }
         Ok(())
     }
 
     /// Puts clients back, and reports that they are there again if it was reported that they left.
-    pub(crate) async fn put_back(&self, life: &Incarnation, clients: &[Client]) -> Result<(), StateError> {
+    ///
+    /// Not to be dropped half way: what was noted as told would not have been.
+    pub(crate) async fn put_back(
+        &self,
+        life: &Incarnation,
+        clients: &[Client],
+        until: Deadline,
+    ) -> Result<(), StateError> {
         let (mut alive, mut back) = (Vec::new(), Vec::new());
         for client in clients {
             if let Some((live, news)) = client.revive() {
@@ -140,7 +154,7 @@ impl Node {
                 back.push((client, news));
             }
         }
-        let restored = self.store.restore(life, &alive).await;
+        let restored = self.call(until, self.store.restore(life, &alive)).await;
         for (client, news) in back {
             let News { connected, joined } = match &restored {
                 Ok(()) => news,

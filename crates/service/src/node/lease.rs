@@ -41,7 +41,7 @@ impl Node {
     /// Renews the lease once; takes it again when it was lost.
     async fn renew(&self) -> Option<LeaseStatus> {
         let life = self.life.current();
-        match self.store.renew_lease(&life, self.config.lease.duration).await {
+        match self.bounded(self.store.renew_lease(&life, self.config.lease.duration)).await {
             Ok(status) => return Some(status),
             Err(StateError::Fenced) => {
                 if let Err(error) = self.heal(&life).await {
@@ -77,7 +77,7 @@ impl Node {
             if seen.is_empty() {
                 continue;
             }
-            if let Err(error) = self.store.touch(life, &seen).await {
+            if let Err(error) = self.call(self.patience(), self.store.touch(life, &seen)).await {
                 tracing::debug!(target: "roomwire", %error, "activity could not be noted");
             }
         }
@@ -86,7 +86,7 @@ impl Node {
     /// Cleans up after a lost life, as far as others do not do it at the same time, and reports what ended with it.
     pub(super) async fn reap(&self, life: &Incarnation, dead: &Incarnation) -> Result<(), StateError> {
         loop {
-            let outcome = self.store.reap(life, dead, REAP_BATCH).await?;
+            let outcome = self.call(self.patience(), self.store.reap(life, dead, REAP_BATCH)).await?;
             outcome.departures.into_iter().for_each(|departure| self.report_departure(departure));
             outcome.clients.into_iter().for_each(|client| self.report_lost(client));
             if outcome.finished {

@@ -1,5 +1,6 @@
 //! One node: what all handles of a service share.
 
+mod deadline;
 mod delivery;
 mod fan_in;
 mod healing;
@@ -25,7 +26,7 @@ use roomwire_core::{
 use tokio_util::sync::CancellationToken;
 
 use self::settlement::Settlement;
-pub(crate) use self::{life::Life, questions::Questions, settlement::Debt};
+pub(crate) use self::{deadline::Deadline, life::Life, questions::Questions, settlement::Debt};
 use crate::{events::EventBus, membership::NamespaceState};
 
 /// What one process knows and holds, shared by every handle of its service.
@@ -85,12 +86,16 @@ impl Node {
         }
     }
 
-    /// Begins the lease, opens the backplane and starts the background work.
+    /// Begins the lease, opens the backplane and starts the background work. Waits for a backend that comes up later,
+    /// as `retryConfig` says.
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), Error> {
-        let life = self.life.hold().await;
-        self.store.begin_lease(&life, self.config.lease.duration).await?;
-        drop(life);
-        let incoming = self.backplane.open(&self.id).await?;
+        let until = Deadline::within(self.config.retry_config.timeout);
+        // One try may have to connect first. None takes all the time: the next may find another server.
+        let one_try = || Deadline::within(self.config.state.connect_timeout + self.config.state.timeout);
+        let life = self.life.current();
+        let lasts = self.config.lease.duration;
+        self.retrying(until, || self.call(one_try(), self.store.begin_lease(&life, lasts))).await?;
+        let incoming = self.retrying(until, || self.call(one_try(), self.backplane.open(&self.id))).await?;
         fan_in::spawn(Arc::downgrade(self), incoming, self.stop.clone());
         lease::spawn(Arc::downgrade(self), self.config.lease.heartbeat, self.stop.clone());
         Ok(())

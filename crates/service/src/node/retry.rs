@@ -5,18 +5,22 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 use roomwire_core::StateError;
 
-use super::Node;
+use super::{Deadline, Node};
 
 impl Node {
-    /// Makes a call that may be repeated without harm, as `retryConfig` says: only when the backend could
-    /// not be reached, `attempts` times at most, with growing pauses, and never beyond its `timeout`.
-    pub(crate) async fn retrying<T, F, Fut>(&self, call: F) -> Result<T, StateError>
+    /// Makes a call that may be repeated without harm, as `retryConfig` says: only when the backend could not be
+    /// reached, `attempts` times at most, with growing pauses, and never beyond its `timeout` or this deadline.
+    ///
+    /// A pause after which no time would be left is not waited for: the call fails at once, with the reason of its
+    /// last try.
+    pub(crate) async fn retrying<T, F, Fut>(&self, until: Deadline, call: F) -> Result<T, StateError>
     where
         F: FnMut() -> Fut + Send,
         Fut: Future<Output = Result<T, StateError>> + Send,
         T: Send,
     {
         let retry = &self.config.retry_config;
+        let until = until.min(Deadline::within(retry.timeout));
         let pauses = ExponentialBuilder::default()
             .with_min_delay(retry.delay.max(Duration::from_millis(1)))
             .with_max_delay(retry.max_delay.max(Duration::from_millis(1)))
@@ -27,10 +31,8 @@ impl Node {
         let attempts = call
             .retry(pauses)
             .when(|error| matches!(error, StateError::Unavailable(_)))
+            .adjust(|_, pause| pause.filter(|pause| until.leaves_time_after(*pause)))
             .notify(|error, pause| tracing::debug!(target: "roomwire", %error, ?pause, "state call is repeated"));
-        match tokio::time::timeout(retry.timeout, attempts).await {
-            Ok(result) => result,
-            Err(_) => Err(StateError::unavailable("no answer within retryConfig.timeout")),
-        }
+        self.call(until, attempts).await
     }
 }

@@ -86,16 +86,26 @@ impl Node {
                 if client.is_in(&room.room) {
                     return Ok(true);
                 }
-                self.store.leave(&*self.life.hold().await, key, room).await.map(drop)
+                self.pay_leave(key, room).await
             }
-            (Debt::Leave(key, room), None) => self.store.leave(&*self.life.hold().await, key, room).await.map(drop),
+            (Debt::Leave(key, room), None) => self.pay_leave(key, room).await,
             (Debt::Disconnect(_), Some(_)) => Ok(()),
-            (Debt::Disconnect(key), None) => self.store.disconnect(&*self.life.hold().await, key).await.map(drop),
+            (Debt::Disconnect(key), None) => self.pay_disconnect(key).await,
         };
         match told {
             // Under a new life the store never knew of the membership: nothing is owed any more.
             Ok(()) | Err(StateError::Fenced) => Ok(true),
             Err(error) => Err(error),
         }
+    }
+
+    async fn pay_leave(&self, key: &ClientKey, room: &RoomKey) -> Result<(), StateError> {
+        let life = self.life.hold().await;
+        self.bounded(self.store.leave(&life, key, room)).await.map(drop)
+    }
+
+    async fn pay_disconnect(&self, key: &ClientKey) -> Result<(), StateError> {
+        let life = self.life.hold().await;
+        self.bounded(self.store.disconnect(&life, key)).await.map(drop)
     }
 }

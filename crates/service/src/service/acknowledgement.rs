@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::{WebSocketService, outbound};
+use crate::node::Deadline;
 
 /// What the members of a room answered.
 #[derive(Debug)]
@@ -50,9 +51,10 @@ impl WebSocketService {
                 Answer::Undelivered(_) => return Err(ErrorCode::ClientNotFound.into()),
             }
         } else {
-            let node = self.locate_elsewhere(&client).await?;
+            let until = self.node.deadline();
+            let node = self.locate_elsewhere(until, &client).await?;
             let asked = HashMap::from([(node, vec![client])]);
-            self.ask_elsewhere(asked, &event, timeout).await?.pop().and_then(|(_, answer)| answer)
+            self.ask_elsewhere(until, asked, &event, timeout).await?.pop().and_then(|(_, answer)| answer)
         };
         answer.ok_or(Error::new(ErrorCode::Timeout))?.decode()
     }
@@ -80,8 +82,9 @@ impl WebSocketService {
         let mut elsewhere = self.members_by_node(&room).await?;
         let mut silent: HashSet<ClientId> = elsewhere.values().flatten().cloned().collect();
         let here = elsewhere.remove(&self.node.id).unwrap_or_default();
+        let until = self.node.deadline();
         let (here, elsewhere) =
-            tokio::join!(self.ask_here(here, &event, timeout), self.ask_elsewhere(elsewhere, &event, timeout));
+            tokio::join!(self.ask_here(here, &event, timeout), self.ask_elsewhere(until, elsewhere, &event, timeout));
         let answers = here.into_iter().chain(elsewhere?).filter_map(|(client, answer)| {
             let answer = answer?;
             // A repeated answer does not count twice.
@@ -99,7 +102,8 @@ impl WebSocketService {
         let mut seen = HashSet::new();
         let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
         loop {
-            let read = self.node.store.members(room, &page).await?;
+            // Each page in time: a large room has many.
+            let read = self.node.bounded(self.node.store.members(room, &page)).await?;
             for member in read.items {
                 if seen.insert(member.client.clone()) {
                     members.entry(member.node).or_default().push(member.client);
@@ -135,6 +139,7 @@ impl WebSocketService {
     /// Asks clients of other nodes; those that are missing from the result did not answer in time.
     async fn ask_elsewhere(
         &self,
+        until: Deadline,
         clients: HashMap<NodeId, Vec<ClientId>>,
         event: &OutboundEvent,
         timeout: Duration,
@@ -151,7 +156,7 @@ impl WebSocketService {
                 payload: EncodedPayload::from(&event.payload),
                 timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
             };
-            self.tell(node, message).await?;
+            self.tell(until, node, message).await?;
         }
         let mut answers = Vec::with_capacity(waiting);
         let all = async {

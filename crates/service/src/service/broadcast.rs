@@ -85,6 +85,6 @@ impl WebSocketService {
             return Ok(());
         }
         let bytes = self.node.envelope(message())?;
-        Ok(self.node.backplane.publish(&channel, bytes).await?)
+        Ok(self.node.bounded(self.node.backplane.publish(&channel, bytes)).await?)
     }
 }

@@ -42,7 +42,8 @@ impl WebSocketServiceBuilder {
         self
     }
 
-    /// Checks the configuration, begins this node's lease and starts its background work.
+    /// Checks the configuration, begins this node's lease and starts its background work. A backend that is not there
+    /// yet is waited for, as `retryConfig` says.
     ///
     /// With `enabled: false` nothing is begun or started, and no client is admitted.
     ///

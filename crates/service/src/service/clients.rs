@@ -6,7 +6,7 @@ use roomwire_core::{
 };
 
 use super::WebSocketService;
-use crate::Client;
+use crate::{Client, node::Deadline};
 
 impl WebSocketService {
     /// One client with its rooms, wherever in the cluster it is connected.
@@ -15,7 +15,7 @@ impl WebSocketService {
     /// `CLIENT_NOT_FOUND`, `INVALID_NAME`, `STATE_UNAVAILABLE`.
     pub async fn client(&self, client: impl ToClientId) -> Result<WebSocketClient, Error> {
         let key = self.client_key(client.to_client_id()?);
-        self.node.store.client(&key).await?.ok_or_else(|| ErrorCode::ClientNotFound.into())
+        self.node.bounded(self.node.store.client(&key)).await?.ok_or_else(|| ErrorCode::ClientNotFound.into())
     }
 
     /// The handle of a client that is connected to this node; none when it is elsewhere or gone.
@@ -29,7 +29,7 @@ impl WebSocketService {
     /// # Errors
     /// `STATE_UNAVAILABLE`.
     pub async fn clients(&self, page: &PageRequest) -> Result<Page<WebSocketClient>, Error> {
-        Ok(self.node.store.clients(self.namespace_name(), page).await?)
+        Ok(self.node.bounded(self.node.store.clients(self.namespace_name(), page)).await?)
     }
 
     /// How many clients this namespace has, across the cluster.
@@ -37,7 +37,7 @@ impl WebSocketService {
     /// # Errors
     /// `STATE_UNAVAILABLE`.
     pub async fn client_count(&self) -> Result<u64, Error> {
-        Ok(self.node.store.client_count(self.namespace_name()).await?)
+        Ok(self.node.bounded(self.node.store.client_count(self.namespace_name())).await?)
     }
 
     /// How many clients of this namespace are connected to this node. Asks no store.
@@ -51,19 +51,21 @@ impl WebSocketService {
     /// # Errors
     /// `CLIENT_NOT_FOUND` when it is gone, `STATE_UNAVAILABLE`; then the notes are as before.
     pub async fn set_client_metadata(&self, client: &Client, metadata: Metadata) -> Result<(), Error> {
-        let _membership = client.change_membership().await;
+        let until = self.node.deadline();
+        let _membership = until.turn(client.change_membership()).await?;
         if !client.is_connected() {
             return Err(ErrorCode::ClientNotFound.into());
         }
-        let life = self.node.life.hold().await;
-        self.node.retrying(|| self.node.store.set_client_metadata(&life, client.key(), &metadata)).await?;
+        let life = until.turn(self.node.life.hold()).await?;
+        self.node.retrying(until, || self.node.store.set_client_metadata(&life, client.key(), &metadata)).await?;
         client.known().metadata = metadata;
         Ok(())
     }
 
     /// The other node that holds a client's connection.
-    pub(super) async fn locate_elsewhere(&self, client: &ClientId) -> Result<NodeId, Error> {
-        let node = self.node.store.locate(&self.client_key(client.clone())).await?;
+    pub(super) async fn locate_elsewhere(&self, until: Deadline, client: &ClientId) -> Result<NodeId, Error> {
+        let key = self.client_key(client.clone());
+        let node = self.node.call(until, self.node.store.locate(&key)).await?;
         node.filter(|node| *node != self.node.id).ok_or_else(|| ErrorCode::ClientNotFound.into())
     }
 
@@ -71,13 +73,15 @@ impl WebSocketService {
         if self.node.disconnect_local(&self.namespace, &client, reason) {
             return Ok(());
         }
-        let node = self.locate_elsewhere(&client).await?;
+        let until = self.node.deadline();
+        let node = self.locate_elsewhere(until, &client).await?;
         let message = NodeMessage::Disconnect { namespace: self.namespace_name().clone(), client, reason };
-        self.tell(node, message).await
+        self.tell(until, node, message).await
     }
 
     /// Tells one other node something.
-    pub(super) async fn tell(&self, node: NodeId, message: NodeMessage) -> Result<(), Error> {
-        Ok(self.node.backplane.publish(&Channel::Node(node), self.node.envelope(message)?).await?)
+    pub(super) async fn tell(&self, until: Deadline, node: NodeId, message: NodeMessage) -> Result<(), Error> {
+        let channel = Channel::Node(node);
+        Ok(self.node.call(until, self.node.backplane.publish(&channel, self.node.envelope(message)?)).await?)
     }
 }

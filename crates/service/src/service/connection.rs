@@ -3,7 +3,7 @@
 use roomwire_core::{ClientId, DisconnectReason, Error, Metadata, NewClient, Payload, RoomId, UserId};
 
 use super::WebSocketService;
-use crate::Client;
+use crate::{Client, task};
 
 /// What is known about a client when it connects.
 #[derive(Clone, Debug)]
@@ -44,12 +44,12 @@ impl WebSocketService {
     /// Takes a client out of all rooms and forgets it; returns the rooms it was in. The second call for
     /// the same client does nothing.
     ///
-    /// Waits for a join of the client that is on its way. Always succeeds: when the store is away, it is
-    /// told later.
+    /// Waits for a join of the client that is on its way, and for the store no longer than `state.timeout`. Always
+    /// succeeds: when the store is away, it is told later.
     pub async fn handle_disconnect(&self, client: &Client, reason: DisconnectReason) -> Vec<RoomId> {
-        let namespace = self.of_client(client).namespace;
-        let farewell = self.node.clone().farewell(namespace, client.clone(), reason);
-        crate::task::to_the_end(farewell).await
+        let (node, namespace) = (self.node.clone(), self.of_client(client).namespace);
+        let limit = self.config().state.timeout;
+        task::to_the_end_or(limit, |gone| node.farewell(namespace, client.clone(), reason, gone)).await
     }
 
     /// Disconnects a client, wherever in the cluster it is connected. Returns when the order was given;

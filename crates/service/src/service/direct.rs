@@ -24,13 +24,14 @@ impl WebSocketService {
         if self.namespace.client(&client).is_some() {
             return self.node.deliver_to_client(&self.namespace, &client, &event);
         }
-        let node = self.locate_elsewhere(&client).await?;
+        let until = self.node.deadline();
+        let node = self.locate_elsewhere(until, &client).await?;
         let message = NodeMessage::ToClient {
             namespace: self.namespace_name().clone(),
             client,
             event: event.name.as_str().to_owned(),
             payload: EncodedPayload::from(&event.payload),
         };
-        self.tell(node, message).await
+        self.tell(until, node, message).await
     }
 }

@@ -32,6 +32,11 @@ use crate::{events::ServiceEvents, membership::NamespaceState, node::Node};
 /// What one task sends to one client or room arrives in the order of the calls. All members of a room
 /// that are connected to one node see its messages in the same order.
 ///
+/// # Deadlines
+/// Whoever waits for the store or for other nodes waits no longer than `state.timeout`, with all repeats; then the
+/// answer is `STATE_UNAVAILABLE`, and whether something was done is open. A list that is read in pages waits so long
+/// for each.
+///
 /// # Cancellation
 /// Methods that change memberships run to their end also when their future is dropped, so that store and
 /// node never disagree. Dropping the future of any other method stops it.

@@ -29,13 +29,15 @@ impl WebSocketService {
     /// this has returned.
     ///
     /// # Errors
-    /// `NOT_IN_ROOM`, `INVALID_NAME`. An unreachable store is no error: it is told later.
+    /// `NOT_IN_ROOM`, `INVALID_NAME`. An unreachable store is no error: it is told later, and waited for no longer than
+    /// `state.timeout`.
     ///
     /// # Cancellation
     /// A leave that has begun ends, also when the future is dropped.
     pub async fn leave_room(&self, client: &Client, room: impl ToRoom) -> Result<(), Error> {
         let service = self.of_client(client);
-        task::to_the_end(service.node.leave(service.namespace, client.clone(), room.to_room()?)).await
+        let (room, limit) = (room.to_room()?, service.config().state.timeout);
+        task::to_the_end_or(limit, |left| service.node.leave(service.namespace, client.clone(), room, left)).await
     }
 
     /// Creates a room by name, with a capacity and metadata if wanted. It exists until it is deleted.
@@ -44,7 +46,7 @@ impl WebSocketService {
     /// `FORBIDDEN` when there is such a room already, `INVALID_NAME`, `STATE_UNAVAILABLE`.
     pub async fn create_room(&self, room: impl ToRoom, new: NewRoom) -> Result<WebSocketRoom, Error> {
         let key = self.room_key(room)?;
-        let created = self.node.store.create_room(&key, &new).await?;
+        let created = self.node.bounded(self.node.store.create_room(&key, &new)).await?;
         self.node.events.send(|| ServiceEvent::RoomCreated { room: key });
         Ok(created)
     }
@@ -99,7 +101,7 @@ impl WebSocketService {
     /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `STATE_UNAVAILABLE`.
     pub async fn room(&self, room: impl ToRoom) -> Result<WebSocketRoom, Error> {
         let key = self.room_key(room)?;
-        self.node.store.room(&key).await?.ok_or_else(|| ErrorCode::RoomNotFound.into())
+        self.node.bounded(self.node.store.room(&key)).await?.ok_or_else(|| ErrorCode::RoomNotFound.into())
     }
 
     /// A page of the rooms of this namespace, across the cluster.
@@ -107,7 +109,7 @@ impl WebSocketService {
     /// # Errors
     /// `STATE_UNAVAILABLE`.
     pub async fn rooms(&self, page: &PageRequest) -> Result<Page<RoomSummary>, Error> {
-        Ok(self.node.store.rooms(self.namespace_name(), page).await?)
+        Ok(self.node.bounded(self.node.store.rooms(self.namespace_name(), page)).await?)
     }
 
     /// How many rooms this namespace has, across the cluster.
@@ -115,7 +117,7 @@ impl WebSocketService {
     /// # Errors
     /// `STATE_UNAVAILABLE`.
     pub async fn room_count(&self) -> Result<u64, Error> {
-        Ok(self.node.store.room_count(self.namespace_name()).await?)
+        Ok(self.node.bounded(self.node.store.room_count(self.namespace_name())).await?)
     }
 
     /// A page of the members of a room, across the cluster; empty when there is no such room.
@@ -123,7 +125,7 @@ impl WebSocketService {
     /// # Errors
     /// `INVALID_NAME`, `STATE_UNAVAILABLE`.
     pub async fn members(&self, room: impl ToRoom, page: &PageRequest) -> Result<Page<MemberRecord>, Error> {
-        Ok(self.node.store.members(&self.room_key(room)?, page).await?)
+        Ok(self.node.bounded(self.node.store.members(&self.room_key(room)?, page)).await?)
     }
 
     /// How many members a room has, across the cluster; zero when there is no such room.
@@ -131,7 +133,7 @@ impl WebSocketService {
     /// # Errors
     /// `INVALID_NAME`, `STATE_UNAVAILABLE`.
     pub async fn member_count(&self, room: impl ToRoom) -> Result<u64, Error> {
-        Ok(self.node.store.member_count(&self.room_key(room)?).await?)
+        Ok(self.node.bounded(self.node.store.member_count(&self.room_key(room)?)).await?)
     }
 
     async fn change_room(
@@ -141,7 +143,7 @@ impl WebSocketService {
         event: impl FnOnce(RoomKey) -> ServiceEvent,
     ) -> Result<WebSocketRoom, Error> {
         let key = self.room_key(room)?;
-        let changed = self.node.retrying(|| self.node.store.change_room(&key, change)).await?;
+        let changed = self.node.retrying(self.node.deadline(), || self.node.store.change_room(&key, change)).await?;
         self.node.events.send(|| event(key));
         Ok(changed)
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use roomwire_core::DisconnectReason;
+use tokio::sync::oneshot;
 
 use super::WebSocketService;
 
@@ -34,11 +36,17 @@ impl WebSocketService {
             tokio::time::sleep(LOOK_AGAIN).await;
             unfinished = self.remaining();
         }
-        for namespace in node.namespaces() {
-            for client in namespace.clients() {
-                node.clone().farewell(namespace.clone(), client, DisconnectReason::ServerShutdown).await;
-            }
-        }
+        let remain = node.namespaces().into_iter().flat_map(|namespace| {
+            let clients = namespace.clients();
+            clients.into_iter().map(move |client| (namespace.clone(), client))
+        });
+        // All at once: a store that hangs costs the wait for one answer, not for one a client.
+        let farewells = remain.map(|(namespace, client)| {
+            // Nobody listens for what it says on its way: the end is waited for.
+            let (says, _) = oneshot::channel();
+            node.clone().farewell(namespace, client, DisconnectReason::ServerShutdown, says)
+        });
+        join_all(farewells).await;
         node.settle().await;
         node.stop();
         node.end_life().await;

@@ -9,6 +9,7 @@ mod broadcast_order;
 mod capacity;
 mod clients;
 mod closing;
+mod deadlines;
 mod deletions;
 mod departures;
 mod direct;

@@ -1,12 +1,15 @@
 //! With the store or the backplane away, what is local goes on and the rest fails fast.
 
-use std::time::Duration;
-
-use roomwire_service::{Data, Error, ErrorCode, Gateway, WebSocketService};
+use roomwire_service::{Data, Error, ErrorCode, Gateway, WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::stage::{Cluster, Ledger, Moment, config, watched};
+
+/// With the time that operations have by default.
+fn hasty() -> WebSocketConfig {
+    WebSocketConfig { state: Default::default(), ..config() }
+}
 
 #[tokio::test(start_paused = true)]
 async fn without_a_store_joins_fail_and_leaves_disconnects_and_local_messages_go_on() {
@@ -45,7 +48,7 @@ async fn without_a_store_joins_fail_and_leaves_disconnects_and_local_messages_go
 
 #[tokio::test(start_paused = true)]
 async fn many_joins_of_one_room_fail_together_and_not_one_after_the_other() {
-    let node = watched(MemoryState::new(), config(), Gateway::new()).await;
+    let node = watched(MemoryState::new(), hasty(), Gateway::new()).await;
     let mut clients = Vec::new();
     for _ in 0..50 {
         clients.push(node.server.connect().await.expect("connects"));
@@ -60,7 +63,7 @@ async fn many_joins_of_one_room_fail_together_and_not_one_after_the_other() {
     while let Some(joined) = joins.join_next().await {
         assert_eq!(joined.expect("no panic").expect_err("no subscription").code(), ErrorCode::StateUnavailable);
     }
-    let longest = node.service.config().retry_config.timeout + Duration::from_millis(100);
+    let longest = node.service.config().state.timeout;
     assert!(began.elapsed() <= longest, "it took {:?}", began.elapsed());
     node.bus.come_back();
     node.service.join_room(clients[0].handle(), "r").await.expect("joins");
@@ -68,7 +71,7 @@ async fn many_joins_of_one_room_fail_together_and_not_one_after_the_other() {
 
 #[tokio::test(start_paused = true)]
 async fn many_clients_that_come_fail_together_and_not_one_after_the_other() {
-    let node = watched(MemoryState::new(), config(), Gateway::new()).await;
+    let node = watched(MemoryState::new(), hasty(), Gateway::new()).await;
     node.bus.go_down();
     let began = Instant::now();
     let mut connects = JoinSet::new();
@@ -79,7 +82,7 @@ async fn many_clients_that_come_fail_together_and_not_one_after_the_other() {
     while let Some(connected) = connects.join_next().await {
         assert_eq!(connected.expect("no panic").expect_err("no subscription").code(), ErrorCode::StateUnavailable);
     }
-    let longest = node.service.config().retry_config.timeout + Duration::from_millis(100);
+    let longest = node.service.config().state.timeout;
     assert!(began.elapsed() <= longest, "it took {:?}", began.elapsed());
 }
 

@@ -1,6 +1,6 @@
 //! Services, alone or joined in memory.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use roomwire_core::{Backplane, Channel, Namespace, NodeId, RoomId, RoomKey};
 use roomwire_service::{IntoGateways, WebSocketConfig, WebSocketService, testing::TestServer};
@@ -8,9 +8,11 @@ use roomwire_state_memory::{MemoryHub, MemoryState};
 
 use super::{WatchedBus, WatchedStore};
 
-/// A configuration with buffers that hold what tests send without reading.
+/// A configuration with buffers that hold what tests send without reading, and with time for a store that answers on a
+/// busy machine.
 pub(crate) fn config() -> WebSocketConfig {
     let mut config = WebSocketConfig::default();
+    config.state.timeout = Duration::from_secs(60);
     config.limits.mailbox = 65_536;
     config.limits.send_buffer = 65_536;
     config

@@ -45,6 +45,7 @@ pub(crate) struct Script {
     log: Mutex<Vec<&'static str>>,
     heartbeats: AtomicUsize,
     down: AtomicBool,
+    hanging: AtomicBool,
     stumbling: AtomicBool,
     plans: Mutex<Vec<(Moment, &'static str, Plan)>>,
 }
@@ -66,9 +67,15 @@ impl Script {
         self.down.store(true, Ordering::SeqCst);
     }
 
-    /// Calls are answered again.
+    /// No call is answered from now on.
+    pub(crate) fn hang(&self) {
+        self.hanging.store(true, Ordering::SeqCst);
+    }
+
+    /// Calls are answered again, those from now on.
     pub(crate) fn come_back(&self) {
         self.down.store(false, Ordering::SeqCst);
+        self.hanging.store(false, Ordering::SeqCst);
     }
 
     /// Calls give way at random, before and after, as over a network.
@@ -119,6 +126,9 @@ impl Script {
             }
             Some(Plan::Fail) => return Err(StateError::unavailable("the test makes it fail")),
             None => {}
+        }
+        if self.hanging.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
         }
         if self.down.load(Ordering::SeqCst) { Err(StateError::unavailable("the test keeps it down")) } else { Ok(()) }
     }
