@@ -25,6 +25,10 @@ pub(crate) struct CachedRooms(Mutex<HashMap<String, Settings>>);
 impl Settings {
     /// Reads what a script says; none when it has nothing to say.
     pub(crate) fn read(version: u64, uid: RoomUid, fields: Value) -> Option<Self> {
+        if matches!(fields, Value::Nil) {
+            // As the caller knows them already. Read as a list it would be one without settings.
+            return None;
+        }
         let fields = Vec::<Option<String>>::from_redis_value(fields).ok()?;
         Some(Self { version, fields, uid: uid.as_u64().to_string() })
     }
@@ -84,6 +88,11 @@ mod tests {
 
     fn room() -> RoomKey {
         RoomKey::new(Namespace::root(), RoomId::new("r").expect("valid"))
+    }
+
+    #[test]
+    fn an_answer_that_leaves_the_settings_out_is_no_room_without_settings() {
+        assert_eq!(Settings::read(3, RoomUid::from_u64(7), Value::Nil), None);
     }
 
     #[test]
