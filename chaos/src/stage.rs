@@ -210,11 +210,6 @@ impl Stage {
         self.checker.converged(begin, within, &self.alive(), &self.crowd, &names()).await
     }
 
-    /// Whether all who live agree right now.
-    pub async fn converged_now(&self) -> bool {
-        self.checker.differences(&self.alive(), &self.crowd, &names()).await.is_none()
-    }
-
     /// That the events from a number on are just those that lead from the memberships of `before` to those of now.
     ///
     /// # Panics
