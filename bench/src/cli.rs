@@ -46,6 +46,9 @@ pub(crate) struct ServeArgs {
     /// Where to listen; port 0 lets the system choose
     #[arg(long, default_value = "127.0.0.1:0")]
     pub(crate) address: SocketAddr,
+    /// The Redis in which Roomwire keeps its state, instead of in memory
+    #[arg(long)]
+    pub(crate) redis: Option<String>,
     /// How many worker threads
     #[arg(long, default_value_t = 2)]
     pub(crate) workers: usize,

@@ -39,7 +39,8 @@ fn in_turn(round: u32) -> [Kind; 2] {
 
 /// Memory hardly differs from round to round, and takes longest.
 fn scenarios(round: u32, only: &[Scenario]) -> impl Iterator<Item = Scenario> {
-    let wanted = Scenario::ALL.into_iter().filter(move |scenario| only.is_empty() || only.contains(scenario));
+    let by_itself = move |scenario: &Scenario| only.is_empty() && *scenario != Scenario::Redis;
+    let wanted = Scenario::ALL.into_iter().filter(move |scenario| by_itself(scenario) || only.contains(scenario));
     wanted.filter(move |scenario| *scenario != Scenario::Idle || round % 4 == 1)
 }
 
@@ -50,6 +51,6 @@ fn extent(scenario: Scenario, quick: bool) -> Extent {
         Scenario::Hall => hall,
         Scenario::Burst => Extent { in_flight: 4, ..hall },
         Scenario::Rooms => Extent { rooms: 50, members: 10, ..hall },
-        Scenario::Idle => Extent { messages: 0, rooms: clients / 10, members: 10, ..hall },
+        Scenario::Idle | Scenario::Redis => Extent { messages: 0, rooms: clients / 10, members: 10, ..hall },
     }
 }

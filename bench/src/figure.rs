@@ -15,10 +15,12 @@ pub(crate) enum Scenario {
     Rooms,
     /// Clients that connect, join a room and do nothing else
     Idle,
+    /// The same with the state of Roomwire in Redis; measured only when it is asked for
+    Redis,
 }
 
 impl Scenario {
-    pub(crate) const ALL: [Self; 4] = [Self::Hall, Self::Burst, Self::Rooms, Self::Idle];
+    pub(crate) const ALL: [Self; 5] = [Self::Hall, Self::Burst, Self::Rooms, Self::Idle, Self::Redis];
 }
 
 impl fmt::Display for Scenario {
@@ -28,6 +30,7 @@ impl fmt::Display for Scenario {
             Self::Burst => "burst",
             Self::Rooms => "rooms",
             Self::Idle => "idle",
+            Self::Redis => "redis",
         })
     }
 }
@@ -42,10 +45,11 @@ pub(crate) enum Figure {
     JoinedMemory,
     ConnectCpu,
     JoinCpu,
+    RedisCpu,
 }
 
 impl Figure {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::HallCpu,
         Self::BurstCpu,
         Self::RoomsCpu,
@@ -53,6 +57,7 @@ impl Figure {
         Self::JoinedMemory,
         Self::ConnectCpu,
         Self::JoinCpu,
+        Self::RedisCpu,
     ];
 
     /// What it says, and in what unit.
@@ -65,6 +70,7 @@ impl Figure {
             Self::JoinedMemory => "memory per idle client, in one room [KiB]",
             Self::ConnectCpu => "CPU per connect [µs]",
             Self::JoinCpu => "CPU per join [µs]",
+            Self::RedisCpu => "CPU per connect and join, state in Redis [µs]",
         }
     }
 
@@ -72,6 +78,7 @@ impl Figure {
     pub(crate) fn bound(self) -> Option<f64> {
         match self {
             Self::HallCpu | Self::BurstCpu | Self::RoomsCpu | Self::ConnectedMemory => Some(1.1),
+            Self::RedisCpu => Some(1.6),
             Self::JoinedMemory | Self::ConnectCpu | Self::JoinCpu => None,
         }
     }

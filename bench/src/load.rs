@@ -23,7 +23,7 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<()> {
     runtime.block_on(async {
         match args.scenario {
             Scenario::Hall | Scenario::Burst | Scenario::Rooms => talk(args).await,
-            Scenario::Idle => idle(args).await,
+            Scenario::Idle | Scenario::Redis => idle(args).await,
         }
     })
 }

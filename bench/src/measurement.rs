@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context;
+use roomwire_test_servers::RedisServer;
 
 use crate::{
     child::Child,
@@ -27,8 +28,12 @@ pub(crate) struct Extent {
 struct Server(Child);
 
 impl Server {
-    async fn start(kind: Kind) -> anyhow::Result<(Self, SocketAddr)> {
-        let mut child = Child::start(&[kind.command().to_owned()])?;
+    async fn start(kind: Kind, redis: Option<&RedisServer>) -> anyhow::Result<(Self, SocketAddr)> {
+        let mut arguments = vec![kind.command().to_owned()];
+        if let (Kind::Roomwire, Some(redis)) = (kind, redis) {
+            arguments.extend(["--redis".to_owned(), redis.url()]);
+        }
+        let mut child = Child::start(&arguments)?;
         let address = child.hear().await?.parse().context("a server gave no address")?;
         Ok((Self(child), address))
     }
@@ -45,7 +50,12 @@ impl Server {
 
 /// Starts both processes, takes the figures and ends both processes.
 pub(crate) async fn take(kind: Kind, scenario: Scenario, extent: Extent) -> anyhow::Result<Vec<(Figure, f64)>> {
-    let (mut server, address) = Server::start(kind).await?;
+    // The plain library has no state; it waits for no server either.
+    let redis = match scenario {
+        Scenario::Redis if kind == Kind::Roomwire => Some(RedisServer::start().await),
+        _ => None,
+    };
+    let (mut server, address) = Server::start(kind, redis.as_ref()).await?;
     let Extent { messages, rooms, members, in_flight } = extent;
     let load = format!(
         "load --address {address} --scenario {scenario} --rooms {rooms} --members {members} --messages {messages} \
@@ -57,6 +67,7 @@ pub(crate) async fn take(kind: Kind, scenario: Scenario, extent: Extent) -> anyh
         Scenario::Burst => vec![(Figure::BurstCpu, delivery(&mut server, &mut load).await?)],
         Scenario::Rooms => vec![(Figure::RoomsCpu, delivery(&mut server, &mut load).await?)],
         Scenario::Idle => idle(&mut server, &mut load).await?,
+        Scenario::Redis => vec![(Figure::RedisCpu, entry(&mut server, &mut load).await?)],
     };
     load.end().await?;
     server.0.end().await?;
@@ -70,6 +81,15 @@ async fn delivery(server: &mut Server, load: &mut Child) -> anyhow::Result<f64> 
     let delivered: f64 = load.ask().await?.parse()?;
     let after = server.usage().await?;
     Ok(after.microseconds_since(&before) / delivered)
+}
+
+/// CPU per client that connects and joins.
+async fn entry(server: &mut Server, load: &mut Child) -> anyhow::Result<f64> {
+    load.hear().await?;
+    let before = server.settled_usage().await?;
+    let clients: f64 = load.ask().await?.parse()?;
+    load.ask().await?;
+    Ok(server.usage().await?.microseconds_since(&before) / clients)
 }
 
 /// Memory and CPU per client that connects, then joins.

@@ -1,4 +1,4 @@
-//! Roomwire with its state in memory, by itself.
+//! Roomwire with its state in memory, or in Redis.
 
 use std::net::SocketAddr;
 
@@ -7,11 +7,12 @@ use roomwire_axum_adapter::Server;
 use roomwire_core::config::{LogLevel, Logger};
 use roomwire_service::{Client, Data, Error, Gateway, RoomId, WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
+use roomwire_state_redis::{RedisConfig, RedisState};
 
 use crate::server::Say;
 
 /// Begins to serve; returns where.
-pub(crate) async fn start(address: SocketAddr) -> anyhow::Result<SocketAddr> {
+pub(crate) async fn start(address: SocketAddr, redis: Option<&str>) -> anyhow::Result<SocketAddr> {
     let config = WebSocketConfig {
         host: address.ip(),
         port: address.port(),
@@ -21,7 +22,12 @@ pub(crate) async fn start(address: SocketAddr) -> anyhow::Result<SocketAddr> {
         logger: Logger { level: LogLevel::Warn, ..Logger::default() },
         ..WebSocketConfig::default()
     };
-    let service = WebSocketService::builder(config).state(MemoryState::new()).build().await?;
+    let builder = WebSocketService::builder(config);
+    let builder = match redis {
+        Some(url) => builder.state(RedisState::connect(&RedisConfig::new(url)).await?),
+        None => builder.state(MemoryState::new()),
+    };
+    let service = builder.build().await?;
     let gateway = Gateway::new().on("join", join).on("say", say);
     let server = Server::bind(Router::new(), service, gateway).await?;
     let address = server.local_addr()?;

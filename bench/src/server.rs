@@ -51,7 +51,7 @@ pub(crate) fn run(kind: Kind, args: &ServeArgs) -> anyhow::Result<()> {
     let address: SocketAddr = runtime.block_on(async {
         match kind {
             Kind::Raw => raw_server::start(args.address).await,
-            Kind::Roomwire => roomwire_server::start(args.address).await,
+            Kind::Roomwire => roomwire_server::start(args.address, args.redis.as_deref()).await,
         }
     })?;
     let mut out = stdout().lock();

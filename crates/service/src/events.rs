@@ -73,7 +73,13 @@ pub enum ServiceEvent {
         /// Which room.
         room: RoomKey,
     },
-    /// Messages of other nodes may have been missed: the backplane was away for a moment.
+    /// The shared state cannot be reached. Nobody joins until it can; members on one node go on hearing each other.
+    StateUnavailable,
+    /// The shared state can be reached again.
+    StateRecovered,
+    /// Messages of other nodes are being missed: the backplane is away. A `BackplaneGap` follows when it is back.
+    BackplaneInterrupted,
+    /// Messages of other nodes may have been missed: the backplane was away, perhaps for a moment only.
     BackplaneGap,
     /// The reader of this stream was too slow and missed so many events.
     Missed {

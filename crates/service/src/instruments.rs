@@ -24,6 +24,16 @@ pub(crate) fn slow_consumer() {
     counter!("roomwire_slow_consumers_total").increment(1);
 }
 
+/// 1 while the shared state can be reached, else 0.
+pub(crate) fn state_available(available: bool) {
+    gauge!("roomwire_state_available").set(f64::from(u8::from(available)));
+}
+
+/// 1 while messages of other nodes come in, else 0.
+pub(crate) fn backplane_available(available: bool) {
+    gauge!("roomwire_backplane_available").set(f64::from(u8::from(available)));
+}
+
 pub(crate) fn backplane_gap() {
     counter!("roomwire_backplane_gaps_total").increment(1);
 }

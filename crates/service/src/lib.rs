@@ -30,6 +30,7 @@
 mod client;
 mod events;
 mod gateway;
+mod health;
 mod instruments;
 mod membership;
 mod node;
@@ -43,6 +44,7 @@ pub use gateway::{
     Backpressure, Data, Dispatcher, Encoded, Event, EventService, FromEvent, Gateway, GatewayError, Handler, Incoming,
     IntoGateways, IntoReply, LeftRooms, Requirement, Session, State,
 };
+pub use health::{Availability, Health};
 pub use roomwire_core::{
     Binary, ClientId, DisconnectReason, Error, ErrorCode, EventName, IntoPayload, LeaveReason, MemberRecord, Metadata,
     Namespace, NewRoom, NodeId, Page, PageRequest, Payload, RoomId, RoomSummary, Timestamp, ToClientId, ToRoom, UserId,

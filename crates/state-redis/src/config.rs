@@ -3,12 +3,15 @@
 use std::{fmt, time::Duration};
 
 use redis::{
-    ConnectionInfo, IntoConnectionInfo,
+    Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 use roomwire_core::{WebSocketConfig, config::RetryConfig};
 
 use crate::ConnectError;
+
+/// How a certificate begins in a PEM file.
+const PEM_CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
 /// Which Redis to use, and how.
 ///
@@ -26,6 +29,7 @@ pub struct RedisConfig {
     username: Option<String>,
     password: Option<String>,
     database: Option<i64>,
+    ca_certificate: Option<Vec<u8>>,
     pub(crate) prefix: String,
     pub(crate) pool_size: usize,
     pub(crate) timeout: Duration,
@@ -37,7 +41,8 @@ impl RedisConfig {
     /// One server, or one node of a Redis Cluster, by its URL: `redis://host:port/database`, `rediss://` for TLS,
     /// `redis://user:password@host`. Whether it is a cluster is found out by asking the server.
     ///
-    /// TLS trusts what the system trusts; `SSL_CERT_FILE` names another file of certificates.
+    /// TLS trusts what the system trusts, or the file of certificates that `SSL_CERT_FILE` names, or what
+    /// [`ca_certificate`](Self::ca_certificate) says.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self::nodes([url])
@@ -51,6 +56,7 @@ impl RedisConfig {
             username: None,
             password: None,
             database: None,
+            ca_certificate: None,
             prefix: "roomwire".to_owned(),
             pool_size: 4,
             timeout: Duration::from_secs(1),
@@ -78,6 +84,7 @@ impl RedisConfig {
             username: state.username.clone(),
             password: state.password.as_ref().map(|password| password.expose().to_owned()),
             database: (state.database != 0).then(|| state.database.into()),
+            ca_certificate: None,
             prefix: state.prefix.clone(),
             pool_size: state.pool_size.max(1),
             timeout: state.timeout,
@@ -105,6 +112,13 @@ impl RedisConfig {
     #[must_use]
     pub fn database(mut self, database: u32) -> Self {
         self.database = Some(database.into());
+        self
+    }
+
+    /// What TLS trusts instead of what the system trusts: certificates as PEM text.
+    #[must_use]
+    pub fn ca_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.ca_certificate = Some(pem.into());
         self
     }
 
@@ -159,6 +173,19 @@ impl RedisConfig {
     fn seed(&self, index: usize, url: &str) -> Result<ConnectionInfo, ConnectError> {
         // The text may hold a password, so neither it nor what the parser says of it is shown.
         let info = url.into_connection_info().map_err(|_| ConnectError::Url { number: index + 1 })?;
+        let info = match (&self.ca_certificate, info.addr()) {
+            (Some(pem), ConnectionAddr::TcpTls { .. }) => {
+                if !pem.windows(PEM_CERTIFICATE.len()).any(|text| text == PEM_CERTIFICATE) {
+                    // The library would trust nobody, and say so only when it connects.
+                    return Err(ConnectError::Certificate("there is none".to_owned()));
+                }
+                let certificates = TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) };
+                let client = Client::build_with_tls(info, certificates)
+                    .map_err(|error| ConnectError::Certificate(error.to_string()))?;
+                client.get_connection_info().clone()
+            }
+            _ => info,
+        };
         let mut redis = info.redis_settings().clone();
         if let Some(username) = &self.username {
             redis = redis.set_username(username);

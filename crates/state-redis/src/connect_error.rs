@@ -16,6 +16,9 @@ pub enum ConnectError {
     /// The prefix of keys is not allowed.
     #[error("prefix {0:?} is not allowed; it must not be empty and must have no braces and no control characters")]
     Prefix(String),
+    /// The certificates that TLS is to trust cannot be read.
+    #[error("the certificates for TLS cannot be read: {0}; expected PEM text")]
+    Certificate(String),
     /// No server could be reached within `retryConfig.timeout`.
     #[error("Redis at {server} cannot be reached: {reason}")]
     Unreachable {

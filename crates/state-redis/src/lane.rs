@@ -11,7 +11,7 @@ use std::{
 use deadpool_redis::{Connection, Pool, PoolError};
 use parking_lot::Mutex;
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// How long a server that once did not answer in time is waited for before the connection is given up.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -56,8 +56,8 @@ struct Shared {
     pool: Pool,
     current: Mutex<Option<Arc<Live>>>,
     /// Held by who connects.
-    connecting: Arc<tokio::sync::Mutex<()>>,
-    /// Set while there is no connection and there was one, or one was tried.
+    connecting: tokio::sync::Mutex<()>,
+    /// Set while there is no connection and there was one, or one was tried: then one is opened in the background.
     lost: AtomicBool,
     failed: Mutex<Option<(Instant, String)>>,
 }
@@ -80,7 +80,7 @@ impl Lane {
         Self(Arc::new(Shared {
             pool,
             current: Mutex::default(),
-            connecting: Arc::default(),
+            connecting: tokio::sync::Mutex::default(),
             lost: AtomicBool::new(false),
             failed: Mutex::default(),
         }))
@@ -145,13 +145,6 @@ impl Lane {
             return Ok(live);
         }
         if reconnect == Reconnect::DoNotWait && self.0.lost.load(Ordering::Acquire) {
-            if let Ok(connecting) = self.0.connecting.clone().try_lock_owned() {
-                let shared = self.0.clone();
-                tokio::spawn(async move {
-                    let _opened = shared.open().await;
-                    drop(connecting);
-                });
-            }
             return Err(Failure::Unconnected("the server is away".to_owned()));
         }
         let opened = timeout_at(deadline, async {
@@ -174,7 +167,7 @@ impl Shared {
         }
     }
 
-    async fn open(&self) -> Result<Arc<Live>, Failure> {
+    async fn open(self: &Arc<Self>) -> Result<Arc<Live>, Failure> {
         if let Some((since, reason)) = &*self.failed.lock()
             && since.elapsed() < PAUSE
         {
@@ -199,19 +192,42 @@ impl Shared {
             Err(error) => {
                 let reason = error.to_string();
                 *self.failed.lock() = Some((Instant::now(), reason.clone()));
-                self.lost.store(true, Ordering::Release);
+                self.reopen();
                 Err(Failure::Unconnected(reason))
             }
         }
     }
 
-    fn give_up(&self, live: &Arc<Live>) {
-        let mut current = self.current.lock();
-        if current.as_ref().is_some_and(|present| Arc::ptr_eq(present, live)) {
-            *current = None;
-            self.lost.store(true, Ordering::Release);
-        }
+    fn give_up(self: &Arc<Self>, live: &Arc<Live>) {
+        let was_present = {
+            let mut current = self.current.lock();
+            current.take_if(|present| Arc::ptr_eq(present, live)).is_some()
+        };
         live.leave_pool();
+        if was_present {
+            self.reopen();
+        }
+    }
+
+    /// Opens a connection in the background, however long that takes: whoever does not wait for one finds it there as
+    /// soon as the server is back.
+    fn reopen(self: &Arc<Self>) {
+        if self.lost.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let lane = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(lane) = lane.upgrade() {
+                let connecting = lane.connecting.lock().await;
+                let is_open = lane.current.lock().is_some() || lane.open().await.is_ok();
+                drop(connecting);
+                if is_open {
+                    return;
+                }
+                drop(lane);
+                sleep(PAUSE).await;
+            }
+        });
     }
 }
 

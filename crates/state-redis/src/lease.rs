@@ -77,7 +77,7 @@ impl Shared {
     /// Finds lives that have something in a partition, and that the partition of leases has lost.
     async fn take_census(&self, lease: Duration) -> Result<(), StateError> {
         let asked = self.other_partitions().map(|partition| async move {
-            let mut reply = self.run(&script::READ, partition, &args!["lives"], Repeat::Always).await?;
+            let mut reply = self.run(&script::READ, partition, &[b"lives".to_vec()], Repeat::Always).await?;
             let (mut lives, dead): (Vec<String>, Vec<String>) = (reply.next()?, reply.next()?);
             lives.extend(dead);
             Ok::<_, StateError>(lives)

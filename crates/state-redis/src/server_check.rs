@@ -63,7 +63,9 @@ async fn check(config: &RedisConfig, seed: &ConnectionInfo, servers: usize) -> R
     let settings = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(config.connect_timeout))
         .set_response_timeout(Some(config.connect_timeout));
-    let client = Client::open(seed.clone()).map_err(failed)?;
+    // What is asked belongs to no database; a cluster would refuse to switch to one and not say what it is.
+    let anywhere = seed.clone().set_redis_settings(seed.redis_settings().clone().set_db(0));
+    let client = Client::open(anywhere).map_err(failed)?;
     let mut connection = client.get_multiplexed_async_connection_with_config(&settings).await.map_err(failed)?;
     let text: String = redis::cmd("INFO").query_async(&mut connection).await.map_err(failed)?;
     let info = Info::read(&text);

@@ -74,11 +74,9 @@ impl RedisState {
     /// # Cancellation
     /// Dropping the future leaves nothing behind.
     pub async fn connect(config: &RedisConfig) -> Result<Self, ConnectError> {
+        // Whoever chose one before has a reason: then this fails and that one is used.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let seeds = config.seeds()?;
-        if seeds.iter().any(|seed| matches!(seed.addr(), redis::ConnectionAddr::TcpTls { .. })) {
-            // Whoever chose one before has a reason: then this fails and that one is used.
-            let _ = rustls::crypto::ring::default_provider().install_default();
-        }
         let (seeds, clustered) = server_check::find(config, seeds).await?;
         let keys = Keys::new(&config.prefix, if clustered { CLUSTER_PARTITIONS } else { 1 });
         let single = keys.is_single();

@@ -84,9 +84,9 @@ async fn connect_join_leave_and_disconnect_are_one_round_trip_each() {
 
     let new = client(1);
     assert_eq!(node.calls_of(async || state.connect(life, &new).await.expect("connects")).await, once("evalsha"));
-    let join = async || drop(state.join(life, &new.key, &room(1)).await.expect("joins"));
+    let join = async || assert!(state.join(life, &new.key, &room(1)).await.expect("joins").newly_joined);
     assert_eq!(node.calls_of(join).await, once("evalsha"));
-    let leave = async || drop(state.leave(life, &new.key, &room(1)).await.expect("leaves"));
+    let leave = async || assert!(state.leave(life, &new.key, &room(1)).await.expect("leaves"));
     assert_eq!(node.calls_of(leave).await, once("evalsha"));
     for number in 0..10 {
         state.join(life, &new.key, &room(number)).await.expect("joins");

@@ -50,7 +50,11 @@ impl Node {
         until: Deadline,
         call: impl Future<Output = Result<T, StateError>>,
     ) -> Result<T, StateError> {
-        until.turn(call).await?
+        let outcome = until.turn(call).await.flatten();
+        if matches!(outcome, Err(StateError::Unavailable(_))) {
+            self.suspect_state();
+        }
+        outcome
     }
 
     /// As [`Self::call`], for an operation that begins with it and ends with it.

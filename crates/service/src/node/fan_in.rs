@@ -13,7 +13,7 @@ use roomwire_core::{
 use tokio_util::sync::CancellationToken;
 
 use super::Node;
-use crate::{ServiceEvent, instruments};
+use crate::instruments;
 
 /// Runs until the token is cancelled, the backplane is closed or the node is gone.
 pub(super) fn spawn(node: Weak<Node>, mut incoming: BackplaneEvents, stop: CancellationToken) {
@@ -22,15 +22,13 @@ pub(super) fn spawn(node: Weak<Node>, mut incoming: BackplaneEvents, stop: Cance
             let Some(node) = node.upgrade() else { return };
             match event {
                 BackplaneEvent::Message(bytes) => node.receive(&bytes),
-                BackplaneEvent::Interrupted => {
-                    tracing::debug!(target: "roomwire", "messages of other nodes are being missed");
-                }
-                BackplaneEvent::Gap => {
-                    instruments::backplane_gap();
-                    tracing::warn!(target: "roomwire", "messages of other nodes may have been missed");
-                    node.events.send(|| ServiceEvent::BackplaneGap);
-                }
+                BackplaneEvent::Interrupted => node.backplane_is_away(),
+                BackplaneEvent::Gap => node.backplane_had_a_gap(),
             }
+        }
+        // It was closed, and not by this node, which would have ended this task before.
+        if let Some(node) = node.upgrade() {
+            node.backplane_is_away();
         }
     }));
 }

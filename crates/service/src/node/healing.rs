@@ -41,12 +41,13 @@ impl Node {
             return Err(StateError::Fenced);
         }
         let loss = self.begin_again(lost).await?;
-        let healed = match loss {
+        match loss {
             Loss::Forgotten => self.restore(&life).await,
-            Loss::Reaped => self.take_new_life(&mut life).await,
-        };
-        if let Err(error) = healed {
-            tracing::warn!(target: "roomwire", %error, "clients could not be put back, trying again");
+            Loss::Reaped => {
+                if let Err(error) = self.take_new_life(&mut life).await {
+                    tracing::debug!(target: "roomwire", %error, "no new lease could be taken, trying again");
+                }
+            }
         }
         Ok(loss)
     }
@@ -65,7 +66,8 @@ impl Node {
         self.life.publish(&next);
         let lost = std::mem::replace(life, next);
         self.lost_lives.lock().push(lost);
-        self.restore(life).await
+        self.restore(life).await;
+        Ok(())
     }
 
     /// Whether the end of what was written under this life, which was found lost, is reported by who cleans up after
@@ -94,13 +96,12 @@ impl Node {
         }
     }
 
-    /// Puts back what an interrupted [`Self::heal`] left out.
-    pub(super) async fn finish_healing(&self) -> Result<(), StateError> {
-        if !self.is_incomplete() {
-            return Ok(());
+    /// Puts back what an interrupted [`Self::heal`] left out, or what the store has lost since.
+    pub(super) async fn finish_healing(&self) {
+        if self.is_incomplete() {
+            let life = self.life.replace().await;
+            self.restore(&life).await;
         }
-        let life = self.life.replace().await;
-        self.restore(&life).await
     }
 
     /// Whether the store may not hold all clients of this node's present life.
@@ -113,14 +114,24 @@ impl Node {
         self.incomplete.store(true, Ordering::Release);
     }
 
-    async fn restore(&self, life: &Incarnation) -> Result<(), StateError> {
+    /// Puts everybody back, or leaves that to the next heartbeat.
+    async fn restore(&self, life: &Incarnation) {
         // First, so that a client that comes meanwhile is not forgotten.
         self.incomplete.store(false, Ordering::Release);
-        let restored = self.restore_all(life).await;
-        if restored.is_err() {
-            self.note_incomplete();
+        match self.restore_all(life).await {
+            Ok(()) => {
+                if self.restore_failed.swap(false, Ordering::AcqRel) {
+                    tracing::info!(target: "roomwire", "clients are put back");
+                }
+            }
+            Err(error) => {
+                self.note_incomplete();
+                // Once, however often it is tried.
+                if !self.restore_failed.swap(true, Ordering::AcqRel) {
+                    tracing::warn!(target: "roomwire", %error, "clients could not be put back, trying again");
+                }
+            }
         }
-        restored
     }
 
     async fn restore_all(&self, life: &Incarnation) -> Result<(), StateError> {

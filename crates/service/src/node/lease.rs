@@ -1,38 +1,47 @@
 //! The heartbeat: keeping this node's lease and cleaning up after nodes that lost theirs.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use roomwire_core::{ClientKey, Departure, DisconnectReason, Incarnation, LeaseStatus, LeaveReason, StateError};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::Node;
+use super::{Deadline, Node};
 use crate::{Client, ServiceEvent};
 
 /// How many memberships one call of the store cleans up.
 const REAP_BATCH: usize = 256;
 
+/// How soon a heartbeat that failed is repeated, at the latest: a node is back soon after its store is.
+const AGAIN: Duration = Duration::from_millis(400);
+
+/// The shortest time between two heartbeats, however many calls make the store suspect.
+const AT_LEAST: Duration = Duration::from_millis(100);
+
 /// Runs until the token is cancelled or the node is gone.
-pub(super) fn spawn(node: Weak<Node>, every: Duration, stop: CancellationToken) {
+pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
+    let (beat_now, every) = (node.beat_now.clone(), node.config.lease.heartbeat);
+    let node = Arc::downgrade(node);
     tokio::spawn(stop.run_until_cancelled_owned(async move {
-        let mut beat = tokio::time::interval(every);
-        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // However long it takes to clean up after others, it does not cost this node its own lease.
+        let mut upkeep: Option<AbortOnDropHandle<()>> = None;
         loop {
-            beat.tick().await;
+            let began = Instant::now();
             let Some(node) = node.upgrade() else { return };
-            let Some(status) = node.renew().await else { continue };
-            let mut upkeep = AbortOnDropHandle::new(tokio::spawn(node.clone().keep_up(status)));
-            // However long it takes to clean up after others, it does not cost this node its own lease.
-            loop {
-                tokio::select! {
-                    biased;
-                    _ = &mut upkeep => break,
-                    _ = beat.tick() => drop(node.renew().await),
-                }
+            let status = node.renew().await;
+            let next = if status.is_some() { every } else { every.min(AGAIN.mul_f64(rand::random_range(0.6..=1.0))) };
+            if let Some(status) = status
+                && upkeep.as_ref().is_none_or(AbortOnDropHandle::is_finished)
+            {
+                upkeep = Some(AbortOnDropHandle::new(tokio::spawn(node.clone().keep_up(status))));
             }
+            drop(node);
+            let pause = async {
+                sleep_until(began + AT_LEAST.min(every)).await;
+                beat_now.notified().await;
+            };
+            // Whichever comes first.
+            let _ = timeout_at(began + next, pause).await;
         }
     }));
 }
@@ -40,32 +49,47 @@ pub(super) fn spawn(node: Weak<Node>, every: Duration, stop: CancellationToken) 
 impl Node {
     /// Renews the lease once; takes it again when it was lost.
     async fn renew(&self) -> Option<LeaseStatus> {
-        let life = self.life.current();
-        match self.bounded(self.store.renew_lease(&life, self.config.lease.duration)).await {
-            Ok(status) => return Some(status),
-            Err(StateError::Fenced) => {
-                if let Err(error) = self.heal(&life).await {
-                    tracing::warn!(target: "roomwire", %error, "lease was lost and could not be taken again, trying again");
+        let mut healed = false;
+        loop {
+            let life = self.life.current();
+            // A third of the lease: an answer that never comes leaves time to ask again.
+            let until = self.deadline().min(Deadline::within(self.config.lease.duration / 3));
+            match self.call(until, self.store.renew_lease(&life, self.config.lease.duration)).await {
+                Ok(status) => {
+                    self.state_answers();
+                    if status.behind {
+                        tracing::warn!(target: "roomwire", %life, "the store lost what was written, putting clients back");
+                        self.note_incomplete();
+                    }
+                    return Some(status);
+                }
+                Err(StateError::Fenced) if !healed => match self.heal(&life).await {
+                    Ok(_) => healed = true,
+                    Err(error) => {
+                        self.state_is_away(&error);
+                        return None;
+                    }
+                },
+                Err(error) => {
+                    // One that was lost twice in a moment, or not taken again yet, says nothing of the store.
+                    if !matches!(error, StateError::Fenced) {
+                        self.state_is_away(&error);
+                    }
+                    return None;
                 }
             }
-            Err(error) => {
-                tracing::warn!(target: "roomwire", %error, "lease could not be renewed, trying again");
-            }
         }
-        None
     }
 
     /// Does what there is to do while the store answers: what it was not told, and what the lease's answer asks for.
     async fn keep_up(self: Arc<Self>, status: LeaseStatus) {
-        if let Err(error) = self.finish_healing().await {
-            tracing::warn!(target: "roomwire", %error, "clients could not be put back, trying again");
-        }
+        self.finish_healing().await;
         self.settle().await;
         let life = self.life.current();
         self.note_activity(&life).await;
         for dead in status.expired {
             if let Err(error) = self.reap(&life, &dead).await {
-                tracing::warn!(target: "roomwire", %dead, %error, "clean-up was interrupted, trying again");
+                tracing::debug!(target: "roomwire", %dead, %error, "clean-up was interrupted, trying again");
             }
         }
     }

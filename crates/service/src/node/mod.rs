@@ -9,6 +9,7 @@ mod life;
 mod questions;
 mod retry;
 mod settlement;
+mod vigilance;
 
 use std::{
     collections::HashMap,
@@ -23,10 +24,11 @@ use roomwire_core::{
     Backplane, Clock, Envelope, Error, ErrorCode, Incarnation, LocalDelivery, Namespace, NodeId, NodeMessage,
     StateStore, WebSocketConfig,
 };
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use self::settlement::Settlement;
 pub(crate) use self::{deadline::Deadline, life::Life, questions::Questions, settlement::Debt};
+use self::{settlement::Settlement, vigilance::Vigilance};
 use crate::{events::EventBus, membership::NamespaceState};
 
 /// What one process knows and holds, shared by every handle of its service.
@@ -41,6 +43,9 @@ pub(crate) struct Node {
     pub(crate) events: EventBus,
     pub(crate) questions: Questions,
     settlement: Settlement,
+    vigilance: Vigilance,
+    /// Asks for a heartbeat at once.
+    beat_now: Arc<Notify>,
     delivery: OnceLock<Arc<dyn LocalDelivery>>,
     namespaces: RwLock<HashMap<Namespace, Arc<NamespaceState>>>,
     /// Clients that are being admitted, or are here, or whose last handler has not returned yet.
@@ -48,6 +53,8 @@ pub(crate) struct Node {
     shutting_down: AtomicBool,
     /// Set while the store may not hold all clients of this node's present life.
     incomplete: AtomicBool,
+    /// Whether the last attempt to put them back failed, which was logged.
+    restore_failed: AtomicBool,
     /// Lives of this node that others took for lost, until all is reported that ended with them.
     lost_lives: Mutex<Vec<Incarnation>>,
     /// Where clients' work runs. Their sessions may be dropped by a thread that is not part of it.
@@ -65,6 +72,7 @@ impl Node {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let life = Life::begin(id.clone());
+        let vigilance = Vigilance::begin(&*clock);
         Self {
             config,
             id,
@@ -75,11 +83,14 @@ impl Node {
             events: EventBus::default(),
             questions: Questions::default(),
             settlement: Settlement::default(),
+            vigilance,
+            beat_now: Arc::default(),
             delivery: OnceLock::new(),
             namespaces: RwLock::default(),
             sessions: AtomicUsize::new(0),
             shutting_down: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
+            restore_failed: AtomicBool::new(false),
             lost_lives: Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
             stop: CancellationToken::new(),
@@ -97,7 +108,7 @@ impl Node {
         self.retrying(until, || self.call(one_try(), self.store.begin_lease(&life, lasts))).await?;
         let incoming = self.retrying(until, || self.call(one_try(), self.backplane.open(&self.id))).await?;
         fan_in::spawn(Arc::downgrade(self), incoming, self.stop.clone());
-        lease::spawn(Arc::downgrade(self), self.config.lease.heartbeat, self.stop.clone());
+        lease::spawn(self, self.stop.clone());
         Ok(())
     }
 

@@ -20,7 +20,7 @@ pub use acknowledgement::RoomAnswers;
 pub use builder::WebSocketServiceBuilder;
 pub use connection::Handshake;
 
-use crate::{events::ServiceEvents, membership::NamespaceState, node::Node};
+use crate::{Health, events::ServiceEvents, membership::NamespaceState, node::Node};
 
 /// Rooms, clients and messages of one namespace.
 ///
@@ -99,6 +99,13 @@ impl WebSocketService {
     #[must_use]
     pub fn events(&self) -> ServiceEvents {
         self.node.events.read()
+    }
+
+    /// Whether this node can reach the shared state and the other nodes. Asks nobody: it is what was seen last, at most
+    /// a heartbeat ago. [`ServiceEvent`](crate::ServiceEvent) tells of each change.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.node.health()
     }
 
     /// Connects this service to the server that holds its connections. For authors of servers: the

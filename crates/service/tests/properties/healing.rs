@@ -16,6 +16,8 @@ use crate::stage::{Cluster, Ledger, Moment, Node, config, eventually, stumble};
 async fn cluster() -> Cluster {
     let mut config = config();
     config.lease.heartbeat = Duration::from_millis(10);
+    // A heartbeat that a test holds is waited for, also on a busy machine.
+    config.lease.duration = Duration::from_secs(180);
     config.retry_config.attempts = 0;
     Cluster::configured(MemoryHub::new(), config, 2, Gateway::new).await
 }

@@ -15,6 +15,7 @@ mod departures;
 mod direct;
 mod extractors;
 mod healing;
+mod health;
 mod layers;
 mod lost_node;
 mod mistakes;

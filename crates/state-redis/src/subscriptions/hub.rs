@@ -95,7 +95,7 @@ impl Hub {
                     None => return,
                 },
                 order = orders.recv() => match order {
-                    Some(Order::Subscribe { name, slot, confirm }) => self.subscribe(name, slot, confirm),
+                    Some(Order::Subscribe { name, slot, confirm }) => self.subscribe(&name, slot, confirm),
                     Some(Order::Unsubscribe { name }) => self.unsubscribe(&name),
                     None => return,
                 },
@@ -111,8 +111,8 @@ impl Hub {
         }
     }
 
-    fn subscribe(&mut self, name: String, slot: u16, confirm: oneshot::Sender<()>) {
-        let wanted = self.wanted.entry(name.clone()).or_insert_with(|| Wanted {
+    fn subscribe(&mut self, name: &str, slot: u16, confirm: oneshot::Sender<()>) {
+        let wanted = self.wanted.entry(name.to_owned()).or_insert_with(|| Wanted {
             slot,
             confirmed: None,
             asked: None,
@@ -125,7 +125,7 @@ impl Hub {
         }
         wanted.waiting.push(confirm);
         if wanted.asked.is_none() {
-            self.ask_for(&name);
+            self.ask_for(name);
         }
     }
 

@@ -4,7 +4,11 @@ use std::{ops::Deref, sync::Arc};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use roomwire_core::{Backplane, BackplaneEvents, Channel, NodeId, StateError};
+use futures_util::stream;
+use parking_lot::Mutex;
+use roomwire_core::{Backplane, BackplaneEvent, BackplaneEvents, Channel, NodeId, StateError};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::script::{Script, forward};
 
@@ -13,11 +17,19 @@ use super::script::{Script, forward};
 pub(crate) struct WatchedBus {
     inner: Arc<dyn Backplane>,
     script: Script,
+    says: UnboundedSender<BackplaneEvent>,
+    said: Mutex<Option<UnboundedReceiver<BackplaneEvent>>>,
 }
 
 impl WatchedBus {
     pub(crate) fn new(inner: Arc<dyn Backplane>) -> Arc<Self> {
-        Arc::new(Self { inner, script: Script::default() })
+        let (says, said) = unbounded_channel();
+        Arc::new(Self { inner, script: Script::default(), says, said: Mutex::new(Some(said)) })
+    }
+
+    /// Lets this come in, as if it were said by what lies below.
+    pub(crate) fn say(&self, event: BackplaneEvent) {
+        self.says.send(event).expect("is open");
     }
 
     fn inner(&self) -> &dyn Backplane {
@@ -36,7 +48,9 @@ impl Deref for WatchedBus {
 #[async_trait]
 impl Backplane for WatchedBus {
     async fn open(&self, node: &NodeId) -> Result<BackplaneEvents, StateError> {
-        forward!(self.open(node))
+        let incoming: Result<_, StateError> = forward!(self.open(node));
+        let said = self.said.lock().take().expect("opens once");
+        Ok(Box::pin(stream::select(incoming?, UnboundedReceiverStream::new(said))))
     }
 
     async fn subscribe(&self, channel: &Channel) -> Result<(), StateError> {

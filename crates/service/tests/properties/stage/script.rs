@@ -95,6 +95,11 @@ impl Script {
         self.plans.lock().push((moment, method, Plan::Fail));
     }
 
+    /// How many heartbeats there were.
+    pub(crate) fn heartbeats(&self) -> usize {
+        self.heartbeats.load(Ordering::SeqCst)
+    }
+
     /// Returns when a heartbeat has begun and ended from now on.
     pub(crate) async fn heartbeat(&self) {
         let before = self.heartbeats.load(Ordering::SeqCst);

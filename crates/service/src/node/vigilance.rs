@@ -1,0 +1,93 @@
+//! What this node notices of the store and the backplane going away and coming back: each change is told once.
+
+use std::time::Duration;
+
+use roomwire_core::{Clock, StateError};
+
+use super::Node;
+use crate::{
+    Health, ServiceEvent,
+    health::{Availability, Watched},
+    instruments,
+};
+
+/// What is known of the store and the backplane.
+#[derive(Debug)]
+pub(super) struct Vigilance {
+    state: Watched,
+    backplane: Watched,
+}
+
+impl Vigilance {
+    pub(super) fn begin(clock: &dyn Clock) -> Self {
+        instruments::state_available(true);
+        instruments::backplane_available(true);
+        Self { state: Watched::available(clock), backplane: Watched::available(clock) }
+    }
+}
+
+impl Node {
+    pub(crate) fn health(&self) -> Health {
+        Health { state: self.vigilance.state.now(), backplane: self.vigilance.backplane.now() }
+    }
+
+    /// The heartbeat came through.
+    pub(super) fn state_answers(&self) {
+        let Some(before) = self.vigilance.state.note(true, &*self.clock) else { return };
+        instruments::state_available(true);
+        let away = self.since(before);
+        tracing::info!(target: "roomwire", ?away, "shared state is back");
+        self.events.send(|| ServiceEvent::StateRecovered);
+    }
+
+    /// The heartbeat did not come through.
+    pub(super) fn state_is_away(&self, error: &StateError) {
+        if self.vigilance.state.note(false, &*self.clock).is_none() {
+            tracing::debug!(target: "roomwire", %error, "shared state is still away");
+            return;
+        }
+        instruments::state_available(false);
+        tracing::warn!(
+            target: "roomwire", %error, "shared state cannot be reached: joins fail, members on this node hear each other"
+        );
+        self.events.send(|| ServiceEvent::StateUnavailable);
+    }
+
+    /// Some call was not answered. Whether the store is away is for the heartbeat to find out, at once.
+    pub(super) fn suspect_state(&self) {
+        if self.vigilance.state.now().available {
+            self.beat_now.notify_one();
+        }
+    }
+
+    /// Messages of other nodes are being missed.
+    pub(super) fn backplane_is_away(&self) {
+        self.suspect_state();
+        if self.vigilance.backplane.note(false, &*self.clock).is_none() {
+            return;
+        }
+        instruments::backplane_available(false);
+        tracing::warn!(target: "roomwire", "other nodes cannot be reached: their messages are being missed");
+        self.events.send(|| ServiceEvent::BackplaneInterrupted);
+    }
+
+    /// Messages of other nodes come in, and some may have been missed.
+    pub(super) fn backplane_had_a_gap(&self) {
+        instruments::backplane_gap();
+        match self.vigilance.backplane.note(true, &*self.clock) {
+            Some(before) => {
+                instruments::backplane_available(true);
+                let away = self.since(before);
+                tracing::info!(target: "roomwire", ?away, "other nodes are reached again: their messages were missed");
+            }
+            None => tracing::warn!(target: "roomwire", "messages of other nodes may have been missed"),
+        }
+        self.events.send(|| ServiceEvent::BackplaneGap);
+        // The store may have been away with it.
+        self.beat_now.notify_one();
+    }
+
+    fn since(&self, before: Availability) -> Duration {
+        Duration::from_millis(self.clock.now().as_millis().saturating_sub(before.since.as_millis()))
+    }
+}

@@ -1,0 +1,191 @@
+//! What happens to writes and rooms when Redis loses data or connections.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use roomwire_core::{
+    Backplane, Channel, ClientId, ClientKey, Departure, Incarnation, LiveClient, Metadata, Namespace, NewClient,
+    NewRoom, NodeId, RoomChange, RoomId, RoomKey, RoomUid, StateError, StateStore, Timestamp,
+};
+use roomwire_state_redis::{RedisConfig, RedisState};
+use roomwire_test_servers::RedisServer;
+use tokio::time::Instant;
+
+/// Newcomers are refused for three tenths of that after data was lost.
+const LEASE: Duration = Duration::from_secs(4);
+
+struct Node {
+    state: RedisState,
+    life: Incarnation,
+}
+
+async fn node(server: &RedisServer) -> Node {
+    let state = RedisState::connect(&RedisConfig::new(server.url())).await.expect("connects");
+    let node = Node { state, life: Incarnation::begin(NodeId::random()) };
+    node.begin().await;
+    node
+}
+
+impl Node {
+    async fn begin(&self) {
+        self.state.begin_lease(&self.life, LEASE).await.expect("begins");
+    }
+
+    async fn connect(&self, name: &str) {
+        self.state.connect(&self.life, &client(name)).await.expect("connects");
+    }
+
+    async fn join(&self, name: &str) -> Result<RoomUid, StateError> {
+        self.state.join(&self.life, &client(name).key, &room()).await.map(|outcome| outcome.uid)
+    }
+
+    async fn restore(&self, names: &[&str], uid: RoomUid) {
+        let alive = names.iter().map(|name| LiveClient { client: client(name), rooms: vec![(room(), uid)] });
+        self.state.restore(&self.life, &Vec::from_iter(alive)).await.expect("restores");
+    }
+}
+
+fn client(name: &str) -> NewClient {
+    let key = ClientKey::new(Namespace::root(), ClientId::new(name).expect("valid"));
+    NewClient { key, user: None, metadata: Metadata::new(), connected_at: Timestamp::from_millis(1) }
+}
+
+fn room() -> RoomKey {
+    RoomKey::new(Namespace::root(), RoomId::new("r").expect("valid"))
+}
+
+#[tokio::test]
+async fn a_room_that_was_lost_comes_back_with_its_settings_and_admits_nobody_before() {
+    let server = RedisServer::start().await;
+    let (first, second) = (node(&server).await, node(&server).await);
+    let new = NewRoom::with_capacity(9).named("Nine");
+    first.state.create_room(&room(), &new).await.expect("creates");
+    first.connect("a").await;
+    let uid = first.join("a").await.expect("joins");
+    // The other node changes it: the first hears of it.
+    second.state.change_room(&room(), &RoomChange::Capacity(Some(1))).await.expect("changes");
+    first.join("a").await.expect("is in already, and learns the settings");
+
+    server.flush_all().await;
+    assert!(matches!(second.join("b").await, Err(StateError::Fenced)), "its lease is lost, too");
+    // The node without members is the first to be back.
+    second.begin().await;
+    second.connect("b").await;
+    assert!(matches!(second.join("b").await, Err(StateError::Unavailable(_))), "the room may be full");
+    first.begin().await;
+    first.restore(&["a"], uid).await;
+    let back = second.state.room(&room()).await.expect("reads").expect("is there");
+    assert_eq!((back.name.as_str(), back.capacity, back.clients.len()), ("Nine", Some(1), 1));
+
+    let began = Instant::now();
+    loop {
+        match second.join("b").await {
+            Err(StateError::Unavailable(_)) => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(StateError::RoomFull) => break,
+            other => panic!("admitted to a full room: {other:?}"),
+        }
+        assert!(began.elapsed() < LEASE, "newcomers are refused for ever");
+    }
+}
+
+#[tokio::test]
+async fn writes_that_a_server_lost_are_noticed_and_nobody_takes_the_lost_members_places() {
+    let mut server = RedisServer::start().await;
+    let (first, second) = (node(&server).await, node(&server).await);
+    first.state.create_room(&room(), &NewRoom::with_capacity(1)).await.expect("creates");
+    first.connect("a").await;
+    second.connect("b").await;
+    second.connect("c").await;
+    server.save().await;
+    let uid = first.join("a").await.expect("joins");
+    assert!(!first.state.renew_lease(&first.life, LEASE).await.expect("renews").behind);
+    server.kill();
+    server.start_again().await;
+
+    assert!(first.state.renew_lease(&first.life, LEASE).await.expect("renews").behind, "the join is gone");
+    assert!(!first.state.renew_lease(&first.life, LEASE).await.expect("renews").behind, "is said once");
+    assert!(matches!(second.join("b").await, Err(StateError::Unavailable(_))), "a member is on its way back");
+    first.restore(&["a"], uid).await;
+    assert_eq!(second.state.member_count(&room()).await.expect("reads"), 1);
+}
+
+#[tokio::test]
+async fn a_join_after_lost_writes_finds_out_by_itself() {
+    let mut server = RedisServer::start().await;
+    let node = node(&server).await;
+    for name in ["a", "b"] {
+        node.connect(name).await;
+    }
+    server.save().await;
+    node.join("a").await.expect("joins");
+    server.kill();
+    server.start_again().await;
+    assert!(matches!(node.join("b").await, Err(StateError::Unavailable(_))), "others may be missing, too");
+}
+
+#[tokio::test]
+async fn connections_that_were_lost_are_there_again_before_anybody_needs_them() {
+    let mut server = RedisServer::start().await;
+    let node = node(&server).await;
+    // So many that each connection carries some.
+    let channels: Vec<_> =
+        (0..16).map(|number| Channel::Node(NodeId::new(format!("n{number}")).expect("valid"))).collect();
+    let publish = async |channel| node.state.publish(channel, Bytes::from_static(b"hello")).await;
+    for channel in &channels {
+        publish(channel).await.expect("publishes");
+    }
+    server.kill();
+    for channel in &channels {
+        assert!(matches!(publish(channel).await, Err(StateError::Unavailable(_))));
+    }
+    let began = Instant::now();
+    publish(&channels[0]).await.expect_err("is away");
+    assert!(began.elapsed() < Duration::from_millis(100), "nobody waits for what nobody gets");
+
+    server.start_again_empty().await;
+    // Nobody asks for anything meanwhile.
+    while server.ask::<String>(&["CLIENT", "LIST"]).await.lines().count() < 4 + 1 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    for channel in &channels {
+        publish(channel).await.expect("publishes at the first try");
+    }
+}
+
+#[tokio::test]
+async fn forgotten_scripts_are_brought_again() {
+    let server = RedisServer::start().await;
+    let node = node(&server).await;
+    for round in 0..20 {
+        server.ask::<String>(&["SCRIPT", "FLUSH"]).await;
+        let name = format!("c{round}");
+        node.connect(&name).await;
+        server.ask::<String>(&["SCRIPT", "FLUSH"]).await;
+        node.join(&name).await.expect("joins");
+    }
+}
+
+#[tokio::test]
+async fn with_a_full_memory_joins_are_refused_and_the_rest_goes_on() {
+    let server = RedisServer::start().await;
+    let (node, lost) = (node(&server).await, node(&server).await);
+    for name in ["a", "b"] {
+        node.connect(name).await;
+        node.join(name).await.expect("joins");
+    }
+    lost.connect("c").await;
+    lost.join("c").await.expect("joins");
+    node.connect("late").await;
+    server.set("maxmemory", "1").await;
+
+    assert!(matches!(node.join("late").await, Err(StateError::OutOfMemory)));
+    assert!(matches!(node.state.connect(&node.life, &client("new")).await, Err(StateError::OutOfMemory)));
+    node.state.renew_lease(&node.life, LEASE).await.expect("renews");
+    assert!(node.state.leave(&node.life, &client("a").key, &room()).await.expect("leaves"));
+    assert_eq!(node.state.disconnect(&node.life, &client("b").key).await.expect("disconnects"), [room()]);
+    lost.state.end_lease(&lost.life).await.expect("ends");
+    let reaped = node.state.reap(&node.life, &lost.life, 10).await.expect("reaps");
+    assert_eq!(reaped.departures, [Departure { client: client("c").key, room: room() }]);
+    server.set("maxmemory", "0").await;
+    node.join("late").await.expect("joins");
+}
