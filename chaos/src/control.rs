@@ -29,8 +29,8 @@ pub enum Order {
     },
     /// How many clients the store has.
     CountClients,
-    /// How the node says it is, as text.
-    Health,
+    /// Whether the node says that it can reach everything: `true` or `false`.
+    IsHealthy,
 }
 
 impl Order {
@@ -109,6 +109,12 @@ pub enum Happening {
         /// Why.
         reason: String,
     },
+    /// The shared state cannot be reached.
+    StateUnavailable,
+    /// The shared state can be reached again.
+    StateRecovered,
+    /// Messages are being missed.
+    Interrupted,
     /// Messages may have been missed.
     Gap,
     /// So many events were not seen: whoever counts cannot.

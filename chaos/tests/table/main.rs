@@ -8,6 +8,7 @@ mod cut_off;
 mod killed_nodes;
 mod lost_data;
 mod memory_full;
+mod races;
 mod redis_away;
 mod return_of_all;
 

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use roomwire_chaos::{Client, Plan, Stage, control::Order, eventually};
+use roomwire_chaos::{
+    Client, Plan, Stage,
+    control::{Happening, Order},
+    eventually,
+};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{NODE, stage};
@@ -73,6 +77,9 @@ async fn a_redis_that_stops_for_5_seconds_costs_nobody_a_membership() {
         sleep_until(end),
     );
     let slowest = a.max(b).max(c);
+    for node in stage.alive() {
+        assert_eq!(node.ask::<bool>(Order::IsHealthy).await, Ok(false), "{} says how it is", node.name());
+    }
     stage.redis().go_on();
     let back = Instant::now();
     for visitor in &visitors {
@@ -86,6 +93,10 @@ async fn a_redis_that_stops_for_5_seconds_costs_nobody_a_membership() {
     })
     .await;
     let converged = stage.converged(back, Duration::from_secs(3)).await;
+    for node in stage.alive() {
+        let well = async || (node.ask::<bool>(Order::IsHealthy).await == Ok(true)).then_some(());
+        eventually("it is healthy again", Duration::from_secs(3).saturating_sub(back.elapsed()), well).await;
+    }
     println!(
         "while Redis was stopped operations failed after at most {slowest:.2?}, local messages took at most {local:.2?}; \
          then joins were possible after {joins:.2?}, remote messages flowed after {flow:.2?}, all agreed after {converged:.2?}"
@@ -94,6 +105,12 @@ async fn a_redis_that_stops_for_5_seconds_costs_nobody_a_membership() {
     // Whoever would be taken for lost is so by now.
     sleep_until(stopped + Duration::from_secs(12)).await;
     stage.assert_ledger(from, &before);
+    for what in [Happening::StateUnavailable, Happening::StateRecovered] {
+        let said = stage.ledger.since(from).into_iter().filter(|entry| entry.what == what).map(|entry| entry.node);
+        let mut said: Vec<String> = said.collect();
+        said.sort_unstable();
+        assert_eq!(said, ["node-0", "node-1", "node-2"], "{what:?} is reported once by each node");
+    }
     let left = stage.ledger.left_since(from);
     assert!(left.keys().all(|(room, _)| room == "after"), "nobody else left: {left:?}");
     assert_eq!(stage.crowd.disconnects(), 0);

@@ -35,7 +35,7 @@ async fn done(service: &WebSocketService, here: &Here, order: Order) -> Result<V
         }
         Order::Broadcast { rooms, event, number } => json!(broadcast(service, rooms, &event, number).await),
         Order::CountClients => json!(service.client_count().await?),
-        Order::Health => Value::Null,
+        Order::IsHealthy => json!(service.health().is_healthy()),
     })
 }
 

@@ -47,6 +47,9 @@ fn happening(event: ServiceEvent) -> Happening {
         ServiceEvent::Left { room, client, reason } => {
             Happening::Left { room: room.room.to_string(), client: client.to_string(), reason: reason.to_string() }
         }
+        ServiceEvent::StateUnavailable => Happening::StateUnavailable,
+        ServiceEvent::StateRecovered => Happening::StateRecovered,
+        ServiceEvent::BackplaneInterrupted => Happening::Interrupted,
         ServiceEvent::BackplaneGap => Happening::Gap,
         ServiceEvent::Missed { events } => Happening::Missed { events },
         other => Happening::Other { text: format!("{other:?}") },
