@@ -10,6 +10,7 @@ mod lost_data;
 mod memory_full;
 mod races;
 mod redis_away;
+mod redis_cluster;
 mod return_of_all;
 
 use roomwire_chaos::{Plan, Stage};
