@@ -79,6 +79,7 @@ pub struct Stage {
     urls: Vec<String>,
     servers: Servers,
     program: PathBuf,
+    /// With the logs of the nodes; it stays when `CHAOS_KEEP_LOGS` is set.
     folder: TempDir,
     _turn: Turn,
 }
@@ -100,6 +101,11 @@ impl Stage {
         };
         let checker = RedisState::connect(&RedisConfig::nodes(urls.clone()).timeout(Duration::from_secs(5))).await;
         let checker = Checker::new(Box::new(checker.unwrap_or_else(|error| panic!("the checker: {error}"))));
+        let mut folder = tempfile::tempdir().unwrap_or_else(|error| panic!("{error}"));
+        if std::env::var_os("CHAOS_KEEP_LOGS").is_some() {
+            folder.disable_cleanup(true);
+            println!("logs are in {}", folder.path().display());
+        }
         let mut stage = Self {
             crowd: Crowd::default(),
             nodes: Vec::new(),
@@ -111,7 +117,7 @@ impl Stage {
             urls,
             servers: Servers::default(),
             program: Path::new(program).to_owned(),
-            folder: tempfile::tempdir().unwrap_or_else(|error| panic!("{error}")),
+            folder,
             _turn: turn,
         };
         for index in 0..NODES {

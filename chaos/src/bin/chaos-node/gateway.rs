@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use parking_lot::Mutex;
 use roomwire_chaos::control::{Holdings, Said};
-use roomwire_service::{Client, ClientId, Data, Error, Gateway, RoomId, State, WebSocketService};
+use roomwire_service::{Client, ClientId, Data, Error, ErrorCode, Gateway, RoomId, State, WebSocketService};
 use serde::Deserialize;
 
 /// The clients that take part on this node: the service is asked for each of them by name.
@@ -55,7 +55,13 @@ async fn went(client: Client, State(here): State<Here>) -> Result<(), Error> {
 }
 
 async fn join(service: WebSocketService, client: Client, Data(room): Data<RoomId>) -> Result<(), Error> {
-    service.join_room(&client, &room).await
+    let joined = service.join_room(&client, &room).await;
+    if let Err(error) = &joined
+        && !matches!(error.code(), ErrorCode::RoomFull | ErrorCode::RoomClosed)
+    {
+        tracing::info!(target: "roomwire", %room, client = %client.id(), ?error, "a join failed");
+    }
+    joined
 }
 
 async fn leave(service: WebSocketService, client: Client, Data(room): Data<RoomId>) -> Result<(), Error> {
