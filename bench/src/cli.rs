@@ -20,6 +20,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Compare both servers, in turns (the default)
     Compare(CompareArgs),
+    /// Measure what each operation on shared state costs Redis
+    RedisCosts,
     /// Run a server of plain socketioxide until standard input ends
     ServeRaw(ServeArgs),
     /// Run a server of Roomwire until standard input ends

@@ -9,6 +9,7 @@ mod figure;
 mod load;
 mod measurement;
 mod raw_server;
+mod redis_costs;
 mod roomwire_server;
 mod samples;
 mod server;
@@ -27,5 +28,6 @@ fn main() -> anyhow::Result<()> {
         Some(Command::ServeRaw(args)) => server::run(server::Kind::Raw, &args),
         Some(Command::ServeRoomwire(args)) => server::run(server::Kind::Roomwire, &args),
         Some(Command::Load(args)) => load::run(&args),
+        Some(Command::RedisCosts) => redis_costs::run(),
     }
 }

@@ -14,6 +14,8 @@ use roomwire_core::{
     RoomId, RoomKey, RoomUid, Timestamp, ToClientId, UserId,
 };
 
+use crate::membership::Present;
+
 /// A client that is connected to this node.
 ///
 /// Cheap to clone; it stays valid after the client is gone, and operations on it then answer
@@ -33,8 +35,8 @@ struct Inner {
     /// The life under which the store was told of it first.
     registered: Incarnation,
     /// Held by whoever changes the client's memberships, from before the store is asked until this
-    /// node's memory agrees with the answer.
-    membership: tokio::sync::Mutex<()>,
+    /// node's memory agrees with the answer. Counts how often that was.
+    membership: tokio::sync::Mutex<u64>,
 }
 
 /// What this node knows about a client's place.
@@ -49,6 +51,8 @@ pub(crate) struct Known {
     pub(crate) left_by_deletion: bool,
     /// The rooms it was in when it went.
     pub(crate) left: Vec<RoomId>,
+    /// Until the store was told that it is gone.
+    pub(crate) present: Option<Present>,
 }
 
 /// A membership as this node knows it.
@@ -59,6 +63,9 @@ pub(crate) struct Membership {
     /// Whether the last that listeners heard of it is its `Joined`. Not while it waits to be put back after its node
     /// was taken for lost: then they heard its `Left`.
     pub(crate) told: bool,
+    /// How many gaps the backplane had when the store was last known to hold it. After more of them, that the store
+    /// does not hold it may mean that the room was deleted, and that this node did not hear of it.
+    pub(crate) gaps: u64,
 }
 
 impl Known {
@@ -75,7 +82,8 @@ impl Known {
 }
 
 impl Client {
-    pub(crate) fn new(new: &NewClient, handshake: Payload, registered: Incarnation) -> Self {
+    pub(crate) fn new(new: &NewClient, handshake: Payload, registered: Incarnation, present: Present) -> Self {
+        let known = Known { metadata: new.metadata.clone(), present: Some(present), ..Known::default() };
         Self(Arc::new(Inner {
             key: new.key.clone(),
             user: new.user.clone(),
@@ -83,7 +91,7 @@ impl Client {
             connected_at: new.connected_at,
             activity: AtomicU64::new(new.connected_at.as_millis() << 1),
             reason: OnceLock::new(),
-            known: Mutex::new(Known { metadata: new.metadata.clone(), ..Known::default() }),
+            known: Mutex::new(known),
             registered,
             membership: tokio::sync::Mutex::default(),
         }))
@@ -168,12 +176,22 @@ impl Client {
         self.0.known.lock()
     }
 
-    pub(crate) async fn change_membership(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        self.0.membership.lock().await
+    pub(crate) async fn change_membership(&self) -> tokio::sync::MutexGuard<'_, u64> {
+        let mut turn = self.0.membership.lock().await;
+        *turn += 1;
+        turn
     }
 
     /// As [`Self::change_membership`], unless somebody else holds it.
-    pub(crate) fn try_change_membership(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+    pub(crate) fn try_change_membership(&self) -> Option<tokio::sync::MutexGuard<'_, u64>> {
+        let mut turn = self.0.membership.try_lock().ok()?;
+        *turn += 1;
+        Some(turn)
+    }
+
+    /// Keeps the memberships as they are, unless somebody is changing them. How often they may have changed before is
+    /// in the guard: as long as it is the same, they are the same.
+    pub(crate) fn try_keep_membership(&self) -> Option<tokio::sync::MutexGuard<'_, u64>> {
         self.0.membership.try_lock().ok()
     }
 

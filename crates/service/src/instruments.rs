@@ -38,6 +38,11 @@ pub(crate) fn backplane_gap() {
     counter!("roomwire_backplane_gaps_total").increment(1);
 }
 
+/// What a node and its store differed in, and was mended.
+pub(crate) fn reconciled(what: &'static str, count: usize) {
+    counter!("roomwire_reconciled_total", "what" => what).increment(count as u64);
+}
+
 pub(crate) fn backplane_ignored() {
     counter!("roomwire_backplane_ignored_total").increment(1);
 }

@@ -13,8 +13,8 @@ use parking_lot::Mutex;
 use redis::{Cmd, Pipeline, RedisError, Value, aio::MultiplexedConnection};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-/// How long a server that once did not answer in time is waited for before the connection is given up.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a sign of life may take before the connection is given up.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// How long nobody tries to connect again after it failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -66,7 +66,10 @@ struct Live {
     connection: MultiplexedConnection,
     /// What the pool gave out; it is taken from the pool when the connection is given up.
     pooled: Mutex<Option<Connection>>,
+    /// Set while the server has not answered in time.
     stalled: AtomicBool,
+    /// Set while it is asked for a sign of life.
+    probed: AtomicBool,
 }
 
 impl std::fmt::Debug for Live {
@@ -118,26 +121,21 @@ impl Lane {
             }
             Ok(Err(error)) => Err(Failure::Answered(error)),
             Err(_) => {
-                self.ask_for_a_sign_of_life(live);
+                // One slow answer is no broken connection: others fail fast until the server answers again.
+                if !live.stalled.swap(true, Ordering::AcqRel) {
+                    self.0.probe(live);
+                }
                 Err(Failure::TimedOut)
             }
         }
     }
 
-    /// One slow answer is no broken connection: others fail fast until the server answers again, and the connection
-    /// is given up when it does not.
-    fn ask_for_a_sign_of_life(&self, live: &Arc<Live>) {
-        if live.stalled.swap(true, Ordering::AcqRel) {
-            return;
+    /// Finds out whether the connection still works, without anybody who waits for it.
+    pub(crate) fn suspect(&self) {
+        let live = self.0.current.lock().clone();
+        if let Some(live) = live.filter(|live| !live.stalled.load(Ordering::Acquire)) {
+            self.0.probe(&live);
         }
-        let (live, shared) = (live.clone(), self.0.clone());
-        tokio::spawn(async move {
-            let mut connection = live.connection.clone();
-            match timeout(PATIENCE, connection.send_packed_command(&redis::cmd("PING"))).await {
-                Ok(Ok(_)) => live.stalled.store(false, Ordering::Release),
-                Ok(Err(_)) | Err(_) => shared.give_up(&live),
-            }
-        });
     }
 
     async fn live(&self, reconnect: Reconnect, deadline: Instant) -> Result<Arc<Live>, Failure> {
@@ -179,6 +177,7 @@ impl Shared {
                     connection: MultiplexedConnection::clone(&connection),
                     pooled: Mutex::new(Some(connection)),
                     stalled: AtomicBool::new(false),
+                    probed: AtomicBool::new(false),
                 });
                 *self.failed.lock() = None;
                 *self.current.lock() = Some(live.clone());
@@ -196,6 +195,24 @@ impl Shared {
                 Err(Failure::Unconnected(reason))
             }
         }
+    }
+
+    /// Asks for a sign of life; without one the connection is given up.
+    fn probe(self: &Arc<Self>, live: &Arc<Live>) {
+        if live.probed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (live, shared) = (live.clone(), self.clone());
+        tokio::spawn(async move {
+            let mut connection = live.connection.clone();
+            match timeout(PATIENCE, connection.send_packed_command(&redis::cmd("PING"))).await {
+                Ok(Ok(_)) => {
+                    live.probed.store(false, Ordering::Release);
+                    live.stalled.store(false, Ordering::Release);
+                }
+                Ok(Err(_)) | Err(_) => shared.give_up(&live),
+            }
+        });
     }
 
     fn give_up(self: &Arc<Self>, live: &Arc<Live>) {

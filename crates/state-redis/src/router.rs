@@ -125,7 +125,7 @@ impl Router {
                 Some(server) => (self.ask(&server, lane, command, deadline).await, Some(server)),
                 None => match topology.owner(slot) {
                     Some(server) => {
-                        (self.shard(server)?.lane(lane).send(command, reconnect, deadline).await, Some(server.clone()))
+                        (self.shard(server)?.send(lane, command, reconnect, deadline).await, Some(server.clone()))
                     }
                     None => (Err(Failure::Unconnected("no server has this slot".to_owned())), None),
                 },
@@ -174,12 +174,19 @@ impl Router {
     async fn ask(&self, server: &Address, lane: usize, command: &Cmd, deadline: Instant) -> Result<Value, Failure> {
         let mut commands = redis::pipe();
         commands.cmd("ASKING").add_command(command.clone());
-        self.shard(server)?.lane(lane).send_all(&commands, deadline).await
+        self.shard(server)?.send_all(lane, &commands, deadline).await
     }
 
     /// Who has which slots, and its changes from now on.
     pub(crate) fn topology(&self) -> watch::Receiver<Arc<Topology>> {
         self.topology.subscribe()
+    }
+
+    /// A connection to this server does not work: perhaps none does.
+    pub(crate) fn suspect(&self, server: &Address) {
+        if let Some(shard) = self.shards.read().get(server) {
+            shard.suspect();
+        }
     }
 
     pub(crate) fn connect_timeout(&self) -> Duration {
@@ -221,7 +228,7 @@ impl Router {
         let mut command = redis::cmd("CLUSTER");
         command.arg("SLOTS");
         let deadline = Instant::now() + TOPOLOGY_ANSWER;
-        let answer = self.shard(server).ok()?.lane(0).send(&command, Reconnect::Wait, deadline).await.ok()?;
+        let answer = self.shard(server).ok()?.send(0, &command, Reconnect::Wait, deadline).await.ok()?;
         // A server that is not part of the cluster (any more) knows no slots.
         Topology::read(answer, server).filter(|topology| !topology.servers().is_empty())
     }

@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use deadpool_redis::{Manager, Pool, Runtime, Timeouts};
-use redis::{AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, RedisResult};
+use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, RedisResult, Value};
+use tokio::time::Instant;
 
-use crate::{lane::Lane, topology::Address};
+use crate::{
+    lane::{Failure, Lane, Reconnect},
+    topology::Address,
+};
 
 /// What is used of one server.
 #[derive(Debug)]
@@ -30,8 +34,39 @@ impl Shard {
         Ok(Self { lanes: (0..connections).map(|_| Lane::new(pool.clone())).collect() })
     }
 
-    /// The lane of what must stay in order: equal numbers share one.
-    pub(crate) fn lane(&self, number: usize) -> &Lane {
+    /// Sends a command on the lane of this number: what must stay in order has the same.
+    pub(crate) async fn send(
+        &self,
+        lane: usize,
+        command: &Cmd,
+        reconnect: Reconnect,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let answer = self.lane(lane).send(command, reconnect, deadline).await;
+        self.heed(&answer);
+        answer
+    }
+
+    /// Sends several commands together and returns the last answer.
+    pub(crate) async fn send_all(&self, lane: usize, commands: &Pipeline, deadline: Instant) -> Result<Value, Failure> {
+        let answer = self.lane(lane).send_all(commands, deadline).await;
+        self.heed(&answer);
+        answer
+    }
+
+    /// What happened to one connection has perhaps happened to all.
+    fn heed(&self, answer: &Result<Value, Failure>) {
+        if matches!(answer, Err(Failure::TimedOut | Failure::Broken(_))) {
+            self.suspect();
+        }
+    }
+
+    /// Finds out which connections still work.
+    pub(crate) fn suspect(&self) {
+        self.lanes.iter().for_each(Lane::suspect);
+    }
+
+    fn lane(&self, number: usize) -> &Lane {
         &self.lanes[number % self.lanes.len()]
     }
 

@@ -84,6 +84,9 @@ static KEYS: &[ConfigKey] = &[
     key("lease.heartbeat", "How often a node renews its lease.", |c| {
         Field::millis(&mut c.lease.heartbeat, 10..=TEN_MINUTES / 2)
     }),
+    key("lease.reconcile", "How often a node compares its clients with what the store holds of them.", |c| {
+        Field::millis(&mut c.lease.reconcile, 1000..=3_600_000)
+    }),
     key("drain.timeout", "How long a graceful stop may take; 0 stops at once.", |c| {
         Field::millis(&mut c.drain.timeout, 0..=3_600_000)
     }),

@@ -90,11 +90,19 @@ pub struct Lease {
     /// How often a node renews its lease, whole milliseconds from 10 ms to half of `duration`. 2 s unless set.
     #[serde(serialize_with = "millis")]
     pub heartbeat: Duration,
+    /// How often a node compares its clients and their rooms with what the store holds of them, give or take a fifth,
+    /// whole milliseconds from 1 s to an hour. 60 s unless set.
+    #[serde(serialize_with = "millis")]
+    pub reconcile: Duration,
 }
 
 impl Default for Lease {
     fn default() -> Self {
-        Self { duration: Duration::from_secs(10), heartbeat: Duration::from_secs(2) }
+        Self {
+            duration: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(2),
+            reconcile: Duration::from_secs(60),
+        }
     }
 }
 

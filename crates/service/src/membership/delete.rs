@@ -2,11 +2,15 @@
 
 use std::sync::Arc;
 
-use roomwire_core::{Channel, Error, ErrorCode, LeaveReason, NodeMessage, RoomKey, RoomUid};
+use roomwire_core::{Channel, Error, ErrorCode, LeaveReason, NodeMessage, RoomKey, RoomUid, StateError};
 use tokio::sync::MutexGuard;
 
 use super::{NamespaceState, leave::take_out};
-use crate::{ServiceEvent, client::Client, node::Node};
+use crate::{
+    ServiceEvent,
+    client::Client,
+    node::{Debt, Node},
+};
 
 impl Node {
     /// Deletes a room: the store first, then this node, then the others.
@@ -32,12 +36,28 @@ impl Node {
         }
         self.events.send(|| ServiceEvent::RoomDeleted { room: room.clone() });
         drop(reporting);
-        let channel = Channel::Room(room.clone());
-        if self.backplane.may_reach_others(&channel) {
-            let message = self.envelope(NodeMessage::RoomDeleted { room, uid: deleted.uid })?;
-            self.bounded(self.backplane.publish(&channel, message)).await?;
+        let announced = self.announce_deletion(&room, deleted.uid).await;
+        if announced.is_err() {
+            // Until they hear of it, their members take part in what is no room any more.
+            self.owe(Debt::Deletion(room, deleted.uid));
         }
-        Ok(())
+        Ok(announced?)
+    }
+
+    /// Tells the other nodes that this life of a room is over.
+    pub(crate) async fn announce_deletion(&self, room: &RoomKey, uid: RoomUid) -> Result<(), StateError> {
+        let channel = Channel::Room(room.clone());
+        if !self.backplane.may_reach_others(&channel) {
+            return Ok(());
+        }
+        match self.envelope(NodeMessage::RoomDeleted { room: room.clone(), uid }) {
+            Ok(message) => self.bounded(self.backplane.publish(&channel, message)).await,
+            // Two names and a number are never too large; trying again would not help either.
+            Err(error) => {
+                tracing::error!(target: "roomwire", ?room, %error, "a deletion could not be passed on");
+                Ok(())
+            }
+        }
     }
 
     /// Takes this node's members out of a room that was deleted in another node. A later room of the same name is
@@ -60,7 +80,7 @@ impl Node {
         client: &'a Client,
         room: &RoomKey,
         uid: RoomUid,
-    ) -> MutexGuard<'a, ()> {
+    ) -> MutexGuard<'a, u64> {
         let membership = client.change_membership().await;
         let was_in = {
             let mut known = client.known();

@@ -26,18 +26,25 @@ impl Node {
         self.check_running()?;
         let until = self.deadline();
         self.hear_namespace(namespace, until).await?;
+        let present = until.turn(namespace.presences.enter(&new.key.client)).await?;
         let mut healed = false;
         loop {
             let life = until.turn(self.life.hold()).await?;
             match self.retrying(until, || self.store.connect(&life, &new)).await {
-                Ok(()) => return Ok(Client::new(&new, handshake, life.clone())),
+                Ok(()) => return Ok(Client::new(&new, handshake, life.clone(), present)),
                 Err(StateError::Fenced) if !healed => {
                     let lost = life.clone();
                     drop(life);
                     self.heal_within(until, lost).await?;
                     healed = true;
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => {
+                    if matches!(error, StateError::Unavailable(_)) {
+                        // It may have happened all the same.
+                        self.owe(Debt::Disconnect(new.key));
+                    }
+                    return Err(error.into());
+                }
             }
         }
     }
@@ -99,6 +106,9 @@ impl Node {
                 reason: LeaveReason::Disconnected(reason),
             });
         }
+        // The store was told, or will be.
+        let present = client.known().present.take();
+        drop(present);
         let rooms: Vec<RoomId> = left.into_iter().map(|membership| membership.room).collect();
         let left_by_deletion = {
             let mut known = client.known();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roomwire_core::{Error, ErrorCode, RoomId, RoomUid, StateError};
+use roomwire_core::{Error, ErrorCode, RoomId, StateError};
 
 use super::{LocalRoom, NamespaceState};
 use crate::{
@@ -61,8 +61,12 @@ impl Node {
         loop {
             // Held until the member takes part here too: see `Life`.
             let life = until.turn(self.life.hold()).await?;
+            let gaps = self.gaps();
             match self.retrying(until, || self.store.join(&life, client.key(), &key)).await {
-                Ok(outcome) => return self.take_part(namespace, client, room, outcome.uid, local),
+                Ok(outcome) => {
+                    let membership = Membership { room: room.clone(), uid: outcome.uid, told: true, gaps };
+                    return self.take_part(namespace, client, membership, local);
+                }
                 Err(StateError::Fenced) if !healed => {
                     let lost = life.clone();
                     drop(life);
@@ -85,17 +89,17 @@ impl Node {
         &self,
         namespace: &NamespaceState,
         client: &Client,
-        room: &RoomId,
-        uid: RoomUid,
+        membership: Membership,
         local: &LocalRoom,
     ) -> Result<(), StateError> {
+        let (room, uid) = (membership.room.clone(), membership.uid);
         let mut known = client.known();
         local.add(client.id().clone());
-        known.rooms.push(Membership { room: room.clone(), uid, told: true });
-        self.events.send(|| ServiceEvent::Joined { room: client.room_key(room), client: client.id().clone() });
+        known.rooms.push(membership);
+        self.events.send(|| ServiceEvent::Joined { room: client.room_key(&room), client: client.id().clone() });
         if namespace.was_deleted(uid) {
             // Deleted between the store's answer and now. Whoever deleted it reports that this client left.
-            known.leave(room);
+            known.leave(&room);
             known.left_by_deletion = true;
             local.remove(client.id());
             return Err(StateError::RoomNotFound);

@@ -63,6 +63,6 @@ impl Node {
 }
 
 /// Takes a client out of this node's room. The room is to be exited when it was in.
-pub(super) fn take_out(namespace: &NamespaceState, client: &Client, room: &RoomId) -> Option<Arc<LocalRoom>> {
+pub(crate) fn take_out(namespace: &NamespaceState, client: &Client, room: &RoomId) -> Option<Arc<LocalRoom>> {
     namespace.room(room).filter(|local| local.remove(client.id()))
 }

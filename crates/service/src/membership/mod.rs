@@ -5,7 +5,10 @@ mod disconnect;
 mod join;
 mod leave;
 mod namespace;
+mod presence;
 mod room;
 
+pub(crate) use leave::take_out;
 pub(crate) use namespace::NamespaceState;
+pub(crate) use presence::Present;
 pub(crate) use room::LocalRoom;

@@ -8,7 +8,7 @@ use std::{
 use parking_lot::{Mutex, RwLock};
 use roomwire_core::{ClientId, Namespace, RoomId, RoomKey, RoomUid, StateError};
 
-use super::LocalRoom;
+use super::{LocalRoom, presence::Presences};
 use crate::{
     client::Client,
     node::{Deadline, Node},
@@ -26,6 +26,8 @@ pub(crate) struct NamespaceState {
     deleted: Mutex<DeletedRooms>,
     /// Read by who deletes a room here, until it has reported that the members left.
     deletions: tokio::sync::RwLock<()>,
+    /// The clients that the store may know.
+    pub(crate) presences: Arc<Presences>,
     /// Held while the first client subscribes to the namespace's channel.
     pub(super) subscribed: tokio::sync::Mutex<bool>,
 }
@@ -44,6 +46,7 @@ impl NamespaceState {
             rooms: RwLock::default(),
             deleted: Mutex::default(),
             deletions: tokio::sync::RwLock::default(),
+            presences: Arc::default(),
             subscribed: tokio::sync::Mutex::default(),
         }
     }
@@ -122,7 +125,7 @@ impl NamespaceState {
     }
 
     /// One user of the room less.
-    pub(super) async fn exit_room(&self, node: &Node, local: &Arc<LocalRoom>, until: Deadline) {
+    pub(crate) async fn exit_room(&self, node: &Node, local: &Arc<LocalRoom>, until: Deadline) {
         if local.exit(node, until).await {
             self.drop_retired(local);
         }
@@ -142,7 +145,7 @@ impl NamespaceState {
 
     /// Waits until the deletions that this node has begun are reported. Nobody may wait who holds a client's
     /// membership: whoever deletes waits for that.
-    pub(super) async fn deletions_reported(&self) {
+    pub(crate) async fn deletions_reported(&self) {
         drop(self.deletions.write().await);
     }
 
@@ -160,7 +163,7 @@ impl NamespaceState {
     }
 
     /// Whether this life of a room was deleted.
-    pub(super) fn was_deleted(&self, uid: RoomUid) -> bool {
+    pub(crate) fn was_deleted(&self, uid: RoomUid) -> bool {
         self.deleted.lock().known.contains(&uid)
     }
 }

@@ -116,6 +116,8 @@ impl Node {
 
     /// Puts everybody back, or leaves that to the next heartbeat.
     async fn restore(&self, life: &Incarnation) {
+        // What was seen of the store before counts no more.
+        self.restorations.fetch_add(1, Ordering::SeqCst);
         // First, so that a client that comes meanwhile is not forgotten.
         self.incomplete.store(false, Ordering::Release);
         match self.restore_all(life).await {

@@ -52,19 +52,16 @@ impl Node {
         let mut healed = false;
         loop {
             let life = self.life.current();
-            // A third of the lease: an answer that never comes leaves time to ask again.
-            let until = self.deadline().min(Deadline::within(self.config.lease.duration / 3));
-            match self.call(until, self.store.renew_lease(&life, self.config.lease.duration)).await {
+            match self.renew_once(&life).await {
                 Ok(status) => {
                     self.state_answers();
-                    if status.behind {
-                        tracing::warn!(target: "roomwire", %life, "the store lost what was written, putting clients back");
-                        self.note_incomplete();
-                    }
                     return Some(status);
                 }
                 Err(StateError::Fenced) if !healed => match self.heal(&life).await {
-                    Ok(_) => healed = true,
+                    Ok(_) => {
+                        healed = true;
+                        self.compare_soon();
+                    }
                     Err(error) => {
                         self.state_is_away(&error);
                         return None;
@@ -81,6 +78,19 @@ impl Node {
         }
     }
 
+    /// Asks the store to keep the lease. When it says that it lost something, everybody is to be put back.
+    pub(super) async fn renew_once(&self, life: &Incarnation) -> Result<LeaseStatus, StateError> {
+        // A third of the lease: an answer that never comes leaves time to ask again.
+        let until = self.deadline().min(Deadline::within(self.config.lease.duration / 3));
+        let status = self.call(until, self.store.renew_lease(life, self.config.lease.duration)).await?;
+        if status.behind {
+            tracing::warn!(target: "roomwire", %life, "the store lost what was written, putting clients back");
+            self.note_incomplete();
+            self.compare_soon();
+        }
+        Ok(status)
+    }
+
     /// Does what there is to do while the store answers: what it was not told, and what the lease's answer asks for.
     async fn keep_up(self: Arc<Self>, status: LeaseStatus) {
         self.finish_healing().await;
@@ -91,6 +101,9 @@ impl Node {
             if let Err(error) = self.reap(&life, &dead).await {
                 tracing::debug!(target: "roomwire", %dead, %error, "clean-up was interrupted, trying again");
             }
+        }
+        if !self.is_incomplete() && self.take_comparison_due() {
+            self.compare_now.notify_one();
         }
     }
 

@@ -6,7 +6,9 @@ mod fan_in;
 mod healing;
 mod lease;
 mod life;
+mod mending;
 mod questions;
+mod reconcile;
 mod retry;
 mod settlement;
 mod vigilance;
@@ -15,7 +17,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
@@ -46,6 +48,10 @@ pub(crate) struct Node {
     vigilance: Vigilance,
     /// Asks for a heartbeat at once.
     beat_now: Arc<Notify>,
+    /// Asks for a comparison of this node with the store at once.
+    compare_now: Arc<Notify>,
+    /// How often clients were put back all together, or began to be.
+    restorations: AtomicU64,
     delivery: OnceLock<Arc<dyn LocalDelivery>>,
     namespaces: RwLock<HashMap<Namespace, Arc<NamespaceState>>>,
     /// Clients that are being admitted, or are here, or whose last handler has not returned yet.
@@ -85,6 +91,8 @@ impl Node {
             settlement: Settlement::default(),
             vigilance,
             beat_now: Arc::default(),
+            compare_now: Arc::default(),
+            restorations: AtomicU64::new(0),
             delivery: OnceLock::new(),
             namespaces: RwLock::default(),
             sessions: AtomicUsize::new(0),
@@ -109,6 +117,7 @@ impl Node {
         let incoming = self.retrying(until, || self.call(one_try(), self.backplane.open(&self.id))).await?;
         fan_in::spawn(Arc::downgrade(self), incoming, self.stop.clone());
         lease::spawn(self, self.stop.clone());
+        reconcile::spawn(self, self.stop.clone());
         Ok(())
     }
 

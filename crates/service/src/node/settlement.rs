@@ -1,19 +1,21 @@
-//! What the store still has to be told: leaves and disconnects that happened while it was away.
+//! What the store and the other nodes still have to be told: what happened while they were away.
 
 use std::collections::{HashSet, VecDeque};
 
 use parking_lot::Mutex;
-use roomwire_core::{ClientKey, RoomKey, StateError};
+use roomwire_core::{ClientKey, RoomKey, RoomUid, StateError};
 
 use super::Node;
 
-/// An end of a membership, or of a client, that the store does not know yet.
+/// An end of a membership, of a client or of a room that is not known everywhere yet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Debt {
     /// The client left the room.
     Leave(ClientKey, RoomKey),
     /// The client is gone.
     Disconnect(ClientKey),
+    /// This life of the room was deleted, which the other nodes do not know.
+    Deletion(RoomKey, RoomUid),
 }
 
 /// The debts of this node.
@@ -77,8 +79,13 @@ impl Node {
 
     /// Tells the store, unless the client has come back since; false when that cannot be said right now.
     async fn pay(&self, debt: &Debt) -> Result<bool, StateError> {
-        let (Debt::Leave(key, _) | Debt::Disconnect(key)) = debt;
-        let client = self.namespace(&key.namespace).client(&key.client);
+        let key = match debt {
+            Debt::Leave(key, _) | Debt::Disconnect(key) => key,
+            // The store may answer all the same: what it is owed does not wait for this.
+            Debt::Deletion(room, uid) => return Ok(self.announce_deletion(room, *uid).await.is_ok()),
+        };
+        let namespace = self.namespace(&key.namespace);
+        let client = namespace.client(&key.client);
         let told = match (debt, &client) {
             (Debt::Leave(key, room), Some(client)) => {
                 // Without waiting: a join that waits for the store must not keep the heartbeat from its work.
@@ -89,8 +96,12 @@ impl Node {
                 self.pay_leave(key, room).await
             }
             (Debt::Leave(key, room), None) => self.pay_leave(key, room).await,
-            (Debt::Disconnect(_), Some(_)) => Ok(()),
-            (Debt::Disconnect(key), None) => self.pay_disconnect(key).await,
+            (Debt::Disconnect(_), Some(_)) | (Debt::Deletion(..), _) => Ok(()),
+            (Debt::Disconnect(key), None) => {
+                // Who comes with the same id just now is not meant.
+                let Some(_claim) = namespace.presences.claim(&key.client) else { return Ok(false) };
+                self.pay_disconnect(key).await
+            }
         };
         match told {
             // Under a new life the store never knew of the membership: nothing is owed any more.

@@ -1,6 +1,9 @@
 //! What this node notices of the store and the backplane going away and coming back: each change is told once.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
+};
 
 use roomwire_core::{Clock, StateError};
 
@@ -16,13 +19,22 @@ use crate::{
 pub(super) struct Vigilance {
     state: Watched,
     backplane: Watched,
+    /// How often messages of other nodes were missed, or began to be.
+    gaps: AtomicU64,
+    /// Whether this node is to be compared with the store once that was told all it was not.
+    comparison_due: AtomicBool,
 }
 
 impl Vigilance {
     pub(super) fn begin(clock: &dyn Clock) -> Self {
         instruments::state_available(true);
         instruments::backplane_available(true);
-        Self { state: Watched::available(clock), backplane: Watched::available(clock) }
+        Self {
+            state: Watched::available(clock),
+            backplane: Watched::available(clock),
+            gaps: AtomicU64::new(0),
+            comparison_due: AtomicBool::new(false),
+        }
     }
 }
 
@@ -38,6 +50,7 @@ impl Node {
         let away = self.since(before);
         tracing::info!(target: "roomwire", ?away, "shared state is back");
         self.events.send(|| ServiceEvent::StateRecovered);
+        self.compare_soon();
     }
 
     /// The heartbeat did not come through.
@@ -62,6 +75,7 @@ impl Node {
 
     /// Messages of other nodes are being missed.
     pub(super) fn backplane_is_away(&self) {
+        self.vigilance.gaps.fetch_add(1, Ordering::SeqCst);
         self.suspect_state();
         if self.vigilance.backplane.note(false, &*self.clock).is_none() {
             return;
@@ -73,6 +87,7 @@ impl Node {
 
     /// Messages of other nodes come in, and some may have been missed.
     pub(super) fn backplane_had_a_gap(&self) {
+        self.vigilance.gaps.fetch_add(1, Ordering::SeqCst);
         instruments::backplane_gap();
         match self.vigilance.backplane.note(true, &*self.clock) {
             Some(before) => {
@@ -83,8 +98,24 @@ impl Node {
             None => tracing::warn!(target: "roomwire", "messages of other nodes may have been missed"),
         }
         self.events.send(|| ServiceEvent::BackplaneGap);
-        // The store may have been away with it.
+        // The store may have been away with it, and what other nodes said of rooms was missed.
+        self.compare_soon();
         self.beat_now.notify_one();
+    }
+
+    /// How often messages of other nodes were missed, or began to be.
+    pub(crate) fn gaps(&self) -> u64 {
+        self.vigilance.gaps.load(Ordering::SeqCst)
+    }
+
+    /// Has the next upkeep end with a comparison of this node with the store.
+    pub(super) fn compare_soon(&self) {
+        self.vigilance.comparison_due.store(true, Ordering::Release);
+    }
+
+    /// Whether a comparison is due, which then counts as begun.
+    pub(super) fn take_comparison_due(&self) -> bool {
+        self.vigilance.comparison_due.swap(false, Ordering::AcqRel)
     }
 
     fn since(&self, before: Availability) -> Duration {

@@ -22,6 +22,8 @@ mod mistakes;
 mod order;
 mod outage;
 mod panics;
+mod reconciling;
+mod reconciling_races;
 mod retries;
 mod rooms;
 mod sessions;

@@ -163,6 +163,7 @@ impl Hub {
                 let was_up = self.links.remove(&server).is_some_and(|link| link.is_up);
                 if was_up {
                     self.lose(id);
+                    self.shared.router.suspect(&server);
                 }
                 let failures = self.failures.entry(server).or_default();
                 *failures = failures.saturating_add(1);

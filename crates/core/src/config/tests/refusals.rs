@@ -44,6 +44,7 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
         "a whole number of milliseconds from 10 to 300000, at most half of lease.duration",
         &["9", "300001"],
     ),
+    ("lease.reconcile", "a whole number of milliseconds from 1000 to 3600000", &["999", "3600001"]),
     ("drain.timeout", "a whole number of milliseconds from 0 to 3600000", &["3600001"]),
     (
         "state.urls",

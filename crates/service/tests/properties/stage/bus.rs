@@ -1,10 +1,16 @@
 //! A backplane that counts its calls, and fails or waits when it is told to.
 
-use std::{ops::Deref, sync::Arc};
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use parking_lot::Mutex;
 use roomwire_core::{Backplane, BackplaneEvent, BackplaneEvents, Channel, NodeId, StateError};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -19,12 +25,18 @@ pub(crate) struct WatchedBus {
     script: Script,
     says: UnboundedSender<BackplaneEvent>,
     said: Mutex<Option<UnboundedReceiver<BackplaneEvent>>>,
+    is_deaf: Arc<AtomicBool>,
 }
 
 impl WatchedBus {
     pub(crate) fn new(inner: Arc<dyn Backplane>) -> Arc<Self> {
         let (says, said) = unbounded_channel();
-        Arc::new(Self { inner, script: Script::default(), says, said: Mutex::new(Some(said)) })
+        Arc::new(Self { inner, script: Script::default(), says, said: Mutex::new(Some(said)), is_deaf: Arc::default() })
+    }
+
+    /// Loses the messages of other nodes from now on, or no more.
+    pub(crate) fn be_deaf(&self, deaf: bool) {
+        self.is_deaf.store(deaf, Ordering::SeqCst);
     }
 
     /// Lets this come in, as if it were said by what lies below.
@@ -50,7 +62,9 @@ impl Backplane for WatchedBus {
     async fn open(&self, node: &NodeId) -> Result<BackplaneEvents, StateError> {
         let incoming: Result<_, StateError> = forward!(self.open(node));
         let said = self.said.lock().take().expect("opens once");
-        Ok(Box::pin(stream::select(incoming?, UnboundedReceiverStream::new(said))))
+        let is_deaf = self.is_deaf.clone();
+        let heard = incoming?.filter(move |_| std::future::ready(!is_deaf.load(Ordering::SeqCst)));
+        Ok(Box::pin(stream::select(heard, UnboundedReceiverStream::new(said))))
     }
 
     async fn subscribe(&self, channel: &Channel) -> Result<(), StateError> {

@@ -44,6 +44,7 @@ impl Hold {
 pub(crate) struct Script {
     log: Mutex<Vec<&'static str>>,
     heartbeats: AtomicUsize,
+    comparisons: AtomicUsize,
     down: AtomicBool,
     hanging: AtomicBool,
     stumbling: AtomicBool,
@@ -95,6 +96,11 @@ impl Script {
         self.plans.lock().push((moment, method, Plan::Fail));
     }
 
+    /// How often it was read what a life holds.
+    pub(crate) fn comparisons(&self) -> usize {
+        self.comparisons.load(Ordering::SeqCst)
+    }
+
     /// How many heartbeats there were.
     pub(crate) fn heartbeats(&self) -> usize {
         self.heartbeats.load(Ordering::SeqCst)
@@ -110,6 +116,7 @@ impl Script {
     pub(super) fn note(&self, method: &'static str) {
         match method {
             "renew_lease" => drop(self.heartbeats.fetch_add(1, Ordering::SeqCst)),
+            "held" => drop(self.comparisons.fetch_add(1, Ordering::SeqCst)),
             "touch" => {}
             _ => self.log.lock().push(method),
         }

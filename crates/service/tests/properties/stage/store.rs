@@ -1,6 +1,13 @@
 //! A store that counts its calls, and fails or waits when it is told to.
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
@@ -19,16 +26,32 @@ pub(crate) struct WatchedStore {
     /// The last that began.
     life: Mutex<Option<Incarnation>>,
     script: Script,
+    is_behind: AtomicBool,
 }
 
 impl WatchedStore {
     pub(crate) fn new(inner: Arc<dyn StateStore>) -> Arc<Self> {
-        Arc::new(Self { inner: RwLock::new(inner), life: Mutex::default(), script: Script::default() })
+        Arc::new(Self {
+            inner: RwLock::new(inner),
+            life: Mutex::default(),
+            script: Script::default(),
+            is_behind: AtomicBool::new(false),
+        })
     }
 
     /// Puts another store in place of this one, which is as if it had forgotten everything.
     pub(crate) fn replace(&self, other: Arc<dyn StateStore>) {
         *self.inner.write() = other;
+    }
+
+    /// The store itself and the life under which the node writes, to change something behind its back.
+    pub(crate) fn behind_its_back(&self) -> (Arc<dyn StateStore>, Incarnation) {
+        (self.inner(), self.life.lock().clone().expect("a life began"))
+    }
+
+    /// The next renewal says that the store lost something.
+    pub(crate) fn fall_behind(&self) {
+        self.is_behind.store(true, Ordering::SeqCst);
     }
 
     /// Ends the lease under which the node writes, as if others had taken it for lost.
@@ -57,7 +80,7 @@ type Done<T> = Result<T, StateError>;
 impl StateStore for WatchedStore {
     fn name(&self) -> &'static str { self.inner().name() }
     async fn begin_lease(&self, life: &Incarnation, lasts: Duration) -> Done<()> { let begun = forward!(self.begin_lease(life, lasts)); if begun.is_ok() { *self.life.lock() = Some(life.clone()); } begun }
-    async fn renew_lease(&self, life: &Incarnation, lasts: Duration) -> Done<LeaseStatus> { forward!(self.renew_lease(life, lasts)) }
+    async fn renew_lease(&self, life: &Incarnation, lasts: Duration) -> Done<LeaseStatus> { let renewed = forward!(self.renew_lease(life, lasts)); renewed.map(|status: LeaseStatus| LeaseStatus { behind: status.behind || self.is_behind.swap(false, Ordering::SeqCst), ..status }) }
     async fn end_lease(&self, life: &Incarnation) -> Done<()> { forward!(self.end_lease(life)) }
     async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Done<ReapOutcome> { forward!(self.reap(by, dead, limit)) }
     async fn connect(&self, life: &Incarnation, client: &NewClient) -> Done<()> { forward!(self.connect(life, client)) }
