@@ -8,6 +8,7 @@
 
 mod backplane;
 mod cached_rooms;
+mod client_locks;
 mod clients;
 mod config;
 mod connect_error;
@@ -29,7 +30,7 @@ mod server_check;
 mod shard;
 mod state;
 mod store;
-mod stripes;
+
 mod subscriptions;
 mod topology;
 mod writes;

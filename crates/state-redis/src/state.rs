@@ -13,13 +13,13 @@ use roomwire_core::{Incarnation, StateError};
 use crate::{
     ConnectError, RedisConfig,
     cached_rooms::CachedRooms,
+    client_locks::ClientLocks,
     keys::{CLUSTER_PARTITIONS, Keys, Partition},
     leftovers::Leftovers,
     reply::Reply,
     router::{Repeat, Router},
     script::Script,
     server_check,
-    stripes::Stripes,
     subscriptions::Subscriptions,
     writes::Writes,
 };
@@ -52,7 +52,7 @@ pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) writes: Writes,
     pub(crate) rooms: CachedRooms,
-    pub(crate) clients: Stripes,
+    pub(crate) clients: ClientLocks,
     pub(crate) leftovers: Leftovers,
     /// By which a step of a clean-up whose answer was lost asks for it again, by partition and lost life.
     pub(crate) unanswered_reaps: Mutex<HashMap<(Partition, Incarnation), u64>>,
@@ -88,7 +88,7 @@ impl RedisState {
             router,
             writes: Writes::default(),
             rooms: CachedRooms::default(),
-            clients: Stripes::new(!single),
+            clients: ClientLocks::new(!single),
             leftovers: Leftovers::default(),
             unanswered_reaps: Mutex::default(),
             grace: AtomicU64::new(0),
