@@ -6,6 +6,7 @@
 //!
 //! Whatever cannot be done panics with the reason: a test has nothing better to do with it.
 
+mod clock;
 mod cluster;
 mod guard;
 mod node_table;
@@ -13,6 +14,7 @@ mod port;
 mod server;
 mod slot_move;
 
+pub use clock::ShiftedClock;
 pub use cluster::RedisCluster;
 pub use port::free_port;
 pub use server::{RedisServer, Settings};

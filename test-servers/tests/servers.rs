@@ -8,7 +8,7 @@ use std::{
 };
 
 use redis::RedisResult;
-use roomwire_test_servers::{RedisCluster, RedisServer, Settings};
+use roomwire_test_servers::{RedisCluster, RedisServer, Settings, ShiftedClock};
 use tokio::time::{Instant, sleep, timeout};
 
 fn is_there(pid: u32) -> bool {
@@ -135,4 +135,19 @@ async fn eventually<T>(mut there: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "it does not come");
         sleep(Duration::from_millis(5)).await;
     }
+}
+
+#[tokio::test]
+async fn a_server_with_a_shifted_clock_tells_another_time() {
+    let clock = ShiftedClock::new();
+    let settings =
+        clock.variables().into_iter().fold(Settings::default(), |all, (name, value)| all.with_variable(name, value));
+    let server = RedisServer::start_with(settings).await;
+    let time = async || server.ask::<(u64, u64)>(&["TIME"]).await.0;
+    let before = time().await;
+    clock.set_ahead(Duration::from_secs(3600));
+    let ahead = time().await;
+    assert!((3600..3610).contains(&(ahead - before)), "{before} {ahead}");
+    clock.set_ahead(Duration::ZERO);
+    assert!(time().await - before < 10);
 }

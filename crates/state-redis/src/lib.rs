@@ -8,6 +8,7 @@
 
 mod backplane;
 mod cached_rooms;
+mod client_locks;
 mod clients;
 mod config;
 mod connect_error;
@@ -22,6 +23,7 @@ mod link;
 mod members;
 mod reaping;
 mod reply;
+mod restarts;
 mod rooms;
 mod router;
 mod script;
@@ -29,7 +31,6 @@ mod server_check;
 mod shard;
 mod state;
 mod store;
-mod stripes;
 mod subscriptions;
 mod topology;
 mod writes;

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
+    pin::Pin,
     sync::{Arc, atomic::AtomicU64},
 };
 
@@ -12,13 +13,13 @@ use roomwire_core::{Incarnation, StateError};
 use crate::{
     ConnectError, RedisConfig,
     cached_rooms::CachedRooms,
+    client_locks::ClientLocks,
     keys::{CLUSTER_PARTITIONS, Keys, Partition},
     leftovers::Leftovers,
     reply::Reply,
     router::{Repeat, Router},
     script::Script,
     server_check,
-    stripes::Stripes,
     subscriptions::Subscriptions,
     writes::Writes,
 };
@@ -51,12 +52,10 @@ pub(crate) struct Shared {
     pub(crate) router: Router,
     pub(crate) writes: Writes,
     pub(crate) rooms: CachedRooms,
-    pub(crate) clients: Stripes,
+    pub(crate) clients: ClientLocks,
     pub(crate) leftovers: Leftovers,
     /// By which a step of a clean-up whose answer was lost asks for it again, by partition and lost life.
     pub(crate) unanswered_reaps: Mutex<HashMap<(Partition, Incarnation), u64>>,
-    /// For how many milliseconds newcomers are refused after data was lost.
-    pub(crate) grace: AtomicU64,
     /// How often a lease was renewed.
     pub(crate) beats: AtomicU64,
 }
@@ -87,10 +86,9 @@ impl RedisState {
             router,
             writes: Writes::default(),
             rooms: CachedRooms::default(),
-            clients: Stripes::new(!single),
+            clients: ClientLocks::new(!single),
             leftovers: Leftovers::default(),
             unanswered_reaps: Mutex::default(),
-            grace: AtomicU64::new(0),
             beats: AtomicU64::new(0),
         });
         let subscriptions = Subscriptions::new(shared.clone());
@@ -99,14 +97,15 @@ impl RedisState {
 }
 
 impl Shared {
-    pub(crate) async fn run(
-        &self,
-        script: &Script,
+    /// Runs a script in a partition. Boxed, because what is built on it is nested too deeply for the compiler otherwise.
+    pub(crate) fn run<'a>(
+        &'a self,
+        script: &'a Script,
         partition: Partition,
-        args: &[Vec<u8>],
+        args: &'a [Vec<u8>],
         repeat: Repeat,
-    ) -> Result<Reply, StateError> {
-        self.router.run(script, partition, args, repeat).await
+    ) -> Pin<Box<dyn Future<Output = Result<Reply, StateError>> + Send + 'a>> {
+        Box::pin(self.router.run(script, partition, args, repeat))
     }
 
     /// Sorts items by where they lie.

@@ -1,0 +1,136 @@
+//! Redis that does not answer, and Redis that comes back empty.
+
+use std::time::Duration;
+
+use roomwire_chaos::{
+    Client, Plan, Stage,
+    control::{Happening, Order},
+    eventually,
+};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::{NODE, stage};
+
+/// How long an operation may take that fails.
+const FAST: Duration = Duration::from_millis(1200);
+const UNAVAILABLE: &str = "STATE_UNAVAILABLE";
+
+/// Asks for joins and counts at one node until that moment; the slowest answer.
+async fn operations_fail_fast(stage: &Stage, node: usize, visitor: &Client, until: Instant) -> Duration {
+    let mut slowest = Duration::ZERO;
+    let mut round = 0;
+    while Instant::now() + FAST < until {
+        let begin = Instant::now();
+        let room = format!("away-{round}");
+        let (joined, counted) = tokio::join!(visitor.join(&room), stage.node(node).ask::<u64>(Order::CountClients));
+        assert_eq!(joined, Err(UNAVAILABLE.to_owned()), "a join while Redis is away");
+        assert_eq!(counted, Err(UNAVAILABLE.to_owned()), "a count while Redis is away");
+        slowest = slowest.max(begin.elapsed());
+        round += 1;
+        sleep(Duration::from_millis(50)).await;
+    }
+    slowest
+}
+
+/// Lets a client of each node speak in its room until that moment: the members of its own node hear all of it. Returns
+/// how long the slowest took to be heard.
+async fn local_messages_go_on(stage: &Stage, until: Instant) -> Duration {
+    let mut slowest = Duration::ZERO;
+    let mut number = 1_000_000;
+    while Instant::now() + FAST < until {
+        for node in 0..3 {
+            let speaker = stage.crowd.on(node).next().expect("somebody is there");
+            let room = speaker.belief().rooms.first().expect("it is in rooms").clone();
+            number += 1;
+            let begin = Instant::now();
+            // Whether it says that other nodes could not be reached is another question.
+            let (_, ()) = tokio::join!(speaker.say(&room, "local", number), async {
+                for client in stage.crowd.on(node).filter(|client| client.belief().rooms.contains(&room)) {
+                    eventually("a member of the same node hears", FAST, async || {
+                        client.belief().heard.iter().any(|heard| heard.said.number == number).then_some(())
+                    })
+                    .await;
+                }
+                slowest = slowest.max(begin.elapsed());
+            });
+        }
+    }
+    slowest
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_stops_for_5_seconds_costs_nobody_a_membership() {
+    let stage = stage().await;
+    let (before, from) = (stage.crowd.memberships(), stage.ledger.len());
+    let mut visitors = Vec::new();
+    for node in 0..3 {
+        visitors.push(stage.newcomer(node).await);
+    }
+    stage.redis().stop_answering();
+    let stopped = Instant::now();
+    let end = stopped + Duration::from_secs(5);
+    let (a, b, c, local, ()) = tokio::join!(
+        operations_fail_fast(&stage, 0, &visitors[0], end),
+        operations_fail_fast(&stage, 1, &visitors[1], end),
+        operations_fail_fast(&stage, 2, &visitors[2], end),
+        local_messages_go_on(&stage, end),
+        sleep_until(end),
+    );
+    let slowest = a.max(b).max(c);
+    for node in stage.alive() {
+        assert_eq!(node.ask::<bool>(Order::IsHealthy).await, Ok(false), "{} says how it is", node.name());
+    }
+    stage.redis().go_on();
+    let back = Instant::now();
+    for visitor in &visitors {
+        eventually("a join is possible again", Duration::from_secs(3), async || visitor.join("after").await.ok()).await;
+    }
+    let joins = back.elapsed();
+    let flow = stage.remote_messages_flow(back, Duration::from_secs(3)).await;
+    drop(visitors);
+    eventually("the visitors are gone", Duration::from_secs(3), async || {
+        (stage.checker.members_of("after").await == 0).then_some(())
+    })
+    .await;
+    let converged = stage.converged(back, Duration::from_secs(3)).await;
+    for node in stage.alive() {
+        let well = async || (node.ask::<bool>(Order::IsHealthy).await == Ok(true)).then_some(());
+        eventually("it is healthy again", Duration::from_secs(3).saturating_sub(back.elapsed()), well).await;
+    }
+    println!(
+        "while Redis was stopped operations failed after at most {slowest:.2?}, local messages took at most {local:.2?}; \
+         then joins were possible after {joins:.2?}, remote messages flowed after {flow:.2?}, all agreed after {converged:.2?}"
+    );
+    assert!(slowest <= FAST, "operations took up to {slowest:?}");
+    // Whoever would be taken for lost is so by now.
+    sleep_until(stopped + Duration::from_secs(12)).await;
+    stage.assert_ledger(from, &before);
+    for what in [Happening::StateUnavailable, Happening::StateRecovered] {
+        let said = stage.ledger.since(from).into_iter().filter(|entry| entry.what == what).map(|entry| entry.node);
+        let mut said: Vec<String> = said.collect();
+        said.sort_unstable();
+        assert_eq!(said, ["node-0", "node-1", "node-2"], "{what:?} is reported once by each node");
+    }
+    let left = stage.ledger.left_since(from);
+    assert!(left.keys().all(|(room, _)| room == "after"), "nobody else left: {left:?}");
+    assert_eq!(stage.crowd.disconnects(), 0);
+    stage.assert_messages_flow(Duration::from_secs(3)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_comes_back_empty_is_filled_again_within_10_seconds() {
+    let mut stage = Stage::set(NODE, Plan::default()).await;
+    let (before, from) = (stage.crowd.memberships(), stage.ledger.len());
+    stage.redis_mut().kill();
+    sleep(Duration::from_secs(10)).await;
+    stage.redis_mut().start_again_empty().await;
+    let back = Instant::now();
+    let flow = stage.remote_messages_flow(back, Duration::from_secs(3)).await;
+    let converged = stage.converged(back, Duration::from_secs(10)).await;
+    println!("remote messages flowed {flow:.2?} and all agreed {converged:.2?} after Redis came back empty");
+    assert_eq!(stage.crowd.disconnects(), 0, "no client was disconnected");
+    assert_eq!(stage.crowd.memberships(), before);
+    stage.assert_messages_flow(Duration::from_secs(3)).await;
+    stage.assert_ledger(from, &before);
+    assert!(stage.ledger.left_since(from).is_empty(), "nobody was reported to have left");
+}

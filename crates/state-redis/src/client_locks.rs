@@ -1,0 +1,115 @@
+//! One change of a client at a time, where a change takes more than one script.
+
+use std::{collections::HashMap, sync::Arc};
+
+use parking_lot::Mutex;
+use roomwire_core::ClientKey;
+use tokio::sync::OwnedMutexGuard;
+
+type Lock = Arc<tokio::sync::Mutex<()>>;
+
+/// A lock for each client that is being changed, and for no other: a client whose server is away keeps nobody else
+/// waiting. On a single server nobody needs one: a script is a change.
+#[derive(Debug)]
+pub(crate) struct ClientLocks {
+    needed: bool,
+    locks: Mutex<HashMap<ClientKey, Lock>>,
+}
+
+/// Keeps every other change of some clients away as long as it lives.
+#[derive(Debug)]
+pub(crate) struct Held<'a>(#[expect(dead_code, reason = "guards are held, not read")] Vec<HeldLock<'a>>);
+
+#[derive(Debug)]
+struct HeldLock<'a> {
+    locks: &'a ClientLocks,
+    client: ClientKey,
+    /// None while it is waited for, and when it is given back.
+    guard: Option<OwnedMutexGuard<()>>,
+}
+
+impl ClientLocks {
+    pub(crate) fn new(needed: bool) -> Self {
+        Self { needed, locks: Mutex::default() }
+    }
+
+    /// # Cancellation
+    /// Dropping the future gives back what it held already.
+    pub(crate) async fn hold<'a>(&self, clients: impl IntoIterator<Item = &'a ClientKey>) -> Held<'_> {
+        if !self.needed {
+            return Held(Vec::new());
+        }
+        let mut wanted: Vec<_> = clients.into_iter().collect();
+        // In one order, so that nobody waits for who waits for it.
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut held = Vec::with_capacity(wanted.len());
+        for client in wanted {
+            let lock = self.locks.lock().entry(client.clone()).or_default().clone();
+            let mut waiting = HeldLock { locks: self, client: client.clone(), guard: None };
+            waiting.guard = Some(lock.lock_owned().await);
+            held.push(waiting);
+        }
+        Held(held)
+    }
+}
+
+impl Drop for HeldLock<'_> {
+    fn drop(&mut self) {
+        self.guard = None;
+        let mut locks = self.locks.locks.lock();
+        // Whoever holds it or waits for it has a copy, made under this lock.
+        if locks.get(&self.client).is_some_and(|lock| Arc::strong_count(lock) == 1) {
+            locks.remove(&self.client);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::{Pin, pin},
+        task::{Context, Poll, Waker},
+    };
+
+    use roomwire_core::{ClientId, ClientKey, Namespace};
+
+    use super::ClientLocks;
+
+    fn client(number: usize) -> ClientKey {
+        ClientKey::new(Namespace::root(), ClientId::new(format!("c{number}")).expect("valid"))
+    }
+
+    fn poll<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[tokio::test]
+    async fn changes_of_one_client_wait_for_each_other_and_those_of_others_do_not() {
+        let locks = ClientLocks::new(true);
+        let clients: Vec<_> = (0..100).map(client).collect();
+        let held = locks.hold([&clients[0]]).await;
+        let mut again = pin!(locks.hold([&clients[1], &clients[0]]));
+        assert!(poll(again.as_mut()).is_pending());
+        for other in &clients[1..] {
+            assert!(poll(pin!(locks.hold([other]))).is_ready());
+        }
+        drop(held);
+        let Poll::Ready(held) = poll(again.as_mut()) else { panic!("it is free") };
+        assert!(poll(pin!(locks.hold([&clients[1]]))).is_pending());
+        drop(held);
+        assert!(locks.locks.lock().is_empty(), "nothing is kept of clients that nobody changes");
+    }
+
+    #[tokio::test]
+    async fn nothing_is_kept_of_who_gave_up_waiting() {
+        let (locks, client) = (ClientLocks::new(true), client(0));
+        let held = locks.hold([&client]).await;
+        {
+            let mut waiting = pin!(locks.hold([&client]));
+            assert!(poll(waiting.as_mut()).is_pending());
+            drop(held);
+        }
+        assert!(locks.locks.lock().is_empty());
+    }
+}
