@@ -129,7 +129,7 @@ impl Node {
 
     /// How long a membership may be missing from the store before that is taken for more than news on their way: as
     /// long as a node may be cut off without being taken for lost.
-    fn look_again_after(&self) -> std::time::Duration {
+    pub(crate) fn look_again_after(&self) -> std::time::Duration {
         self.config.lease.duration
     }
 

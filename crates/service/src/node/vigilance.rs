@@ -108,6 +108,11 @@ impl Node {
         self.vigilance.gaps.load(Ordering::SeqCst)
     }
 
+    /// Whether no message of another node was missed since there were so many gaps.
+    pub(crate) fn heard_all_since(&self, gaps: u64) -> bool {
+        self.health().backplane.available && self.gaps() == gaps
+    }
+
     /// Has the next upkeep end with a comparison of this node with the store.
     pub(super) fn compare_soon(&self) {
         self.vigilance.comparison_due.store(true, Ordering::Release);
