@@ -41,7 +41,7 @@ impl Node {
         loop {
             let life = until.turn(self.life.hold()).await?;
             match self.retrying(until, || self.store.connect(&life, &new)).await {
-                Ok(()) => return Ok(Client::new(&new, handshake, life.clone(), present)),
+                Ok(()) => return Ok(Client::new(&new, handshake, (life.clone(), self.restorations()), present)),
                 Err(StateError::Fenced) if !healed => {
                     let lost = life.clone();
                     drop(life);
@@ -66,9 +66,13 @@ impl Node {
             return false;
         }
         namespace.add_client(client.clone());
-        if *client.registered() != self.life.current() {
+        let (life, restorations) = client.registered();
+        if *life != self.life.current() {
             // The node was taken for lost since, and put back those who took part by then.
             self.note_incomplete();
+        } else if *restorations != self.restorations() {
+            // So it was when the store had forgotten them.
+            self.compare_at_once();
         }
         instruments::client_connected();
         known.told = true;

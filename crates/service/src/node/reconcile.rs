@@ -6,7 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
 use roomwire_core::{ClientKey, Incarnation, PageRequest, RoomId, RoomKey, RoomUid, StateError};
@@ -138,13 +138,13 @@ impl Node {
         // Waits for who puts clients back.
         let life = self.life.hold().await;
         let gaps = health.backplane.available.then(|| self.gaps());
-        View { life: life.clone(), restorations: self.restorations.load(Ordering::SeqCst), gaps }
+        View { life: life.clone(), restorations: self.restorations(), gaps }
     }
 
     /// Whether what was seen still counts, for who holds this life.
     pub(super) fn is_current(&self, view: &View, life: &Incarnation) -> bool {
         *life == view.life
-            && self.restorations.load(Ordering::SeqCst) == view.restorations
+            && self.restorations() == view.restorations
             && !self.is_incomplete()
             && !self.is_shutting_down()
     }

@@ -107,3 +107,17 @@ async fn a_comparison_that_hangs_delays_no_heartbeat_and_is_done_again() {
     assert!(heartbeats >= began.elapsed().as_secs() as u32 / 2, "{heartbeats} in {:?}", began.elapsed());
     assert!(began.elapsed() <= Duration::from_secs(12), "{:?}", began.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_was_admitted_before_the_store_forgot_everything_and_opens_after_it_is_told_again() {
+    let (cluster, _ledger) = cluster().await;
+    let node = &cluster.nodes[0];
+    let dispatcher = Dispatcher::new(node.service.clone(), Gateway::new()).expect("mounts");
+    let session = dispatcher.admit(&Namespace::root(), Handshake::new(id("early")), None).await.expect("admitted");
+    node.store.replace(Arc::new(MemoryHub::new().node()));
+    node.store.heartbeat().await;
+    session.opened();
+    let began = Instant::now();
+    eventually("it is known", async || node.service.client(id("early")).await.is_ok()).await;
+    assert!(began.elapsed() <= Duration::from_millis(500), "{:?}", began.elapsed());
+}
