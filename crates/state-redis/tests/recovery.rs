@@ -68,10 +68,14 @@ async fn a_room_that_was_lost_comes_back_with_its_settings_and_admits_nobody_bef
 
     server.flush_all().await;
     assert!(matches!(second.join("b").await, Err(StateError::Fenced)), "its lease is lost, too");
-    // The node without members is the first to be back.
+    // The node without members is the first to be back, and the room is nobody's to make again.
     second.begin().await;
     second.connect("b").await;
     assert!(matches!(second.join("b").await, Err(StateError::Unavailable(_))), "the room may be full");
+    let again = second.state.create_room(&room(), &NewRoom::with_capacity(5)).await;
+    assert!(matches!(again, Err(StateError::Unavailable(_))), "its members know another life of it: {again:?}");
+    let closed = second.state.change_room(&room(), &RoomChange::Close).await;
+    assert!(matches!(closed, Err(StateError::Unavailable(_))), "closing would make it, too: {closed:?}");
     first.begin().await;
     first.restore(&["a"], uid).await;
     let back = second.state.room(&room()).await.expect("reads").expect("is there");
