@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use roomwire_core::{
-    Backplane, Channel, ClientId, ClientKey, Departure, Incarnation, LiveClient, Metadata, Namespace, NewClient,
-    NewRoom, NodeId, RoomChange, RoomId, RoomKey, RoomUid, StateError, StateStore, Timestamp,
+    Backplane, BackplaneEvent, Channel, ClientId, ClientKey, Departure, Incarnation, LiveClient, Metadata, Namespace,
+    NewClient, NewRoom, NodeId, RoomChange, RoomId, RoomKey, RoomUid, StateError, StateStore, Timestamp,
 };
 use roomwire_state_redis::{RedisConfig, RedisState};
 use roomwire_test_servers::RedisServer;
@@ -178,6 +179,29 @@ async fn connections_that_were_lost_are_there_again_before_anybody_needs_them() 
     for channel in &channels {
         publish(channel).await.expect("publishes at the first try");
     }
+}
+
+#[tokio::test]
+async fn a_backplane_that_could_not_be_opened_is_opened_by_the_next_try() {
+    let server = RedisServer::start().await;
+    let config = RedisConfig::new(server.url()).timeout(Duration::from_millis(200));
+    let state = RedisState::connect(&config).await.expect("connects");
+    let name = NodeId::random();
+    server.stop_answering();
+    assert!(matches!(state.open(&name).await, Err(StateError::Unavailable(_))));
+    let dropped = tokio::time::timeout(Duration::from_millis(20), state.open(&name)).await;
+    assert!(dropped.is_err(), "the server does not answer");
+    server.go_on();
+    let mut incoming = loop {
+        // The connection of the attempts before may still be on its way.
+        if let Ok(incoming) = state.open(&name).await {
+            break incoming;
+        }
+    };
+    let other = RedisState::connect(&RedisConfig::new(server.url())).await.expect("connects");
+    other.publish(&Channel::Node(name.clone()), Bytes::from_static(b"hello")).await.expect("publishes");
+    assert_eq!(incoming.next().await, Some(BackplaneEvent::Message(Bytes::from_static(b"hello"))));
+    assert!(state.open(&name).await.is_err(), "it is open");
 }
 
 #[tokio::test]
