@@ -81,6 +81,7 @@ impl Node {
         match self.bounded(self.store.begin_lease(lost, self.config.lease.duration)).await {
             Ok(()) => {
                 tracing::warn!(target: "roomwire", life = %lost, "the store forgot this node, putting clients back");
+                self.events.send(|| ServiceEvent::StateLost);
                 Ok(Loss::Forgotten)
             }
             Err(StateError::Fenced) => Ok(Loss::Reaped),
@@ -102,6 +103,11 @@ impl Node {
             let life = self.life.replace().await;
             self.restore(&life).await;
         }
+    }
+
+    /// How often clients were put back all together, or began to be. Does not change for who holds the life.
+    pub(crate) fn restorations(&self) -> u64 {
+        self.restorations.load(Ordering::SeqCst)
     }
 
     /// Whether the store may not hold all clients of this node's present life.

@@ -16,7 +16,7 @@ const REAP_BATCH: usize = 256;
 const AGAIN: Duration = Duration::from_millis(400);
 
 /// The shortest time between two heartbeats, however many calls make the store suspect.
-const AT_LEAST: Duration = Duration::from_millis(100);
+const AT_LEAST: Duration = Duration::from_millis(250);
 
 /// Runs until the token is cancelled or the node is gone.
 pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
@@ -85,6 +85,7 @@ impl Node {
         let status = self.call(until, self.store.renew_lease(life, self.config.lease.duration)).await?;
         if status.behind {
             tracing::warn!(target: "roomwire", %life, "the store lost what was written, putting clients back");
+            self.events.send(|| ServiceEvent::StateLost);
             self.note_incomplete();
             self.compare_soon();
         }
