@@ -3,6 +3,8 @@
 mod page;
 mod state;
 
+use std::time::Duration;
+
 use roomwire_axum_adapter::{Server, init_logging, stop_requested};
 use roomwire_service::{
     Client, Data, Error, ErrorCode, Gateway, LeaveReason, Metadata, NewRoom, PageRequest, RoomId, ServiceEvent,
@@ -37,6 +39,13 @@ async fn furnish(service: &WebSocketService) -> Result<(), Error> {
     }
     service.close_room("archive").await?; // creates it, too
     Ok(())
+}
+
+/// Rooms that nobody is in are lost with the state. New ones are refused until those with members had time to be back.
+async fn furnish_again(service: WebSocketService) {
+    while furnish(&service).await.is_err_and(|error| error.is_retryable()) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 /// Remembers the name that came with the handshake, and says which node of a cluster the client is on.
@@ -115,12 +124,7 @@ async fn look_after(service: WebSocketService) {
                 let left = json!({ "userId": client, "room": room.room, "reason": reason });
                 tell_of_departure(&service, &room.room, &left).await;
             }
-            // It may have come back without the rooms that nobody is in.
-            ServiceEvent::StateRecovered => {
-                if let Err(error) = furnish(&service).await {
-                    eprintln!("not all rooms are there again: {error}");
-                }
-            }
+            ServiceEvent::StateLost => drop(tokio::spawn(furnish_again(service.clone()))),
             _ => {}
         }
     }
