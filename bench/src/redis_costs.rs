@@ -11,6 +11,8 @@ use roomwire_core::{
 use roomwire_state_redis::{RedisConfig, RedisState};
 use roomwire_test_servers::RedisServer;
 
+use crate::usage::Usage;
+
 /// How often each operation is done.
 const TIMES: usize = 5000;
 /// How many rooms the clients spread over.
@@ -25,10 +27,11 @@ struct Bench {
     life: Incarnation,
 }
 
-/// What the server counted.
+/// What the server counted, and what this process used.
 struct Counted {
     commands: f64,
     microseconds: f64,
+    own: Usage,
     received: f64,
     sent: f64,
 }
@@ -45,7 +48,10 @@ async fn measure() -> anyhow::Result<()> {
     let life = Incarnation::begin(NodeId::random());
     state.begin_lease(&life, LEASE).await?;
     let bench = Bench { server, state, life };
-    println!("{:<34} {:>8} {:>10} {:>10} {:>8}", "each", "commands", "CPU µs", "received B", "sent B");
+    println!(
+        "{:<34} {:>8} {:>9} {:>9} {:>10} {:>8}",
+        "each", "commands", "Redis µs", "nodes µs", "received B", "sent B"
+    );
 
     let (state, life) = (&bench.state, &bench.life);
     let empty = bench.memory().await?;
@@ -102,9 +108,10 @@ impl Bench {
         let after = self.counted().await?;
         let each = |before: f64, after: f64| (after - before) / TIMES as f64;
         println!(
-            "{name:<34} {:>8.2} {:>10.1} {:>10.0} {:>8.0}",
+            "{name:<34} {:>8.2} {:>9.1} {:>9.1} {:>10.0} {:>8.0}",
             each(before.commands, after.commands),
             each(before.microseconds, after.microseconds),
+            after.own.microseconds_since(&before.own) / TIMES as f64,
             each(before.received, after.received),
             each(before.sent, after.sent),
         );
@@ -122,7 +129,7 @@ impl Bench {
         // With reading from and writing to connections, which a command's own time leaves out.
         let microseconds = (number("used_cpu_user")? + number("used_cpu_sys")?) * 1e6;
         let (received, sent) = (number("total_net_input_bytes")?, number("total_net_output_bytes")?);
-        Ok(Counted { commands, microseconds, received, sent })
+        Ok(Counted { commands, microseconds, own: Usage::now(), received, sent })
     }
 
     async fn memory(&self) -> anyhow::Result<f64> {

@@ -31,6 +31,12 @@ pub(crate) struct ExampleArgs {
     /// Build with optimisations
     #[arg(long)]
     pub(crate) release: bool,
+    /// Chat only: so many nodes behind nginx, as one cluster, with a Redis of its own unless one is given
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub(crate) nodes: Option<u8>,
+    /// Chat only: state in this Redis; of a Redis Cluster several URLs, with commas
+    #[arg(long, value_name = "URL")]
+    pub(crate) redis: Option<String>,
     /// Passed on to the example
     #[arg(last = true)]
     pub(crate) args: Vec<String>,
@@ -107,6 +113,15 @@ mod tests {
         assert_eq!(example.name, Example::NoSocket);
         assert!(example.release);
         assert_eq!(example.args, ["--nocapture"]);
+    }
+
+    #[test]
+    fn a_cluster_has_one_to_sixteen_nodes() {
+        let parsed = |nodes| Cli::try_parse_from(["xtask", "example", "chat", "--nodes", nodes]);
+        assert!(parsed("1").is_ok() && parsed("16").is_ok());
+        for nodes in ["0", "17", "-1", "many"] {
+            assert!(parsed(nodes).is_err(), "{nodes}");
+        }
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! Signals and child processes: what stops a task also stops what it started.
 //!
 //! Every child leads a process group of its own. A signal to xtask is passed on to that group exactly once, whether it
-//! came from a terminal or from `kill`; and when the leader has ended, whatever is left of its group is killed.
+//! came from a terminal or from `kill`; and when the leader has ended, whatever is left of its group is killed. A task
+//! with several children at a time hears of the signals instead, and stops them itself.
 
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
@@ -19,6 +21,15 @@ pub(crate) fn exit_code_of(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }
 
+/// What a task hears that keeps several children.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Happening {
+    /// This process was told to stop.
+    Signal(i32),
+    /// A child has ended and waits to be reaped.
+    Ended(Pid),
+}
+
 /// The signals this process has received, and the child they are passed on to.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupts {
@@ -28,6 +39,7 @@ pub(crate) struct Interrupts {
 #[derive(Debug, Default)]
 struct State {
     group: Option<Pid>,
+    keeper: Option<Sender<Happening>>,
     first: Option<i32>,
 }
 
@@ -62,19 +74,17 @@ impl Interrupts {
         Ok(child)
     }
 
+    /// While no child of [`Self::spawn`] runs, tells of signals instead of ending this process: for who keeps children that
+    /// must be stopped first. With none, signals end it again.
+    pub(crate) fn tell(&self, keeper: Option<Sender<Happening>>) {
+        self.lock().keeper = keeper;
+    }
+
     /// Waits for the child and then ends what is left of its group.
     pub(crate) fn wait(&self, child: &mut Child) -> io::Result<ExitStatus> {
-        let leader = Pid::from_child(child);
-        // Without reaping: while the leader is a zombie nobody else can be given its group id.
-        while let Err(error) = waitid(WaitId::Pid(leader), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
-            if error != Errno::INTR {
-                return Err(error.into());
-            }
-        }
+        await_end(Pid::from_child(child))?;
         self.lock().group = None;
-        // An error says that the group is empty, which is what we want.
-        let _ = kill_process_group(leader, Signal::KILL);
-        child.wait()
+        reap(child)
     }
 
     fn pass_on(&self, signal: i32) {
@@ -86,14 +96,47 @@ impl Interrupts {
                 let meant = Signal::from_named_raw(signal).unwrap_or(Signal::TERM);
                 let _ = kill_process_group(group, if again { Signal::KILL } else { meant });
             }
-            // Nothing runs that would have to be stopped first.
-            None => std::process::exit(i32::from(exit_code_of(signal))),
+            None => {
+                let told = state.keeper.as_ref().is_some_and(|keeper| keeper.send(Happening::Signal(signal)).is_ok());
+                if !told {
+                    // Nothing runs that would have to be stopped first.
+                    std::process::exit(i32::from(exit_code_of(signal)));
+                }
+            }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Tells of the end of a child once it has come; it is for the one who is told to [`reap`] it.
+pub(crate) fn tell_of_end(child: &Child, keeper: Sender<Happening>) {
+    let child = Pid::from_child(child);
+    thread::spawn(move || {
+        // An error says that there is no such child any more.
+        let _ = await_end(child);
+        // Nobody listens any more when everything has been stopped.
+        let _ = keeper.send(Happening::Ended(child));
+    });
+}
+
+/// Waits until a child has ended, without reaping it: while it is a zombie nobody else can be given its group id.
+fn await_end(child: Pid) -> io::Result<()> {
+    while let Err(error) = waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+        if error != Errno::INTR {
+            return Err(error.into());
+        }
+    }
+    Ok(())
+}
+
+/// Ends what is left of the group of a child that has ended, and gives back how the child ended.
+pub(crate) fn reap(child: &mut Child) -> io::Result<ExitStatus> {
+    // An error says that the group is empty, which is what we want.
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+    child.wait()
 }
 
 #[cfg(test)]
@@ -151,6 +194,19 @@ mod tests {
         let mut text = String::new();
         output.read_to_string(&mut text).expect("the pipe ends");
         assert_eq!(text, "started\n");
+    }
+
+    #[test]
+    fn who_keeps_children_hears_of_signals_and_ends() {
+        let interrupts = idle();
+        let (keeper, heard) = std::sync::mpsc::channel();
+        interrupts.tell(Some(keeper.clone()));
+        let mut child = shell("exit 3").spawn().expect("sh starts");
+        tell_of_end(&child, keeper);
+        assert_eq!(heard.recv(), Ok(Happening::Ended(Pid::from_child(&child))));
+        interrupts.pass_on(SIGTERM);
+        assert_eq!(heard.recv(), Ok(Happening::Signal(SIGTERM)));
+        assert_eq!(reap(&mut child).expect("it has ended").code(), Some(3));
     }
 
     #[test]

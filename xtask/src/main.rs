@@ -6,6 +6,7 @@ mod cli;
 mod executable;
 mod interrupts;
 mod npm;
+mod relay;
 mod session;
 mod shell_line;
 mod steps;

@@ -1,17 +1,31 @@
-//! A command as a person would type it.
+//! A command as a person would type it, but for the secrets in it.
 
 use std::path::Path;
 use std::process::Command;
 
-/// The command with the variables set for it, quoted where a shell needs it, and without the program's folder.
+/// The command with the variables set for it, quoted where a shell needs it, and without the program's folder. Who signs
+/// in by a URL, and with what, is left out.
 pub(crate) fn shell_line(command: &Command) -> String {
-    let variables = command
-        .get_envs()
-        .filter_map(|(name, value)| Some(format!("{}={}", name.to_string_lossy(), quoted(&value?.to_string_lossy()))));
+    let variables = command.get_envs().filter_map(|(name, value)| {
+        Some(format!("{}={}", name.to_string_lossy(), quoted(&unsigned(&value?.to_string_lossy()))))
+    });
     let program = Path::new(command.get_program());
     let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy();
-    let args = command.get_args().map(|arg| quoted(&arg.to_string_lossy()));
+    let args = command.get_args().map(|arg| quoted(&unsigned(&arg.to_string_lossy())));
     variables.chain([quoted(&name)]).chain(args).collect::<Vec<_>>().join(" ")
+}
+
+/// The text without user and password in the URLs of it.
+fn unsigned(text: &str) -> String {
+    let mut parts = text.split("://");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|c: char| "/,?#".contains(c) || c.is_whitespace()).unwrap_or(part.len());
+        let host = part[..end].rfind('@').map_or(0, |at| at + 1);
+        shown.push_str("://");
+        shown.push_str(&part[host..]);
+    }
+    shown
 }
 
 fn quoted(word: &str) -> String {
@@ -32,6 +46,13 @@ mod tests {
         let mut command = Command::new("/usr/bin/cargo");
         command.env("RUSTDOCFLAGS", "-D warnings").args(["doc", "it's"]);
         assert_eq!(shell_line(&command), r"RUSTDOCFLAGS='-D warnings' cargo doc 'it'\''s'");
+    }
+
+    #[test]
+    fn no_url_shows_who_signs_in() {
+        let mut command = Command::new("chat");
+        command.env("URLS", "redis://ada:s3cr:t@one:1/2,rediss://:s3cr@t@two").arg("http://three/@x");
+        assert_eq!(shell_line(&command), "URLS=redis://one:1/2,rediss://two chat http://three/@x");
     }
 
     #[test]

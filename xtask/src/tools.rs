@@ -1,6 +1,7 @@
 //! The programs that tests and examples need besides Rust: found, installed when that is possible, or named.
 
 use std::env;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -43,6 +44,25 @@ pub(crate) const NPM: Tool = Tool {
     variable: None,
 };
 
+/// Stands in front of a cluster of nodes.
+pub(crate) const NGINX: Tool = Tool {
+    commands: &["nginx"],
+    why: "it stands in front of the nodes of a cluster",
+    package: "nginx",
+    oldest: None,
+    variable: None,
+};
+
+/// Keeps the state of a cluster.
+pub(crate) const REDIS: Tool = Tool {
+    commands: &["redis-server"],
+    why: "it keeps the state of a cluster",
+    package: "redis-server",
+    // The first with sharded messages.
+    oldest: Some(7),
+    variable: None,
+};
+
 /// Opens the page of the chat in the end-to-end tests.
 pub(crate) const CHROMIUM: Tool = Tool {
     commands: &["chromium", "chromium-browser", "google-chrome"],
@@ -71,7 +91,9 @@ impl Tool {
     fn find(&self) -> Option<PathBuf> {
         let chosen = self.variable.and_then(env::var_os).map(PathBuf::from);
         let path = env::var_os("PATH").unwrap_or_default();
-        chosen.or_else(|| self.commands.iter().find_map(|name| on_path(name, &path)))
+        let found = |path: &OsStr| self.commands.iter().find_map(|name| on_path(name, path));
+        // Debian keeps servers where only root looks for programs.
+        chosen.or_else(|| found(&path)).or_else(|| found("/usr/local/sbin:/usr/sbin".as_ref()))
     }
 }
 
@@ -93,7 +115,7 @@ pub(crate) fn provide(tools: &[&Tool], stage: &Stage<'_>) -> anyhow::Result<Outc
     if requests.is_empty() { Ok(Outcome::Done) } else { bail!("\n{}", requests.join("\n")) }
 }
 
-fn on_path(name: &str, path: &std::ffi::OsStr) -> Option<PathBuf> {
+fn on_path(name: &str, path: &OsStr) -> Option<PathBuf> {
     env::split_paths(path).map(|folder| folder.join(name)).find(|file| is_executable(file))
 }
 
@@ -123,6 +145,7 @@ mod tests {
     fn the_major_version_is_read_from_what_programs_answer() {
         assert_eq!(first_number("v20.11.1\n"), Some(20));
         assert_eq!(first_number("Chromium 128.0.1"), Some(128));
+        assert_eq!(first_number("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.2.1 bits=64"), Some(7));
         assert_eq!(first_number("none"), None);
     }
 

@@ -10,7 +10,7 @@ for index = 2, #ARGV do
       call('HDEL', P .. ':lives', life)
       call('HSET', P .. ':dead', life, number)
     else
-      call('ZADD', P .. ':lease', at + lease, number)
+      call('ZADD', P .. ':lease', deadline(at, lease), number)
     end
   end
 end

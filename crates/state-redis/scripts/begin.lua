@@ -16,6 +16,6 @@ end
 if home == '1' then
   steady(at, lease)
   call('HSET', key('l', number), 'lease', lease)
-  call('ZADD', P .. ':lease', at + lease, number)
+  call('ZADD', P .. ':lease', deadline(at, lease), number)
 end
 return { 'OK', call('HGET', key('l', number), 'seq') }

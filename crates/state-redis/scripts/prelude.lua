@@ -51,6 +51,12 @@ local function begin_life(life)
   return number
 end
 
+-- Until when a life that renewed its lease now is not taken for lost. The fifth on top is for a node that was cut off
+-- for nearly as long as its lease lasts, and is about to connect again.
+local function deadline(at, lease)
+  return at + math.floor(lease * 1.2)
+end
+
 -- Ends a life for ever: from here on it writes nothing.
 local function fence(life, number, at)
   call('HDEL', P .. ':lives', life)

@@ -14,7 +14,7 @@ local expired = {}
 if home == '1' then
   steady(at, lease)
   call('HSET', key('l', number), 'lease', lease)
-  call('ZADD', P .. ':lease', at + lease, number)
+  call('ZADD', P .. ':lease', deadline(at, lease), number)
   for _, lost in ipairs(call('ZRANGEBYSCORE', P .. ':lease', '-inf', at)) do
     expired[#expired + 1] = name_of(lost)
   end

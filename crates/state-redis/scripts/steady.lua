@@ -5,7 +5,7 @@ local function steady(at, lease)
   if at < beat - 1000 or at - beat > lease / 2 then
     for _, number in ipairs(call('ZRANGEBYSCORE', P .. ':lease', 1, '+inf')) do
       local its = tonumber(call('HGET', key('l', number), 'lease') or lease)
-      call('ZADD', P .. ':lease', at + its, number)
+      call('ZADD', P .. ':lease', deadline(at, its), number)
     end
   end
   call('HSET', P .. ':st', 'beat', at)

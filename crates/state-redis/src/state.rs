@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
+    pin::Pin,
     sync::{Arc, atomic::AtomicU64},
 };
 
@@ -99,14 +100,15 @@ impl RedisState {
 }
 
 impl Shared {
-    pub(crate) async fn run(
-        &self,
-        script: &Script,
+    /// Runs a script in a partition. Boxed, because what is built on it is nested too deeply for the compiler otherwise.
+    pub(crate) fn run<'a>(
+        &'a self,
+        script: &'a Script,
         partition: Partition,
-        args: &[Vec<u8>],
+        args: &'a [Vec<u8>],
         repeat: Repeat,
-    ) -> Result<Reply, StateError> {
-        self.router.run(script, partition, args, repeat).await
+    ) -> Pin<Box<dyn Future<Output = Result<Reply, StateError>> + Send + 'a>> {
+        Box::pin(self.router.run(script, partition, args, repeat))
     }
 
     /// Sorts items by where they lie.

@@ -43,6 +43,16 @@ export class ChatPage {
     return this.page.locator(`#status[data-kind="${kind}"]`);
   }
 
+  /** The name of the node that serves the page. */
+  get node() {
+    return this.page.locator("#node");
+  }
+
+  /** Why one is not in the room that is shown. */
+  get standing() {
+    return this.page.locator("#standing");
+  }
+
   /** Types a room's name and presses Enter; `tab` or `problem` says how it went. */
   async join(room) {
     const opener = this.page.locator("#open-rooms");
@@ -81,6 +91,11 @@ export class ChatPage {
   /** Messages by others; your own, once the server has sent them back; and those that have not been sent. */
   heard(text) {
     return this.page.locator(".scroll:not([hidden]) .log .message:not(.own) .text", { hasText: text });
+  }
+
+  /** What anybody said. */
+  said(text) {
+    return this.page.locator(".scroll:not([hidden]) .log .message .text", { hasText: text });
   }
 
   own(text) {

@@ -8,6 +8,7 @@ function required(variable, meaning) {
 
 export const chatBinary = () => required("ROOMWIRE_CHAT", "the path of the binary example-chat");
 export const protocolBinary = () => required("ROOMWIRE_E2E_SERVER", "the path of the binary roomwire-e2e");
+export const xtaskBinary = () => required("ROOMWIRE_E2E_XTASK", "the path of the binary xtask");
 export const chromiumBinary = () => required("ROOMWIRE_CHROMIUM", "the path of Chromium");
 
 export const writesDocumentation = process.env.ROOMWIRE_WRITE_SCREENSHOTS === "1";

@@ -14,7 +14,7 @@ export function showComposer(rooms, connection, notices) {
 
   function renderStanding() {
     const room = rooms.active;
-    const isOut = room?.standing === "refused";
+    const isOut = Boolean(room?.problem);
     standing.hidden = !isOut;
     standing.replaceChildren(
       ...(isOut

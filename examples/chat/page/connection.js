@@ -13,13 +13,14 @@ function chosenTransports() {
 }
 
 /**
- * Events: `state` when `state` changed, `open` on every connection that stands, also after a reconnection.
+ * Events: `state` when `state` or `node` changed, `open` on every connection that stands, also after a reconnection.
  * `state.kind` is connecting, connected (with `transport`), reconnecting (with `attempt`) or disconnected;
  * the last two may carry `problem` or `reason`.
  */
 export class Connection extends EventTarget {
   state = { kind: "connecting" };
   formerIds = new Set();
+  node = null; // the name of the server's process, when it has one: known from a moment after `open`
   #socket;
   #name = "";
   #lastId;
@@ -40,6 +41,10 @@ export class Connection extends EventTarget {
     this.#socket.on("connect", () => this.#connected());
     this.#socket.on("disconnect", (reason) => this.#disconnected(reason));
     this.#socket.on("connect_error", (error) => this.#refused(error));
+    this.#socket.on("welcome", ({ node }) => {
+      this.node = node;
+      this.#become(this.state);
+    });
     this.#socket.on("error", (answer) => {
       if (answer?.code === "SHUTTING_DOWN") this.#restarting = true;
     });
@@ -98,6 +103,7 @@ export class Connection extends EventTarget {
   #connected() {
     this.#refusals = 0;
     this.#restarting = false;
+    this.node = null;
     this.#lastId = this.#socket.id;
     this.formerIds.add(this.#socket.id);
     const { engine } = this.#socket.io;

@@ -21,10 +21,8 @@ export function showPeople(rooms, connection) {
 
   function render() {
     const room = rooms.active;
-    const members = [...(room?.members ?? [])]
-      // After a reconnection the server may still list who we were before, until it notices that we are gone.
-      .filter(([id]) => id === connection.id || !connection.formerIds.has(id))
-      .map(([id, name]) => ({ id, name }))
+    const members = rooms
+      .people(room)
       .sort((a, b) => (b.id === connection.id) - (a.id === connection.id) || a.name.localeCompare(b.name));
     keep(list, members, ({ id }) => id, create, update);
     list.toggleAttribute("data-stale", room !== null && room.standing !== "in");

@@ -8,7 +8,7 @@ const DEPARTURES = {
   "disconnected by server": "was disconnected by the server",
   "connection lost": "lost the connection",
   "ping timeout": "lost the connection",
-  "node lost": "lost the connection",
+  "node lost": "was on a server that went down",
   "server shutting down": "lost the connection",
 };
 
@@ -18,13 +18,14 @@ const nextKey = () => String((lastKey += 1));
 export class Room extends EventTarget {
   // "joining" until the server has let us in, "in", "away" while there is no connection, "refused" after a failed rejoin
   standing = "joining";
-  problem = null;
+  problem = null; // why we were refused, until we are in
   members = new Map(); // userId → name
   entries = [];
   outbox = [];
   unread = 0;
   draft = "";
   hasTab = false; // once we were let in, or were in it before a reload
+  #node = null; // which one let us in
   #sinceAsked = []; // comings and goings between asking to join and the answer, which may be older than they are
 
   constructor(id) {
@@ -44,18 +45,20 @@ export class Room extends EventTarget {
 
   asked() {
     this.#sinceAsked = [];
-    this.#stand("joining");
+    this.#stand("joining", this.problem);
   }
 
-  admitted(members) {
+  admitted(members, node) {
     const back = this.hasTab;
+    const moved = this.#node !== null && node !== null && node !== this.#node;
+    this.#node = node;
     this.hasTab = true;
     this.members = new Map(members.map(({ userId, name }) => [userId, name]));
     for (const apply of this.#sinceAsked) apply(this.members);
     this.#sinceAsked = [];
     this.#stand("in");
     this.#tell("members");
-    this.note(back ? "You are back." : "You joined.");
+    this.note(!back ? "You joined." : moved ? `You are back, on ${node}.` : "You are back.");
   }
 
   refused(problem) {

@@ -57,7 +57,7 @@ export function showRooms(rooms, directory, { done }) {
     const room = rooms.get(entry.room);
     const isIn = room !== undefined;
     // In our own rooms we hear of everybody who comes and goes, which is newer than the server's list.
-    const members = room?.standing === "in" ? room.members.size : entry.members;
+    const members = room?.standing === "in" ? rooms.people(room).length : entry.members;
     const isFull = entry.capacity !== null && members >= entry.capacity;
     button.dataset.kind = entry.closed ? "closed" : isFull ? "full" : "open";
     setText(button.querySelector("small"), describe({ ...entry, members }));

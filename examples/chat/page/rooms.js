@@ -2,6 +2,10 @@
 import { Problem } from "./problem.js";
 import { Room } from "./room.js";
 
+// For how long, and how often, a refusal to let us back in is not taken for final.
+const PATIENCE_MS = 40_000;
+const AGAIN_MS = 2_000;
+
 /** Event: `change`, whose detail is `{room, what}`; `what` is rooms, active, or what `Room` says. */
 export class Rooms extends EventTarget {
   active = null;
@@ -31,6 +35,14 @@ export class Rooms extends EventTarget {
   get(id) {
     const room = this.#rooms.get(id);
     return room?.hasTab ? room : undefined;
+  }
+
+  /** Who is in a room, as `{id, name}`. */
+  people(room) {
+    const { id: me, formerIds } = this.#connection;
+    // After a reconnection the server may still list who we were before, until it notices that we are gone.
+    const isGone = (id) => id !== me && formerIds.has(id);
+    return [...(room?.members ?? [])].filter(([id]) => !isGone(id)).map(([id, name]) => ({ id, name }));
   }
 
   #isMe({ userId }) {
@@ -73,7 +85,7 @@ export class Rooms extends EventTarget {
       throw problem;
     }
     if (!this.#rooms.has(room.id)) return;
-    room.admitted(answer.members);
+    room.admitted(answer.members, this.#connection.node);
     this.#tell(room, "rooms");
     this.#flush(room);
   }
@@ -100,11 +112,22 @@ export class Rooms extends EventTarget {
 
   // After a reconnection the server knows us as somebody new, so every room is joined again.
   #comeBack() {
-    for (const room of this.#rooms.values()) {
-      if (room.standing === "in") continue;
-      this.#enter(room).catch(() => {
-        // shown in the room itself, with a button to try again
-      });
+    const until = Date.now() + PATIENCE_MS;
+    for (const room of this.#rooms.values()) if (room.standing !== "in") this.#return(room, until);
+  }
+
+  // Until the server notices that who we were is gone, they may hold the last seat.
+  async #return(room, until) {
+    const { id } = this.#connection;
+    try {
+      await this.#enter(room);
+    } catch (problem) {
+      // It is shown in the room itself, with a button to try again.
+      if ((problem.code !== "ROOM_FULL" && !problem.passing) || Date.now() > until) return;
+      setTimeout(() => {
+        const isStillOut = this.#rooms.get(room.id) === room && room.standing === "refused";
+        if (isStillOut && this.#connection.isOpen && this.#connection.id === id) this.#return(room, until);
+      }, AGAIN_MS);
     }
   }
 

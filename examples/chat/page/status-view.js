@@ -1,5 +1,6 @@
-// Shows the connection: a small mark while all is well, a strip with the reason while it is not.
+// Shows the connection: a small mark and the node at its other end while all is well, a strip with the reason while not.
 import { byId, setText } from "./dom.js";
+import { tint } from "./person.js";
 
 const TRANSPORTS = { websocket: "WebSocket", polling: "polling" };
 
@@ -21,7 +22,7 @@ const WORDS = {
 };
 
 export function showStatus(connection) {
-  const [status, trouble, text, again] = ["status", "trouble", "trouble-text", "reconnect"].map(byId);
+  const [status, node, trouble, text, again] = ["status", "node", "trouble", "trouble-text", "reconnect"].map(byId);
   let lastReason = "";
   again.addEventListener("click", () => {
     connection.again();
@@ -35,6 +36,9 @@ export function showStatus(connection) {
     lastReason = isFine ? "" : because(state) || lastReason;
     status.dataset.kind = state.kind;
     setText(status, WORDS[state.kind](state));
+    node.hidden = state.kind !== "connected" || connection.node === null;
+    node.dataset.tint = tint(connection.node ?? "");
+    setText(node, connection.node ?? "");
     trouble.hidden = isFine;
     trouble.title = state.problem ? state.problem.code : (state.reason ?? "");
     again.hidden = state.kind !== "disconnected";

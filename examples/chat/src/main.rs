@@ -1,21 +1,22 @@
 //! A chat that people open in their browsers. `cargo xtask example chat` runs it.
 
 mod page;
+mod state;
 
-use roomwire_axum_adapter::{Server, stop_requested};
+use roomwire_axum_adapter::{Server, init_logging, stop_requested};
 use roomwire_service::{
     Client, Data, Error, ErrorCode, Gateway, LeaveReason, Metadata, NewRoom, PageRequest, RoomId, ServiceEvent,
     Timestamp, WebSocketConfig, WebSocketService,
 };
-use roomwire_state_memory::MemoryState;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let service = WebSocketService::builder(WebSocketConfig::load()?).state(MemoryState::new()).build().await?;
-    service.create_room("duo", NewRoom::with_capacity(2)).await?;
-    service.close_room("archive").await?;
+    let config = WebSocketConfig::load()?;
+    init_logging(&config);
+    let service = state::choose(config).await?.build().await?;
+    furnish(&service).await?;
     tokio::spawn(tell_of_those_who_vanish(service.clone()));
     let gateway = Gateway::new()
         .on_connect(introduce)
@@ -28,13 +29,24 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(server.run_until(stop_requested()).await?)
 }
 
-/// Remembers the name that came with the handshake.
+/// The rooms that are there from the start, whichever node of a cluster starts first.
+async fn furnish(service: &WebSocketService) -> Result<(), Error> {
+    match service.create_room("duo", NewRoom::with_capacity(2)).await {
+        Err(error) if error.code() == ErrorCode::Forbidden => {} // another node has created it
+        created => drop(created?),
+    }
+    service.close_room("archive").await?; // creates it, too
+    Ok(())
+}
+
+/// Remembers the name that came with the handshake, and says which node of a cluster the client is on.
 async fn introduce(service: WebSocketService, client: Client, Data(sent): Data<Value>) -> Result<(), Error> {
     let name = sent.get("name").and_then(Value::as_str).unwrap_or("guest").trim().to_owned();
     if !(1..=40).contains(&name.chars().count()) || name.chars().any(char::is_control) {
         return Err(Error::invalid_field("name", "1 to 40 characters are allowed"));
     }
-    service.set_client_metadata(&client, Metadata::from_iter([("name".to_owned(), name.into())])).await
+    service.set_client_metadata(&client, Metadata::from_iter([("name".to_owned(), name.into())])).await?;
+    service.send_to_client(&client, "welcome", &json!({ "node": service.config().node_id })).await
 }
 
 fn name_of(client: &Client) -> Option<Value> {

@@ -1,6 +1,7 @@
 //! Steps that run one after another, and what became of each.
 
 mod console;
+mod screen;
 mod stage;
 mod summary;
 
@@ -14,6 +15,7 @@ use crate::session::Session;
 use crate::shell_line::shell_line;
 
 use self::console::Console;
+pub(crate) use self::screen::{Screen, Stream};
 pub(crate) use self::stage::Stage;
 pub(crate) use self::summary::Report;
 use self::summary::{Row, Verdict};
@@ -94,7 +96,7 @@ fn run_one(session: &Session, console: &Console, index: usize, step: Step<'_>) -
         Ok(Outcome::Done) => Verdict::Passed,
         Ok(Outcome::Skipped(why)) => Verdict::Skipped(why),
         Err(error) => {
-            console.line(&format!("{error:#}"));
+            console.screen().line(&format!("{error:#}"));
             Verdict::Failed { repeat: step.repeat }
         }
     };

@@ -6,7 +6,9 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, bail};
 
 use super::Outcome;
-use super::console::{Console, Stream};
+use super::console::Console;
+use super::screen::{Screen, Stream};
+use crate::relay::{Relay, Source};
 use crate::session::{Session, exit_code};
 use crate::shell_line::shell_line;
 
@@ -26,9 +28,14 @@ impl<'a> Stage<'a> {
         self.session
     }
 
+    /// Where to write while steps run, and after.
+    pub(crate) fn screen(&self) -> &'a Screen {
+        self.console.screen()
+    }
+
     /// Says something about the running step.
     pub(crate) fn note(&self, text: &str) {
-        self.console.line(text);
+        self.screen().line(text);
     }
 
     /// Runs a command to its end, its output going to the screen. An error unless it succeeds.
@@ -58,13 +65,13 @@ impl<'a> Stage<'a> {
         let interrupts = self.session.interrupts();
         let mut child = interrupts.spawn(command).with_context(|| format!("`{line}` cannot be started"))?;
         let captured = if capture { child.stdout.take() } else { None };
-        let follower = self.console.follow(outputs(&mut child));
+        let relay = Relay::start(outputs(&mut child, self.screen()));
         let mut bytes = Vec::new();
         if let Some(mut stdout) = captured {
             stdout.read_to_end(&mut bytes)?;
         }
         let status = interrupts.wait(&mut child)?;
-        drop(follower);
+        drop(relay);
         if !status.success() {
             bail!("`{line}` ended with {}", exit_code(status));
         }
@@ -72,13 +79,13 @@ impl<'a> Stage<'a> {
     }
 }
 
-fn outputs(child: &mut Child) -> Vec<(Box<dyn Read + Send>, Stream)> {
-    let mut sources: Vec<(Box<dyn Read + Send>, Stream)> = Vec::new();
-    if let Some(stdout) = child.stdout.take() {
-        sources.push((Box::new(stdout), Stream::Out));
-    }
-    if let Some(stderr) = child.stderr.take() {
-        sources.push((Box::new(stderr), Stream::Err));
-    }
+fn outputs(child: &mut Child, screen: &Screen) -> Vec<Source> {
+    let mut sources = Vec::new();
+    let mut add = |source: Option<Box<dyn Read + Send>>, stream| {
+        let screen = screen.clone();
+        sources.extend(source.map(|source| -> Source { (source, Box::new(move |line| screen.write(stream, line))) }));
+    };
+    add(child.stdout.take().map(|stdout| Box::new(stdout) as _), Stream::Out);
+    add(child.stderr.take().map(|stderr| Box::new(stderr) as _), Stream::Err);
     sources
 }

@@ -1,6 +1,5 @@
 //! One file for each task of the command line.
 
-mod announce;
 pub(crate) mod bench;
 pub(crate) mod ci;
 pub(crate) mod example;

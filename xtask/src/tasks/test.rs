@@ -1,5 +1,6 @@
 //! `cargo xtask test`: sets up and runs all tests.
 
+use std::env;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{ExitCode, Stdio};
@@ -12,25 +13,28 @@ use crate::executable;
 use crate::npm::NodeFolder;
 use crate::session::Session;
 use crate::steps::{Outcome, Stage, Step, run_all};
-use crate::tools::{self, CHROMIUM, NODE, NPM};
+use crate::tools::{self, CHROMIUM, NGINX, NODE, NPM, REDIS};
 
 /// Runs what was selected and prints what became of it.
 pub(crate) fn run(session: &Session, selection: &TestArgs) -> anyhow::Result<ExitCode> {
-    let mut steps = Vec::new();
-    if selection.only.is_none_or(|only| only == Suite::E2e) {
-        steps.extend(preparation());
-    }
+    let mut steps = match selection.only {
+        None | Some(Suite::E2e) => preparation(),
+        Some(Suite::Rust) => {
+            vec![Step::new("tools", repeat(selection.only, None), |stage| tools::provide(&[&REDIS], stage))]
+        }
+        Some(Suite::Docs) => Vec::new(),
+    };
     steps.extend(suites(session, selection));
     let report = run_all(session, steps);
     print!("{report}");
     Ok(report.exit_code())
 }
 
-/// What the end-to-end tests need from outside of the workspace.
+/// What the tests need from outside of the workspace; but for Redis, it is the end-to-end tests that do.
 pub(super) fn preparation<'a>() -> Vec<Step<'a>> {
     let repeat = repeat(Some(Suite::E2e), None);
     vec![
-        Step::new("tools", &repeat, |stage| tools::provide(&[&NODE, &NPM, &CHROMIUM], stage)),
+        Step::new("tools", &repeat, |stage| tools::provide(&[&NODE, &NPM, &CHROMIUM, &REDIS, &NGINX], stage)),
         Step::new("chat page", &repeat, chat_page::provide).needs(&["tools"]),
         Step::new("e2e packages", &repeat, |stage| e2e_folder(stage.session()).install(stage)).needs(&["tools"]),
     ]
@@ -93,6 +97,7 @@ fn e2e(stage: &Stage<'_>, filter: Option<&str>) -> anyhow::Result<Outcome> {
         .env("ROOMWIRE_E2E_SERVER", server)
         .env("ROOMWIRE_CHAT", chat)
         .env("ROOMWIRE_CHROMIUM", CHROMIUM.path()?)
+        .env("ROOMWIRE_E2E_XTASK", env::current_exe().context("this program does not find itself")?)
         // One file after another: each starts servers and some a browser.
         .args(["--test", "--test-concurrency=1"])
         // Named, because what Node picks by itself depends on its version and on the terminal.

@@ -1,14 +1,14 @@
 //! Tells the address of an example as soon as it answers.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::Duration;
 
-/// The port of an example that is told no other: the service's own default.
-const DEFAULT_PORT: u16 = 3000;
+use super::ports::{DEFAULT_PORT, reachable};
+
 /// How often it is tried.
-const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
 /// How long one try may take; the address is on this machine.
 const PATIENCE: Duration = Duration::from_millis(250);
 
@@ -44,16 +44,11 @@ pub(super) fn address(host: Option<&str>, port: Option<&str>) -> Option<SocketAd
         None | Some("localhost") => Ipv4Addr::LOCALHOST.into(),
         Some(host) => host.parse::<IpAddr>().ok()?,
     };
-    let host = match host {
-        // Listening everywhere includes here.
-        IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(any) if any.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        one => one,
-    };
-    Some(SocketAddr::new(host, port))
+    Some(reachable(SocketAddr::new(host, port)))
 }
 
-fn answers(address: SocketAddr) -> bool {
+/// Whether somebody listens there.
+pub(super) fn answers(address: SocketAddr) -> bool {
     TcpStream::connect_timeout(&address, PATIENCE).is_ok()
 }
 
