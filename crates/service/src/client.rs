@@ -32,8 +32,8 @@ struct Inner {
     activity: AtomicU64,
     reason: OnceLock<DisconnectReason>,
     known: Mutex<Known>,
-    /// The life under which the store was told of it first.
-    registered: Incarnation,
+    /// The life under which the store was told of it first, and how often clients had been put back all together.
+    registered: (Incarnation, u64),
     /// Held by whoever changes the client's memberships, from before the store is asked until this
     /// node's memory agrees with the answer. Counts how often that was.
     membership: tokio::sync::Mutex<u64>,
@@ -82,7 +82,7 @@ impl Known {
 }
 
 impl Client {
-    pub(crate) fn new(new: &NewClient, handshake: Payload, registered: Incarnation, present: Present) -> Self {
+    pub(crate) fn new(new: &NewClient, handshake: Payload, registered: (Incarnation, u64), present: Present) -> Self {
         let known = Known { metadata: new.metadata.clone(), present: Some(present), ..Known::default() };
         Self(Arc::new(Inner {
             key: new.key.clone(),
@@ -154,8 +154,8 @@ impl Client {
         !self.known().gone
     }
 
-    /// The life under which the store was told of it first.
-    pub(crate) fn registered(&self) -> &Incarnation {
+    /// The life under which the store was told of it first, and how often clients had been put back all together.
+    pub(crate) fn registered(&self) -> &(Incarnation, u64) {
         &self.0.registered
     }
 

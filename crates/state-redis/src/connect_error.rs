@@ -1,7 +1,9 @@
 //! Why a Redis cannot be used.
 
 /// Why [`RedisState::connect`](crate::RedisState::connect) refused or gave up. The text says what to do.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` shows the same text: it is what a `main` that returns this error prints.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
     /// No URL was given.
@@ -69,4 +71,10 @@ pub enum ConnectError {
         /// The database that was asked for.
         database: i64,
     },
+}
+
+impl std::fmt::Debug for ConnectError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        std::fmt::Display::fmt(self, f)
+    }
 }

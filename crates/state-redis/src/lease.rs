@@ -28,7 +28,7 @@ impl Shared {
 
     async fn begin_in(&self, partition: Partition, life: &Incarnation, lease: Duration) -> Result<(), StateError> {
         let known = u8::from(self.writes.knows(life, partition));
-        self.grace.store(grace(lease), Ordering::Relaxed);
+        self.router.grace.store(grace(lease), Ordering::Relaxed);
         let args = args![life, lease.as_millis(), known, is_home(partition), grace(lease)];
         let mut reply = self.run(&script::BEGIN, partition, &args, Repeat::Always).await?;
         self.writes.set(life, partition, reply.next()?);

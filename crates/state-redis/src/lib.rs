@@ -23,6 +23,7 @@ mod link;
 mod members;
 mod reaping;
 mod reply;
+mod restarts;
 mod rooms;
 mod router;
 mod script;
@@ -30,7 +31,6 @@ mod server_check;
 mod shard;
 mod state;
 mod store;
-
 mod subscriptions;
 mod topology;
 mod writes;

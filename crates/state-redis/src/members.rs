@@ -83,7 +83,7 @@ impl Shared {
         let uid = RoomUid::random().as_u64();
         let version = self.rooms.version(room);
         let confirmed = self.writes.count(life, partition);
-        let grace = self.grace.load(Ordering::Relaxed);
+        let grace = self.router.grace.load(Ordering::Relaxed);
         let args = args![life, part, room.namespace, client.client, room.room, uid, version, confirmed, grace];
         self.run(&script::JOIN, partition, &args, Repeat::Always).await
     }

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -30,6 +30,8 @@ use crate::{
 
 /// Between two tries of a command that the cluster cannot carry out at the moment.
 const PAUSE: Duration = Duration::from_millis(20);
+/// The grace of a lease of ten seconds, until one begins.
+const GRACE: u64 = 3000;
 /// How long one server may take to tell who has which slots.
 const TOPOLOGY_ANSWER: Duration = Duration::from_millis(400);
 
@@ -49,6 +51,8 @@ pub(crate) enum Repeat {
 pub(crate) struct Router {
     pub(crate) keys: Keys,
     pub(crate) timeout: Duration,
+    /// For how many milliseconds newcomers are refused after data was lost.
+    pub(crate) grace: AtomicU64,
     /// How to connect to a server; the first is the one that answered at start.
     seeds: Vec<ConnectionInfo>,
     clustered: bool,
@@ -69,6 +73,7 @@ impl Router {
         Self {
             keys,
             timeout: config.timeout,
+            grace: AtomicU64::new(GRACE),
             seeds,
             clustered,
             connections: config.pool_size,
@@ -101,6 +106,7 @@ impl Router {
         if let Err(Failure::Answered(error)) = &answer
             && error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
         {
+            self.heed_restart(slot, deadline).await?;
             let mut command = script.by_source(&self.keys, partition);
             command.arg(args);
             answer = self.call(slot, lane, &command, repeat, deadline).await;

@@ -55,6 +55,7 @@ scripts! {
     METADATA = "metadata", MayGrow;
     READ = "read", OnlyReads;
     REAP = "reap", Frees;
+    RECOVER = "recover", Frees;
     RENEW = "renew", Frees, with "steady";
     RESTORE = "restore", MayGrow;
     SCAN = "scan", OnlyReads;

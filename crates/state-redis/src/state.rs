@@ -56,8 +56,6 @@ pub(crate) struct Shared {
     pub(crate) leftovers: Leftovers,
     /// By which a step of a clean-up whose answer was lost asks for it again, by partition and lost life.
     pub(crate) unanswered_reaps: Mutex<HashMap<(Partition, Incarnation), u64>>,
-    /// For how many milliseconds newcomers are refused after data was lost.
-    pub(crate) grace: AtomicU64,
     /// How often a lease was renewed.
     pub(crate) beats: AtomicU64,
 }
@@ -91,7 +89,6 @@ impl RedisState {
             clients: ClientLocks::new(!single),
             leftovers: Leftovers::default(),
             unanswered_reaps: Mutex::default(),
-            grace: AtomicU64::new(0),
             beats: AtomicU64::new(0),
         });
         let subscriptions = Subscriptions::new(shared.clone());

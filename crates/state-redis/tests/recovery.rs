@@ -110,6 +110,30 @@ async fn writes_that_a_server_lost_are_noticed_and_nobody_takes_the_lost_members
 }
 
 #[tokio::test]
+async fn a_server_with_older_data_admits_nobody_before_it_is_known_who_is_missing() {
+    let mut server = RedisServer::start().await;
+    let (first, second) = (node(&server).await, node(&server).await);
+    first.state.create_room(&room(), &NewRoom::with_capacity(1)).await.expect("creates");
+    first.connect("a").await;
+    second.connect("b").await;
+    server.save().await;
+    first.join("a").await.expect("joins");
+    server.kill();
+    server.start_again().await;
+    // None of this node's own writes was lost, nor does a node that is new know of any.
+    assert!(matches!(second.join("b").await, Err(StateError::Unavailable(_))), "the room was full");
+    let third = node(&server).await;
+    third.connect("c").await;
+    assert!(matches!(third.join("c").await, Err(StateError::Unavailable(_))), "the room was full");
+    // Scripts that are forgotten by themselves are no restart.
+    let other = RedisServer::start().await;
+    let calm = node(&other).await;
+    calm.connect("a").await;
+    other.ask::<String>(&["SCRIPT", "FLUSH"]).await;
+    calm.join("a").await.expect("joins");
+}
+
+#[tokio::test]
 async fn a_join_after_lost_writes_finds_out_by_itself() {
     let mut server = RedisServer::start().await;
     let node = node(&server).await;

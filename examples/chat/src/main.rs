@@ -73,7 +73,7 @@ async fn join_room(service: WebSocketService, client: Client, Data(room): Data<R
 async fn leave_room(service: WebSocketService, client: Client, Data(room): Data<RoomId>) -> Result<Value, Error> {
     service.leave_room(&client, &room).await?;
     let left = json!({ "userId": client.id(), "name": name_of(&client), "room": room, "reason": LeaveReason::Left });
-    service.broadcast_to_room(&room, "user-left", &left).await?;
+    tell_of_departure(&service, &room, &left).await;
     Ok(json!({ "room": room }))
 }
 
@@ -113,8 +113,13 @@ async fn tell_of_those_who_vanish(service: WebSocketService) {
             continue;
         };
         let left = json!({ "userId": client, "room": room.room, "reason": reason });
-        if let Err(error) = service.broadcast_to_room(&room.room, "user-left", &left).await {
-            eprintln!("could not tell {:?} of {client}: {error}", room.room);
-        }
+        tell_of_departure(&service, &room.room, &left).await;
+    }
+}
+
+/// Who has left has left, also when other nodes cannot be told at this moment.
+async fn tell_of_departure(service: &WebSocketService, room: &RoomId, left: &Value) {
+    if let Err(error) = service.broadcast_to_room(room, "user-left", left).await {
+        eprintln!("not everybody in {room:?} was told of {}: {error}", left["userId"]);
     }
 }

@@ -1,19 +1,29 @@
 //! A client comes and goes.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use roomwire_core::{
     Channel, DisconnectReason, Error, Incarnation, LeaveReason, NewClient, Payload, RoomId, StateError,
 };
 use tokio::sync::oneshot;
 
-use super::{NamespaceState, leave::take_out};
+use super::{LocalRoom, NamespaceState, leave::take_out, unexplained::Unexplained};
 use crate::{
     ServiceEvent,
     client::{Client, Membership},
     instruments,
     node::{Deadline, Debt, Node},
 };
+
+/// What becomes of the memberships of a client that goes.
+struct End {
+    /// They end with the client.
+    left: Vec<Membership>,
+    /// They had ended in the store already, and why is not known.
+    unexplained: Vec<Membership>,
+    /// Whether somebody else, who cleaned up after a life of this node, has reported all of it.
+    reported: bool,
+}
 
 impl Node {
     /// Registers a client with the store. It takes part in nothing until [`Self::welcome`].
@@ -31,7 +41,7 @@ impl Node {
         loop {
             let life = until.turn(self.life.hold()).await?;
             match self.retrying(until, || self.store.connect(&life, &new)).await {
-                Ok(()) => return Ok(Client::new(&new, handshake, life.clone(), present)),
+                Ok(()) => return Ok(Client::new(&new, handshake, (life.clone(), self.restorations()), present)),
                 Err(StateError::Fenced) if !healed => {
                     let lost = life.clone();
                     drop(life);
@@ -56,9 +66,13 @@ impl Node {
             return false;
         }
         namespace.add_client(client.clone());
-        if *client.registered() != self.life.current() {
+        let (life, restorations) = client.registered();
+        if *life != self.life.current() {
             // The node was taken for lost since, and put back those who took part by then.
             self.note_incomplete();
+        } else if *restorations != self.restorations() {
+            // So it was when the store had forgotten them.
+            self.compare_at_once();
         }
         instruments::client_connected();
         known.told = true;
@@ -90,21 +104,17 @@ impl Node {
         let reason = client.reason_or(reason);
         let welcomed = namespace.client(client.id()).as_ref() == Some(&client);
         namespace.remove_client(&client);
-        let exits = Vec::from_iter(rooms.iter().filter_map(|known| take_out(&namespace, &client, &known.room)));
+        let mut locals: HashMap<RoomId, Arc<LocalRoom>> = rooms
+            .iter()
+            .filter_map(|known| Some((known.room.clone(), take_out(&namespace, &client, &known.room)?)))
+            .collect();
         // Whoever waits no longer knows it gone.
         let _ = gone.send(client.left_rooms());
-        let until = self.deadline();
-        for local in &exits {
-            namespace.exit_room(&self, local, until).await;
-        }
-        let were_in = rooms.len();
-        let (left, reported) = self.disconnect_in_store(&client, rooms, &before).await;
+        let End { left, unexplained, reported } = self.disconnect_in_store(&client, rooms, &before).await;
+        let why = LeaveReason::Disconnected(reason);
         for Membership { room, .. } in left.iter().filter(|membership| membership.told && !reported) {
-            self.events.send(|| ServiceEvent::Left {
-                room: client.room_key(room),
-                client: client.id().clone(),
-                reason: LeaveReason::Disconnected(reason),
-            });
+            let room = client.room_key(room);
+            self.events.send(|| ServiceEvent::Left { room, client: client.id().clone(), reason: why });
         }
         // The store was told, or will be.
         let present = client.known().present.take();
@@ -113,48 +123,58 @@ impl Node {
         let left_by_deletion = {
             let mut known = client.known();
             known.left.clone_from(&rooms);
-            known.left_by_deletion || rooms.len() < were_in
+            known.left_by_deletion
         };
-        drop(membership);
-        if left_by_deletion {
-            // Deleted at the same time: whoever deleted them reports it, and before the client is reported gone.
-            namespace.deletions_reported().await;
+        let unexplained = Vec::from_iter(unexplained.into_iter().map(|membership| Unexplained {
+            room: client.room_key(&membership.room),
+            client: client.id().clone(),
+            local: locals.remove(&membership.room),
+            membership,
+            reason: why,
+        }));
+        let until = self.deadline();
+        for local in locals.values() {
+            namespace.exit_room(&self, local, until).await;
         }
+        drop(membership);
         if welcomed {
             instruments::client_disconnected(reason.as_str());
         }
-        if welcomed && told && !reported {
-            self.events.send(|| ServiceEvent::ClientDisconnected { client: client.key().clone(), reason });
+        let then = (welcomed && told && !reported)
+            .then(|| ServiceEvent::ClientDisconnected { client: client.key().clone(), reason });
+        if left_by_deletion || !unexplained.is_empty() {
+            // Deleted at the same time: whoever deleted them reports it, and before the client is reported gone.
+            self.explain(&namespace, unexplained, then).await;
+        } else {
+            then.into_iter().for_each(|event| self.events.send(|| event));
         }
         rooms
     }
 
-    /// Tells the store; returns which of the memberships end with the client, and whether somebody else, who cleaned
-    /// up after a life of this node, has reported it.
-    async fn disconnect_in_store(
-        &self,
-        client: &Client,
-        mut rooms: Vec<Membership>,
-        before: &Incarnation,
-    ) -> (Vec<Membership>, bool) {
+    /// Tells the store; returns what becomes of the memberships.
+    async fn disconnect_in_store(&self, client: &Client, rooms: Vec<Membership>, before: &Incarnation) -> End {
         let life = self.life.hold().await;
-        let mut reported = *life != *before;
+        let mut end = End { left: rooms, unexplained: Vec::new(), reported: *life != *before };
         let removed = self.bounded(self.store.disconnect(&life, client.key())).await;
         drop(life);
         match removed {
             // The store may know more: a leave it was not told of yet, a join whose answer was lost. It may know less:
             // whoever deletes a room reports its members.
-            Ok(removed) if !reported && !self.is_incomplete() => {
-                rooms.retain(|membership| removed.contains(&client.room_key(&membership.room)));
+            Ok(removed) if !end.reported && !self.is_incomplete() => {
+                let is_removed = |membership: &Membership| removed.contains(&client.room_key(&membership.room));
+                let (left, missing): (Vec<_>, Vec<_>) = end.left.into_iter().partition(is_removed);
+                // What waited to be put back was reported when it was lost.
+                end.unexplained = missing.into_iter().filter(|membership| membership.told).collect();
+                end.left = left;
             }
             Ok(_) => {}
-            Err(StateError::Fenced) => reported |= self.was_reaped(before).await,
+            Err(StateError::Fenced) => end.reported |= self.was_reaped(before).await,
             Err(error) => {
                 tracing::debug!(target: "roomwire", client = %client.id(), %error, "the store is told later of a disconnect");
                 self.owe(Debt::Disconnect(client.key().clone()));
             }
         }
-        (rooms, reported)
+        end
     }
 
     /// Subscribes to the namespace's channel before its first client takes part.

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use roomwire_core::{Error, ErrorCode, LeaveReason, RoomId, StateError};
 use tokio::sync::oneshot;
 
-use super::{LocalRoom, NamespaceState};
+use super::{LocalRoom, NamespaceState, unexplained::Unexplained};
 use crate::{
     ServiceEvent,
-    client::{Client, Membership},
+    client::Client,
     node::{Debt, Node},
 };
 
@@ -22,32 +22,30 @@ impl Node {
         room: RoomId,
         left: oneshot::Sender<Result<(), Error>>,
     ) -> Result<(), Error> {
-        let membership = client.change_membership().await;
+        let turn = client.change_membership().await;
         let before = self.life.current();
-        let Some(Membership { told, .. }) = client.known().leave(&room) else {
+        let Some(membership) = client.known().leave(&room) else {
             return Err(ErrorCode::NotInRoom.into());
         };
         let local = take_out(&namespace, &client, &room);
         // Whoever waits no longer has left.
         let _ = left.send(Ok(()));
-        if let Some(local) = local {
-            namespace.exit_room(&self, &local, self.deadline()).await;
-        }
         let key = client.room_key(&room);
         let life = self.life.hold().await;
         // Who cleaned up after the life in which the client was a member has reported that it left.
-        let mut reported = !told || *life != before;
+        let mut reported = !membership.told || *life != before;
         let left = self.bounded(self.store.leave(&life, client.key(), &key)).await;
         drop(life);
         match left {
-            Ok(true) => {}
-            // Deleted at the same time, and whoever deleted the room reports it: before this client can join again.
-            Ok(false) if !self.is_incomplete() => {
-                drop(membership);
-                namespace.deletions_reported().await;
+            Ok(false) if !reported && !self.is_incomplete() => {
+                // Whoever deleted the room reports it: before this client can join again.
+                drop(turn);
+                let (client, reason) = (client.id().clone(), LeaveReason::Left);
+                let ended = vec![Unexplained { room: key, client, membership, reason, local }];
+                self.explain(&namespace, ended, None).await;
                 return Ok(());
             }
-            Ok(false) => {}
+            Ok(_) => {}
             Err(StateError::Fenced) => reported |= self.was_reaped(&before).await,
             Err(error) => {
                 tracing::debug!(target: "roomwire", room = ?key, %error, "the store is told later of a leave");
@@ -57,6 +55,9 @@ impl Node {
         if !reported {
             let client = client.id().clone();
             self.events.send(|| ServiceEvent::Left { room: key, client, reason: LeaveReason::Left });
+        }
+        if let Some(local) = local {
+            namespace.exit_room(&self, &local, self.deadline()).await;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ mod leave;
 mod namespace;
 mod presence;
 mod room;
+mod unexplained;
 
 pub(crate) use leave::take_out;
 pub(crate) use namespace::NamespaceState;

@@ -7,8 +7,9 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use roomwire_core::{ClientId, Namespace, RoomId, RoomKey, RoomUid, StateError};
+use tokio::sync::oneshot;
 
-use super::{LocalRoom, presence::Presences};
+use super::{LocalRoom, presence::Presences, unexplained::Awaiting};
 use crate::{
     client::Client,
     node::{Deadline, Node},
@@ -36,6 +37,7 @@ pub(crate) struct NamespaceState {
 struct DeletedRooms {
     known: HashSet<RoomUid>,
     order: VecDeque<RoomUid>,
+    awaited: HashMap<RoomUid, Vec<Awaiting>>,
 }
 
 impl NamespaceState {
@@ -152,6 +154,7 @@ impl NamespaceState {
     /// Remembers that a life of a room is over.
     pub(super) fn note_deleted(&self, uid: RoomUid) {
         let mut deleted = self.deleted.lock();
+        deleted.awaited.remove(&uid);
         if deleted.known.insert(uid) {
             deleted.order.push_back(uid);
         }
@@ -159,6 +162,29 @@ impl NamespaceState {
             && let Some(oldest) = deleted.order.pop_front()
         {
             deleted.known.remove(&oldest);
+        }
+    }
+
+    /// What ends when it is heard that this life of a room was deleted; none when it was. Pair it with
+    /// [`Self::no_news_of_deletion`].
+    pub(super) fn news_of_deletion(&self, uid: RoomUid) -> Option<oneshot::Receiver<()>> {
+        let mut deleted = self.deleted.lock();
+        if deleted.known.contains(&uid) {
+            return None;
+        }
+        let (awaiting, news) = oneshot::channel();
+        deleted.awaited.entry(uid).or_default().push(awaiting);
+        Some(news)
+    }
+
+    /// Forgets who does not wait for such news any more.
+    pub(super) fn no_news_of_deletion(&self, uid: RoomUid) {
+        let mut deleted = self.deleted.lock();
+        if let Some(awaited) = deleted.awaited.get_mut(&uid) {
+            awaited.retain(|awaiting| !awaiting.is_closed());
+            if awaited.is_empty() {
+                deleted.awaited.remove(&uid);
+            }
         }
     }
 

@@ -104,6 +104,11 @@ impl Node {
         }
     }
 
+    /// How often clients were put back all together, or began to be. Does not change for who holds the life.
+    pub(crate) fn restorations(&self) -> u64 {
+        self.restorations.load(Ordering::SeqCst)
+    }
+
     /// Whether the store may not hold all clients of this node's present life.
     pub(crate) fn is_incomplete(&self) -> bool {
         self.incomplete.load(Ordering::Acquire)

@@ -16,7 +16,7 @@ const REAP_BATCH: usize = 256;
 const AGAIN: Duration = Duration::from_millis(400);
 
 /// The shortest time between two heartbeats, however many calls make the store suspect.
-const AT_LEAST: Duration = Duration::from_millis(100);
+const AT_LEAST: Duration = Duration::from_millis(250);
 
 /// Runs until the token is cancelled or the node is gone.
 pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {

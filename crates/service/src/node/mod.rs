@@ -66,7 +66,7 @@ pub(crate) struct Node {
     /// Where clients' work runs. Their sessions may be dropped by a thread that is not part of it.
     pub(crate) runtime: tokio::runtime::Handle,
     /// Ends the background tasks: cancelled when the service stops or its last handle is dropped.
-    stop: CancellationToken,
+    pub(crate) stop: CancellationToken,
 }
 
 impl Node {

@@ -6,7 +6,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
 };
 
 use roomwire_core::{ClientKey, Incarnation, PageRequest, RoomId, RoomKey, RoomUid, StateError};
@@ -129,7 +129,7 @@ impl Node {
 
     /// How long a membership may be missing from the store before that is taken for more than news on their way: as
     /// long as a node may be cut off without being taken for lost.
-    fn look_again_after(&self) -> std::time::Duration {
+    pub(crate) fn look_again_after(&self) -> std::time::Duration {
         self.config.lease.duration
     }
 
@@ -138,13 +138,13 @@ impl Node {
         // Waits for who puts clients back.
         let life = self.life.hold().await;
         let gaps = health.backplane.available.then(|| self.gaps());
-        View { life: life.clone(), restorations: self.restorations.load(Ordering::SeqCst), gaps }
+        View { life: life.clone(), restorations: self.restorations(), gaps }
     }
 
     /// Whether what was seen still counts, for who holds this life.
     pub(super) fn is_current(&self, view: &View, life: &Incarnation) -> bool {
         *life == view.life
-            && self.restorations.load(Ordering::SeqCst) == view.restorations
+            && self.restorations() == view.restorations
             && !self.is_incomplete()
             && !self.is_shutting_down()
     }

@@ -99,8 +99,7 @@ impl Node {
         }
         self.events.send(|| ServiceEvent::BackplaneGap);
         // The store may have been away with it, and what other nodes said of rooms was missed.
-        self.compare_soon();
-        self.beat_now.notify_one();
+        self.compare_at_once();
     }
 
     /// How often messages of other nodes were missed, or began to be.
@@ -108,9 +107,20 @@ impl Node {
         self.vigilance.gaps.load(Ordering::SeqCst)
     }
 
+    /// Whether no message of another node was missed since there were so many gaps.
+    pub(crate) fn heard_all_since(&self, gaps: u64) -> bool {
+        self.health().backplane.available && self.gaps() == gaps
+    }
+
     /// Has the next upkeep end with a comparison of this node with the store.
     pub(super) fn compare_soon(&self) {
         self.vigilance.comparison_due.store(true, Ordering::Release);
+    }
+
+    /// As [`Self::compare_soon`], with a heartbeat that does not wait for its time.
+    pub(crate) fn compare_at_once(&self) {
+        self.compare_soon();
+        self.beat_now.notify_one();
     }
 
     /// Whether a comparison is due, which then counts as begun.

@@ -138,8 +138,12 @@ async fn who_is_leaving_or_going_while_the_node_heals_is_reported_once() {
         let [lost, survivor] = &cluster.nodes[..] else { panic!("two nodes") };
         let ledger = Ledger::of(cluster.services());
         let client = member(lost).await;
-        // It is out of the room here, and the store is not told yet.
-        let leaving = lost.bus.hold(Moment::Before, "unsubscribe");
+        let go_on = lose(&cluster).await;
+        let healing = lost.store.hold(Moment::Before, "reap");
+        lost.store.fail(Moment::Before, "restore");
+        let pause = lost.store.hold(Moment::Before, "renew_lease");
+        go_on();
+        healing.reached().await;
         let (service, handle) = (lost.service.clone(), client.handle().clone());
         let left = tokio::spawn(async move {
             if goes {
@@ -148,14 +152,11 @@ async fn who_is_leaving_or_going_while_the_node_heals_is_reported_once() {
                 service.leave_room(&handle, "own").await.expect("leaves");
             }
         });
-        leaving.reached().await;
-        let go_on = lose(&cluster).await;
-        lost.store.fail(Moment::Before, "restore");
-        let pause = lost.store.hold(Moment::Before, "renew_lease");
-        go_on();
-        pause.reached().await;
-        leaving.release();
+        // It is out of the room here, and the store is told when the node has its new life.
+        eventually("it is out", async || !client.handle().is_in(&"own".parse().expect("valid"))).await;
+        healing.release();
         left.await.expect("no panic");
+        pause.reached().await;
         pause.release();
         lost.store.heartbeat().await;
         client.disconnect();

@@ -105,7 +105,7 @@ async fn an_operation_that_is_not_answered_has_the_outage_noticed_at_once() {
         node.service.room("r").await.expect_err("is not answered");
         assert!(node.service.health().is_healthy(), "one answer that is missing proves nothing");
         eventually("it is noticed", async || !node.service.health().is_healthy()).await;
-        let most = if hangs { 2 * timeout } else { Duration::ZERO } + Duration::from_millis(110);
+        let most = if hangs { 2 * timeout } else { Duration::ZERO } + Duration::from_millis(260);
         assert!(began.elapsed() <= most, "{hangs}: {:?}", began.elapsed());
     }
 }
@@ -198,7 +198,7 @@ async fn a_gap_that_was_over_when_it_was_noticed_is_reported_as_a_gap() {
 #[tokio::test(start_paused = true)]
 async fn a_gap_has_the_lease_renewed_at_once() {
     let node = node().await;
-    sleep(Duration::from_millis(200)).await;
+    sleep(Duration::from_millis(300)).await;
     let before = node.store.heartbeats();
     let began = Instant::now();
     node.bus.say(BackplaneEvent::Gap);

@@ -23,7 +23,6 @@ mod order;
 mod outage;
 mod panics;
 mod reconciling;
-mod reconciling_races;
 mod retries;
 mod rooms;
 mod sessions;

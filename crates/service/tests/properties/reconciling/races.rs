@@ -10,8 +10,10 @@ use std::{
     time::Duration,
 };
 
-use roomwire_core::BackplaneEvent;
-use roomwire_service::{Gateway, testing::TestClient};
+use roomwire_core::{
+    BackplaneEvent, ClientKey, LiveClient, Metadata, Namespace, NewClient, RoomKey, RoomUid, Timestamp,
+};
+use roomwire_service::{ErrorCode, Gateway, testing::TestClient};
 use roomwire_state_memory::{ManualClock, MemoryHub};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -52,6 +54,7 @@ struct Calls {
     leave: usize,
     disconnect: usize,
     restore: usize,
+    refused: usize,
 }
 
 impl Calls {
@@ -61,7 +64,7 @@ impl Calls {
             *calls.entry(call).or_default() += 1;
         }
         let mut count = |call| calls.remove(call).unwrap_or_default();
-        Self { leave: count("leave"), disconnect: count("disconnect"), restore: count("restore") }
+        Self { leave: count("leave"), disconnect: count("disconnect"), restore: count("restore"), refused: 0 }
     }
 }
 
@@ -73,7 +76,10 @@ async fn round(node: &Node, stays: &TestClient) -> Calls {
         for client in [comes.handle(), stays.handle()] {
             let room = ROOMS[rand::random_range(0..ROOMS.len())];
             if !client.is_in(&room.parse().expect("valid")) {
-                node.service.join_room(client, room).await.expect("joins");
+                if let Err(error) = node.service.join_room(client, room).await {
+                    assert_eq!(error.code(), ErrorCode::ClientNotFound, "lost twice during one call");
+                    calls.refused += 1;
+                }
             } else {
                 node.service.leave_room(client, room).await.expect("leaves");
                 calls.leave += 1;
@@ -115,6 +121,7 @@ async fn without_a_fault_there_is_nothing_to_mend_however_often_it_is_looked() {
                 let round = round(&node, &stays).await;
                 calls.leave += round.leave;
                 calls.disconnect += round.disconnect;
+                calls.refused += round.refused;
             }
             (node, stays, calls)
         });
@@ -124,6 +131,7 @@ async fn without_a_fault_there_is_nothing_to_mend_however_often_it_is_looked() {
     for (node, stays, calls) in workers.join_all().await {
         expected.leave += calls.leave;
         expected.disconnect += calls.disconnect;
+        expected.refused += calls.refused;
         stay.push((node, stays));
     }
     ledger.gone(WORKERS * ROUNDS).await;
@@ -141,4 +149,82 @@ async fn without_a_fault_there_is_nothing_to_mend_however_often_it_is_looked() {
     assert_eq!(calls, expected, "nothing was mended");
     assert!(ledger.assert_all_left().await > WORKERS * ROUNDS);
     assert_eq!(cluster.nodes[0].service.room_count().await.expect("answers"), 0);
+}
+
+/// Breaks what the store holds of those who stay, and brings back who went, until it is over.
+fn sabotage(cluster: &Cluster, stay: &[(Node, TestClient)], over: &Arc<AtomicBool>) -> JoinHandle<usize> {
+    let stay = Vec::from_iter(stay.iter().map(|(node, client)| (node.clone(), client.handle().clone())));
+    let (nodes, over) = (cluster.nodes.clone(), over.clone());
+    tokio::spawn(async move {
+        let mut broken = 0;
+        while !over.load(Ordering::Relaxed) {
+            let (node, client) = &stay[rand::random_range(0..stay.len())];
+            let (store, life) = node.store.behind_its_back();
+            let key = ClientKey::new(Namespace::root(), client.id().clone());
+            let room = RoomKey::new(Namespace::root(), ROOMS[rand::random_range(0..4)].parse().expect("valid"));
+            match rand::random_range(0..4) {
+                0 => drop(store.leave(&life, &key, &room).await.expect("leaves")),
+                1 => drop(store.disconnect(&life, &key).await.expect("disconnects")),
+                2 => drop(store.join(&life, &key, &room).await),
+                _ => {
+                    let went = ClientKey::new(Namespace::root(), "went".parse().expect("valid"));
+                    let connected_at = Timestamp::default();
+                    let client = NewClient { key: went, user: None, metadata: Metadata::new(), connected_at };
+                    let rooms = vec![(room, RoomUid::random())];
+                    let (store, life) = nodes[rand::random_range(0..2)].store.behind_its_back();
+                    store.restore(&life, &[LiveClient { client, rooms }]).await.expect("restores");
+                }
+            }
+            broken += 1;
+            tokio::time::sleep(Duration::from_millis(rand::random_range(0..4))).await;
+        }
+        broken
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whatever_breaks_while_clients_move_about_is_right_in_the_end_and_reported_once() {
+    const ROUNDS: usize = 300;
+    let (cluster, ledger) = cluster().await;
+    let over = Arc::new(AtomicBool::new(false));
+    let mut stay = Vec::new();
+    for worker in 0..WORKERS {
+        let node = cluster.nodes[worker % 2].clone();
+        let client = node.server.connect().await.expect("connects");
+        stay.push((node, client));
+    }
+    let breaking = sabotage(&cluster, &stay, &over);
+    let comparing = {
+        let (nodes, over) = (cluster.nodes.clone(), over.clone());
+        tokio::spawn(async move {
+            while !over.load(Ordering::Relaxed) {
+                // Without a gap, after which a room that is gone may have been deleted.
+                nodes.iter().for_each(|node| node.store.fall_behind());
+                tokio::time::sleep(Duration::from_millis(rand::random_range(10..50))).await;
+            }
+        })
+    };
+    let mut workers = JoinSet::new();
+    for (node, client) in stay {
+        workers.spawn(async move {
+            for _ in 0..ROUNDS {
+                round(&node, &client).await;
+                tokio::time::sleep(Duration::from_millis(rand::random_range(0..3))).await;
+            }
+            (node, client)
+        });
+    }
+    let stay = workers.join_all().await;
+    over.store(true, Ordering::Relaxed);
+    comparing.await.expect("no panic");
+    let broken = breaking.await.expect("no panic");
+    assert!(broken > 100, "only {broken} times");
+    cluster.nodes.iter().for_each(|node| node.store.fall_behind());
+    assert_equal(&stay).await;
+    for (_, client) in &stay {
+        client.disconnect();
+    }
+    ledger.gone(WORKERS * ROUNDS + WORKERS).await;
+    ledger.assert_paired().await;
+    eventually("no room is left", async || cluster.nodes[0].service.room_count().await.expect("answers") == 0).await;
 }

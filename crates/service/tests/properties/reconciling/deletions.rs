@@ -1,0 +1,96 @@
+//! A room that was deleted is told from memberships that the store has lost.
+
+use std::time::Duration;
+
+use roomwire_core::BackplaneEvent;
+use roomwire_service::ErrorCode;
+use tokio::time::{Instant, sleep};
+
+use super::{CERTAIN, cluster, compared, compared_without_gap, key, member, room, rooms_of};
+use crate::stage::{Moment, eventually};
+
+#[tokio::test(start_paused = true)]
+async fn a_room_that_was_deleted_during_a_gap_is_forgotten_and_not_brought_back() {
+    let (cluster, ledger) = cluster().await;
+    let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
+    let client = member(node, "c").await;
+    node.bus.be_deaf(true);
+    node.bus.say(BackplaneEvent::Interrupted);
+    other.service.delete_room("r").await.expect("deletes");
+    // As long as it does not hear the other nodes, it cannot tell why the room is gone.
+    sleep(2 * CERTAIN).await;
+    assert!(client.handle().is_in(&"r".parse().expect("valid")) && other.service.room("r").await.is_err());
+    node.bus.be_deaf(false);
+    node.bus.say(BackplaneEvent::Gap);
+    let began = Instant::now();
+    eventually("it is out", async || client.handle().rooms() == ["own"]).await;
+    assert!(began.elapsed() <= Duration::from_secs(11), "{:?}", began.elapsed());
+    sleep(CERTAIN).await;
+    assert!(other.service.room("r").await.is_err() && !cluster.hears("r"));
+    assert_eq!(ledger.left("r").len(), 1);
+    client.disconnect();
+    ledger.gone(1).await;
+    assert_eq!(ledger.assert_all_left().await, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_membership_that_was_seen_after_a_gap_and_is_lost_later_is_put_back() {
+    let (cluster, _ledger) = cluster().await;
+    let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
+    let _client = member(node, "c").await;
+    compared(node).await;
+    let (store, life) = node.store.behind_its_back();
+    assert!(store.leave(&life, &key("c"), &room("own")).await.expect("leaves"));
+    sleep(CERTAIN).await;
+    assert_eq!(rooms_of(&other.service, "c").await, ["own", "r"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deletion_whose_news_are_late_is_no_loss() {
+    let (cluster, ledger) = cluster().await;
+    let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
+    let client = member(node, "c").await;
+    compared(node).await;
+    // The first attempt to pass it on fails, and so do some more.
+    other.bus.go_down();
+    let told = other.service.delete_room("r").await.expect_err("the others do not know");
+    assert_eq!(told.code(), ErrorCode::StateUnavailable);
+    sleep(Duration::from_secs(5)).await;
+    node.store.take_log();
+    compared_without_gap(node).await;
+    assert_eq!(node.store.take_log(), Vec::<&str>::new(), "it is only in doubt");
+    assert_eq!(client.handle().rooms().len(), 2);
+    other.bus.come_back();
+    eventually("it is passed on", async || client.handle().rooms() == ["own"]).await;
+    sleep(2 * CERTAIN).await;
+    assert!(other.service.room("r").await.is_err());
+    assert_eq!(ledger.left("r").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_or_goes_while_news_of_a_deletion_are_on_their_way_is_reported_by_that_alone() {
+    for goes in [true, false] {
+        let (cluster, ledger) = cluster().await;
+        let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
+        let client = member(node, "c").await;
+        let told = other.bus.hold(Moment::Before, "publish");
+        let service = other.service.clone();
+        let deleting = tokio::spawn(async move { service.delete_room("own").await });
+        told.reached().await;
+        if goes {
+            client.disconnect();
+            eventually("it is gone", async || !client.handle().is_connected()).await;
+        } else {
+            node.service.leave_room(client.handle(), "own").await.expect("leaves");
+        }
+        sleep(Duration::from_millis(500)).await;
+        told.release();
+        deleting.await.expect("no panic").expect("deletes");
+        sleep(CERTAIN).await;
+        assert_eq!(ledger.left("own").len(), 1);
+        assert!(!cluster.hears("own"));
+        client.disconnect();
+        ledger.gone(1).await;
+        ledger.assert_all_left().await;
+    }
+}
