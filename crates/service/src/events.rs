@@ -77,6 +77,10 @@ pub enum ServiceEvent {
     StateUnavailable,
     /// The shared state can be reached again.
     StateRecovered,
+    /// The shared state lost data: it is empty, or older than it was. This node puts its clients and their rooms back;
+    /// each node says so for itself. What no node has members of is gone: whoever needs such a room creates it again.
+    /// Until everybody had time to be back, about a third of a lease, that is refused with `STATE_UNAVAILABLE`.
+    StateLost,
     /// Messages of other nodes are being missed: the backplane is away. A `BackplaneGap` follows when it is back.
     BackplaneInterrupted,
     /// Messages of other nodes may have been missed: the backplane was away, perhaps for a moment only.

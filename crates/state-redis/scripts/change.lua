@@ -7,6 +7,9 @@ if call('EXISTS', record) == 0 then
   if creates ~= '1' then
     return { 'MISSING' }
   end
+  if recovers(at) then
+    return { 'RECOVERING' }
+  end
   create_room(room, uid, at)
 end
 if value == '' then

@@ -3,7 +3,11 @@ local room = ARGV[1]
 if call('EXISTS', key('r', room)) == 1 then
   return { 'EXISTS' }
 end
-create_room(room, ARGV[2], now())
+local at = now()
+if recovers(at) then
+  return { 'RECOVERING' }
+end
+create_room(room, ARGV[2], at)
 local record = key('r', room)
 call('HSET', record, 'keep', '1', 'ver', 1)
 for index, field in ipairs({ 'name', 'cap', 'meta' }) do

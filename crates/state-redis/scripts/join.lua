@@ -25,7 +25,7 @@ if was ~= number then
     if is_behind(number, confirmed) then
       recover(at, tonumber(grace))
     end
-    if tonumber(call('HGET', P .. ':st', 'recovery') or '0') > at then
+    if recovers(at) then
       return { 'RECOVERING' }
     end
     if state[2] == '1' then

@@ -32,9 +32,13 @@ local function wrote(number)
   return call('HINCRBY', key('l', number), 'seq', 1)
 end
 
--- Data was lost: members are on their way back, and nobody else is admitted until they are.
+-- Whether data was lost a moment ago: members and their rooms are on their way back, and nothing new takes their place.
+local function recovers(at)
+  return tonumber(call('HGET', P .. ':st', 'recovery') or '0') > at
+end
+
 local function recover(at, grace)
-  if tonumber(call('HGET', P .. ':st', 'recovery') or '0') <= at then
+  if not recovers(at) then
     call('HSET', P .. ':st', 'recovery', at + grace)
   end
 end

@@ -4,6 +4,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 
 use futures_util::future::{join_all, try_join_all};
 use roomwire_core::{Incarnation, LeaseStatus, StateError};
+use tokio::time::Instant;
 
 use crate::{
     keys::Partition,
@@ -20,6 +21,7 @@ const CENSUS: u64 = 15;
 impl Shared {
     /// The partition of leases first: it decides whether the life is over.
     pub(crate) async fn begin(&self, life: &Incarnation, lease: Duration) -> Result<(), StateError> {
+        self.note_grace(lease);
         self.begin_in(Partition::LEASES, life, lease).await?;
         let others = self.other_partitions().map(|partition| self.begin_in(partition, life, lease));
         try_join_all(others).await?;
@@ -28,14 +30,14 @@ impl Shared {
 
     async fn begin_in(&self, partition: Partition, life: &Incarnation, lease: Duration) -> Result<(), StateError> {
         let known = u8::from(self.writes.knows(life, partition));
-        self.router.grace.store(grace(lease), Ordering::Relaxed);
-        let args = args![life, lease.as_millis(), known, is_home(partition), grace(lease)];
+        let args = args![life, lease.as_millis(), known, is_home(partition), self.router.grace()];
         let mut reply = self.run(&script::BEGIN, partition, &args, Repeat::Always).await?;
         self.writes.set(life, partition, reply.next()?);
         Ok(())
     }
 
     pub(crate) async fn renew(&self, life: &Incarnation, lease: Duration) -> Result<LeaseStatus, StateError> {
+        self.note_grace(lease);
         let home = self.renew_in(Partition::LEASES, life, lease);
         let others = join_all(self.other_partitions().map(|partition| self.renew_in(partition, life, lease)));
         let (home, others) = tokio::join!(home, others);
@@ -62,7 +64,8 @@ impl Shared {
         lease: Duration,
     ) -> Result<LeaseStatus, StateError> {
         let confirmed = self.writes.count(life, partition);
-        let args = args![life, lease.as_millis(), is_home(partition), REMEMBER.as_millis(), confirmed, grace(lease)];
+        let args =
+            args![life, lease.as_millis(), is_home(partition), REMEMBER.as_millis(), confirmed, self.router.grace()];
         let mut reply = self.run(&script::RENEW, partition, &args, Repeat::Always).await?;
         let count: u64 = reply.next()?;
         let behind = count < confirmed;
@@ -94,6 +97,17 @@ impl Shared {
         Ok(())
     }
 
+    /// How long newcomers are refused after data was lost: everybody notices at the next heartbeat, and is back well
+    /// before this is over.
+    fn note_grace(&self, lease: Duration) {
+        let now = Instant::now();
+        let before = self.last_beat.lock().replace(now);
+        let between = before.map_or(Duration::ZERO, |before| now - before);
+        // After an outage it was longer than heartbeats are apart.
+        let heartbeat = if between > lease / 2 { Duration::ZERO } else { between };
+        self.router.note_grace(lease.mul_f64(0.3).max(heartbeat.mul_f64(1.5)));
+    }
+
     /// Ends a life. Where nothing is left of it, it is forgotten at once.
     pub(crate) async fn end(&self, life: &Incarnation) -> Result<(), StateError> {
         let mut finished = true;
@@ -118,12 +132,6 @@ impl Shared {
     pub(crate) fn other_partitions(&self) -> impl Iterator<Item = Partition> + use<> {
         self.router.keys.partitions().filter(|partition| *partition != Partition::LEASES)
     }
-}
-
-/// How long newcomers are refused after data was lost, in milliseconds: everybody notices within a heartbeat, and is back
-/// well before this is over.
-fn grace(lease: Duration) -> u64 {
-    u64::try_from(lease.mul_f64(0.3).as_millis()).unwrap_or(u64::MAX)
 }
 
 fn is_home(partition: Partition) -> u8 {

@@ -1,7 +1,5 @@
 //! Memberships: joining, leaving and reading.
 
-use std::sync::atomic::Ordering;
-
 use redis::Value;
 use roomwire_core::{
     ClientId, ClientKey, Incarnation, JoinOutcome, MemberRecord, Page, PageRequest, RoomKey, RoomUid, StateError,
@@ -83,7 +81,7 @@ impl Shared {
         let uid = RoomUid::random().as_u64();
         let version = self.rooms.version(room);
         let confirmed = self.writes.count(life, partition);
-        let grace = self.router.grace.load(Ordering::Relaxed);
+        let grace = self.router.grace();
         let args = args![life, part, room.namespace, client.client, room.room, uid, version, confirmed, grace];
         self.run(&script::JOIN, partition, &args, Repeat::Always).await
     }

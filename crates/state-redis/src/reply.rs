@@ -28,7 +28,7 @@ impl Reply {
                 "MISSING" => Err(StateError::RoomNotFound),
                 "EXISTS" => Err(StateError::RoomExists),
                 "RECOVERING" => Err(StateError::unavailable(
-                    "Redis lost its data a moment ago; newcomers are admitted again when the members are back",
+                    "Redis lost data a moment ago; newcomers and new rooms are accepted again when the members are back",
                 )),
                 _ => Err(unexpected(script, "a status that this version knows")),
             },

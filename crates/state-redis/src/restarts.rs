@@ -2,8 +2,6 @@
 //!
 //! Whatever its data says, such a server knows no script: before the first one runs there, the partitions are told.
 
-use std::sync::atomic::Ordering;
-
 use roomwire_core::StateError;
 use tokio::time::Instant;
 
@@ -25,7 +23,7 @@ impl Router {
             redis::from_redis_value(value).map_err(|error| StateError::unavailable(error.to_string()))
         })?;
         let Some(run) = info.lines().find_map(|line| line.strip_prefix("run_id:")) else { return Ok(()) };
-        let grace = self.grace.load(Ordering::Relaxed).to_string();
+        let grace = self.grace().to_string();
         let args = [run.trim().as_bytes().to_vec(), grace.into_bytes()];
         for partition in self.keys.partitions() {
             let its = self.keys.slot(partition);

@@ -52,7 +52,7 @@ pub(crate) struct Router {
     pub(crate) keys: Keys,
     pub(crate) timeout: Duration,
     /// For how many milliseconds newcomers are refused after data was lost.
-    pub(crate) grace: AtomicU64,
+    grace: AtomicU64,
     /// How to connect to a server; the first is the one that answered at start.
     seeds: Vec<ConnectionInfo>,
     clustered: bool,
@@ -193,6 +193,15 @@ impl Router {
         if let Some(shard) = self.shards.read().get(server) {
             shard.suspect();
         }
+    }
+
+    /// For how many milliseconds newcomers are refused after data was lost.
+    pub(crate) fn grace(&self) -> u64 {
+        self.grace.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn note_grace(&self, grace: Duration) {
+        self.grace.store(u64::try_from(grace.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
     pub(crate) fn connect_timeout(&self) -> Duration {

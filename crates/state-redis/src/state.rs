@@ -9,6 +9,7 @@ use std::{
 
 use parking_lot::Mutex;
 use roomwire_core::{Incarnation, StateError};
+use tokio::time::Instant;
 
 use crate::{
     ConnectError, RedisConfig,
@@ -56,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) leftovers: Leftovers,
     /// By which a step of a clean-up whose answer was lost asks for it again, by partition and lost life.
     pub(crate) unanswered_reaps: Mutex<HashMap<(Partition, Incarnation), u64>>,
+    /// When a lease was begun or renewed last.
+    pub(crate) last_beat: Mutex<Option<Instant>>,
     /// How often a lease was renewed.
     pub(crate) beats: AtomicU64,
 }
@@ -89,6 +92,7 @@ impl RedisState {
             clients: ClientLocks::new(!single),
             leftovers: Leftovers::default(),
             unanswered_reaps: Mutex::default(),
+            last_beat: Mutex::default(),
             beats: AtomicU64::new(0),
         });
         let subscriptions = Subscriptions::new(shared.clone());

@@ -32,6 +32,21 @@ enum Phase {
     Closed,
 }
 
+/// Closes again what was not opened to the end.
+struct Attempt<'a> {
+    phase: &'a Mutex<Phase>,
+    succeeded: bool,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        let mut phase = self.phase.lock();
+        if !self.succeeded && matches!(*phase, Phase::Open(_)) {
+            *phase = Phase::New;
+        }
+    }
+}
+
 impl Subscriptions {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared, origin: rand::random(), phase: Mutex::new(Phase::New) }
@@ -42,15 +57,21 @@ impl Subscriptions {
         self.origin
     }
 
-    pub(crate) fn open(&self) -> Result<UnboundedReceiver<BackplaneEvent>, StateError> {
-        let mut phase = self.phase.lock();
-        if !matches!(*phase, Phase::New) {
-            return Err(StateError::unavailable("the backplane of this node was opened before"));
-        }
+    /// Begins with this channel. What fails, or is dropped on the way, leaves nothing open and may be tried again.
+    pub(crate) async fn open(&self, first: &Channel) -> Result<UnboundedReceiver<BackplaneEvent>, StateError> {
         let (events, incoming) = unbounded_channel();
-        let (orders, received) = unbounded_channel();
-        tokio::spawn(Hub::new(self.shared.clone(), self.origin, events).run(received));
-        *phase = Phase::Open(orders);
+        {
+            let mut phase = self.phase.lock();
+            if !matches!(*phase, Phase::New) {
+                return Err(StateError::unavailable("the backplane of this node was opened before"));
+            }
+            let (orders, received) = unbounded_channel();
+            tokio::spawn(Hub::new(self.shared.clone(), self.origin, events).run(received));
+            *phase = Phase::Open(orders);
+        }
+        let mut attempt = Attempt { phase: &self.phase, succeeded: false };
+        self.begin(first).await?;
+        attempt.succeeded = true;
         Ok(incoming)
     }
 

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 use roomwire_core::{
-    Backplane, Channel, ClientId, ClientKey, Departure, Incarnation, LiveClient, Metadata, Namespace, NewClient,
-    NewRoom, NodeId, RoomChange, RoomId, RoomKey, RoomUid, StateError, StateStore, Timestamp,
+    Backplane, BackplaneEvent, Channel, ClientId, ClientKey, Departure, Incarnation, LiveClient, Metadata, Namespace,
+    NewClient, NewRoom, NodeId, RoomChange, RoomId, RoomKey, RoomUid, StateError, StateStore, Timestamp,
 };
 use roomwire_state_redis::{RedisConfig, RedisState};
 use roomwire_test_servers::RedisServer;
@@ -68,10 +69,14 @@ async fn a_room_that_was_lost_comes_back_with_its_settings_and_admits_nobody_bef
 
     server.flush_all().await;
     assert!(matches!(second.join("b").await, Err(StateError::Fenced)), "its lease is lost, too");
-    // The node without members is the first to be back.
+    // The node without members is the first to be back, and the room is nobody's to make again.
     second.begin().await;
     second.connect("b").await;
     assert!(matches!(second.join("b").await, Err(StateError::Unavailable(_))), "the room may be full");
+    let again = second.state.create_room(&room(), &NewRoom::with_capacity(5)).await;
+    assert!(matches!(again, Err(StateError::Unavailable(_))), "its members know another life of it: {again:?}");
+    let closed = second.state.change_room(&room(), &RoomChange::Close).await;
+    assert!(matches!(closed, Err(StateError::Unavailable(_))), "closing would make it, too: {closed:?}");
     first.begin().await;
     first.restore(&["a"], uid).await;
     let back = second.state.room(&room()).await.expect("reads").expect("is there");
@@ -174,6 +179,29 @@ async fn connections_that_were_lost_are_there_again_before_anybody_needs_them() 
     for channel in &channels {
         publish(channel).await.expect("publishes at the first try");
     }
+}
+
+#[tokio::test]
+async fn a_backplane_that_could_not_be_opened_is_opened_by_the_next_try() {
+    let server = RedisServer::start().await;
+    let config = RedisConfig::new(server.url()).timeout(Duration::from_millis(200));
+    let state = RedisState::connect(&config).await.expect("connects");
+    let name = NodeId::random();
+    server.stop_answering();
+    assert!(matches!(state.open(&name).await, Err(StateError::Unavailable(_))));
+    let dropped = tokio::time::timeout(Duration::from_millis(20), state.open(&name)).await;
+    assert!(dropped.is_err(), "the server does not answer");
+    server.go_on();
+    let mut incoming = loop {
+        // The connection of the attempts before may still be on its way.
+        if let Ok(incoming) = state.open(&name).await {
+            break incoming;
+        }
+    };
+    let other = RedisState::connect(&RedisConfig::new(server.url())).await.expect("connects");
+    other.publish(&Channel::Node(name.clone()), Bytes::from_static(b"hello")).await.expect("publishes");
+    assert_eq!(incoming.next().await, Some(BackplaneEvent::Message(Bytes::from_static(b"hello"))));
+    assert!(state.open(&name).await.is_err(), "it is open");
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     init_logging(&config);
     let service = state::choose(config).await?.build().await?;
     furnish(&service).await?;
-    tokio::spawn(tell_of_those_who_vanish(service.clone()));
+    tokio::spawn(look_after(service.clone()));
     let gateway = Gateway::new()
         .on_connect(introduce)
         .on("join-room", join_room)
@@ -105,15 +105,24 @@ async fn list_rooms(service: WebSocketService) -> Result<Vec<Value>, Error> {
         .collect())
 }
 
-/// Those who leave a room are told of by `leave_room`; those who disconnect, or are lost with their node, here.
-async fn tell_of_those_who_vanish(service: WebSocketService) {
+/// What no client asks for.
+async fn look_after(service: WebSocketService) {
     let mut events = service.events();
     while let Some(event) = events.next().await {
-        let ServiceEvent::Left { room, client, reason: reason @ LeaveReason::Disconnected(_) } = event else {
-            continue;
-        };
-        let left = json!({ "userId": client, "room": room.room, "reason": reason });
-        tell_of_departure(&service, &room.room, &left).await;
+        match event {
+            // Those who leave by themselves are told of by `leave_room`.
+            ServiceEvent::Left { room, client, reason: reason @ LeaveReason::Disconnected(_) } => {
+                let left = json!({ "userId": client, "room": room.room, "reason": reason });
+                tell_of_departure(&service, &room.room, &left).await;
+            }
+            // It may have come back without the rooms that nobody is in.
+            ServiceEvent::StateRecovered => {
+                if let Err(error) = furnish(&service).await {
+                    eprintln!("not all rooms are there again: {error}");
+                }
+            }
+            _ => {}
+        }
     }
 }
 

@@ -81,6 +81,7 @@ impl Node {
         match self.bounded(self.store.begin_lease(lost, self.config.lease.duration)).await {
             Ok(()) => {
                 tracing::warn!(target: "roomwire", life = %lost, "the store forgot this node, putting clients back");
+                self.events.send(|| ServiceEvent::StateLost);
                 Ok(Loss::Forgotten)
             }
             Err(StateError::Fenced) => Ok(Loss::Reaped),

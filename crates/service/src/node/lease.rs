@@ -85,6 +85,7 @@ impl Node {
         let status = self.call(until, self.store.renew_lease(life, self.config.lease.duration)).await?;
         if status.behind {
             tracing::warn!(target: "roomwire", %life, "the store lost what was written, putting clients back");
+            self.events.send(|| ServiceEvent::StateLost);
             self.note_incomplete();
             self.compare_soon();
         }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 
 use roomwire_core::Namespace;
 use roomwire_service::{
-    ClientId, DisconnectReason, ErrorCode, Gateway, Handshake, Metadata, PageRequest, testing::TestClient,
+    ClientId, DisconnectReason, ErrorCode, Gateway, Handshake, Metadata, PageRequest, ServiceEvent, testing::TestClient,
 };
 use roomwire_state_memory::MemoryHub;
 use tokio::task::JoinSet;
@@ -222,6 +222,8 @@ async fn a_store_that_forgot_everything_is_told_again_and_nobody_joins_or_leaves
     eventually("its other room is back", async || is_back(&cluster.nodes[1]).await).await;
     ledger.complete().await;
     assert_eq!(ledger.stays(), before);
+    let told = ledger.events().into_iter().filter(|event| *event == ServiceEvent::StateLost);
+    assert_eq!(told.count(), cluster.nodes.len(), "each node says once that data was lost");
     other.disconnect();
     ledger.gone(1).await;
     assert_whole(&cluster, client, &ledger).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use roomwire_core::Namespace;
-use roomwire_service::{Handshake, testing::TestClient};
+use roomwire_service::{Handshake, ServiceEvent, testing::TestClient};
 use tokio::time::{Instant, sleep};
 
 use super::{CERTAIN, ROUND, cluster, id, key, member, resurrect, room, rooms_of};
@@ -123,6 +123,7 @@ async fn a_store_that_fell_behind_is_told_everything_at_once_and_what_it_should_
     );
     ledger.complete().await;
     assert_eq!(ledger.stays(), before, "nobody heard of it");
+    assert!(ledger.events().contains(&ServiceEvent::StateLost), "but that data was lost is said");
 }
 
 #[tokio::test(start_paused = true)]
