@@ -9,11 +9,9 @@ const STOP_MS = 40_000;
 const LOG_TAIL = 6_000;
 const ROUTE = "roomwire_route"; // the cookie of examples/cluster/nginx.conf
 
-const running = new Set();
-// Asked, not killed: it stops what it started.
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGTERM");
-});
+// Asks the program to stop when standard input ends, which it does with this process however that ends: a program that
+// is killed cannot stop what it started.
+const KEEPER = 'exec 3<&0; "$@" </dev/null 3<&- & kept=$!; (cat <&3; kill -TERM $kept) >/dev/null 2>&1 & wait $kept';
 
 export class Cluster {
   #child;
@@ -32,13 +30,12 @@ export class Cluster {
   }
 
   async #start(nodes) {
-    // A group of its own: who stops this test run must not kill it before it has stopped what it started.
-    this.#child = spawn(xtaskBinary(), ["example", "chat", "--nodes", String(nodes)], {
+    // In a group of its own: who stops this test run kills what is left of the group.
+    this.#child = spawn("sh", ["-c", KEEPER, "sh", xtaskBinary(), "example", "chat", "--nodes", String(nodes)], {
       env: { ...serverEnvironment({ ROOMWIRE_PORT: "0" }), ROOMWIRE_CHAT: chatBinary() },
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       detached: true,
     });
-    running.add(this.#child);
     const keep = (text) => {
       this.log += text;
     };
@@ -47,7 +44,7 @@ export class Cluster {
     this.#ended = new Promise((resolve) => {
       this.#child.once("error", (error) => resolve({ code: null, signal: null, error }));
       this.#child.once("close", (code, signal) => resolve({ code, signal }));
-    }).finally(() => running.delete(this.#child));
+    }).finally(() => this.#child.stdin.end());
 
     const announced = until("the cluster tells its address", () => /^ {2}redis .*$/m.test(this.log), START_MS);
     const failed = this.#ended.then(({ code, signal, error }) => {
@@ -102,8 +99,8 @@ export class Cluster {
 
   /** Asks it to stop; it must end in good order and leave nothing behind. */
   async stop() {
-    this.#child.kill("SIGTERM");
-    const end = await within(STOP_MS, `the cluster ends after SIGTERM:\n${this.logTail}`, this.#ended);
+    this.#child.stdin.end();
+    const end = await within(STOP_MS, `the cluster ends when it is asked to:\n${this.logTail}`, this.#ended);
     assert.deepEqual(end, { code: 0, signal: null }, `the cluster's end, after:\n${this.logTail}`);
     const ids = [...this.kills.values()].map((command) => Number(command.split(" ").at(-1)));
     ids.push(Number(/^ {2}redis .*process (\d+)$/m.exec(this.log)[1]));
