@@ -43,7 +43,7 @@ impl Checker {
         for client in clients {
             let rooms: BTreeSet<String> = client.rooms.iter().map(ToString::to_string).collect();
             by_client.extend(rooms.iter().map(|room| (room.clone(), client.id.to_string())));
-            view.add(client.id.to_string(), client.node.to_string(), rooms);
+            view.add(&client.id, &client.node, rooms);
         }
         let count = self.store.client_count(&namespace).await?;
         if count != view.clients().len() as u64 {
@@ -117,7 +117,7 @@ impl Checker {
         let mut held = View::default();
         for node in nodes {
             for (client, rooms) in node.holdings().await {
-                held.add(client, node.name().to_owned(), rooms);
+                held.add(&client, node.name(), rooms);
             }
         }
         let mut told = String::new();
@@ -148,10 +148,8 @@ impl Checker {
         names: &[String],
     ) -> Duration {
         loop {
-            // What a look finds was so when it began, or later.
-            let looked = Instant::now();
             let Some(differences) = self.differences(nodes, crowd, names).await else {
-                let took = looked - begin;
+                let took = begin.elapsed();
                 assert!(took <= within, "converged only after {took:?}, later than {within:?}");
                 return took;
             };

@@ -124,7 +124,6 @@ impl Client {
     }
 
     /// What it believes right now.
-    #[must_use]
     pub fn belief(&self) -> MutexGuard<'_, Belief> {
         self.belief.lock()
     }

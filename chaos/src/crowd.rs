@@ -47,7 +47,7 @@ impl Crowd {
         for client in &self.0 {
             let belief = client.belief();
             if let Some(id) = &belief.id {
-                view.add(id.clone(), names[belief.server].clone(), belief.rooms.clone());
+                view.add(id, &names[belief.server], belief.rooms.clone());
             }
         }
         view

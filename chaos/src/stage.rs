@@ -216,6 +216,11 @@ impl Stage {
         self.checker.converged(begin, within, &self.alive(), &self.crowd, &names()).await
     }
 
+    /// What differs right now between the store, the nodes and the clients, for people.
+    pub async fn differences(&self) -> Option<String> {
+        self.checker.differences(&self.alive(), &self.crowd, &names()).await
+    }
+
     /// That the events from a number on are just those that lead from the memberships of `before` to those of now.
     ///
     /// # Panics
@@ -230,7 +235,7 @@ impl Stage {
         );
     }
 
-    /// That messages flow: each node sends one to each room, and each client hears just those of its rooms.
+    /// That messages flow: each node sends one to each room with members, and each client hears just those of its rooms.
     ///
     /// # Panics
     /// When one is missing after `within`, or comes twice, or to whom it is not for.
@@ -238,8 +243,10 @@ impl Stage {
         let begin = Instant::now();
         self.crowd.forget();
         let number = next_number();
+        let rooms: BTreeSet<String> = self.crowd.memberships().into_iter().map(|(room, _)| room).collect();
+        let rooms: Vec<String> = rooms.into_iter().collect();
         for node in self.alive() {
-            let failed = node.broadcast(&rooms(), "probe", number).await.failed;
+            let failed = node.broadcast(&rooms, "probe", number).await.failed;
             assert!(failed.is_empty(), "{} cannot send: {failed:?}{}", node.name(), node.log_tail());
         }
         let senders: BTreeSet<String> = self.alive().iter().map(|node| node.name().to_owned()).collect();

@@ -27,12 +27,12 @@ pub struct View {
 
 impl View {
     /// A client is there, and in these rooms.
-    pub fn add(&mut self, client: String, node: String, rooms: BTreeSet<String>) {
-        let place = Place { node, rooms };
-        if let Some(other) = self.clients.insert(client.clone(), place.clone())
-            && other != place
+    pub fn add(&mut self, client: &str, node: &str, rooms: BTreeSet<String>) {
+        let place = Place { node: node.to_owned(), rooms };
+        if let Some(other) = self.clients.insert(client.to_owned(), place)
+            && other != self.clients[client]
         {
-            self.oddities.push(format!("{client} is at {} and at {}", other.node, place.node));
+            self.oddities.push(format!("{client} is at {} and at {node}", other.node));
         }
     }
 
@@ -112,7 +112,7 @@ mod tests {
         let mut view = View::default();
         for (client, node, rooms) in clients {
             let rooms = rooms.iter().map(|room| (*room).to_owned()).collect();
-            view.add((*client).to_owned(), (*node).to_owned(), rooms);
+            view.add(client, node, rooms);
         }
         view
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use roomwire_chaos::{Crowd, Entry, Fault, Ledger, Lines, Plan, Proxy, Stage, control::Happening};
+use roomwire_chaos::{Comeback, Crowd, Entry, Fault, Ledger, Lines, Plan, Proxy, Stage, control::Happening};
 use tokio::time::sleep_until;
 
 use crate::{NODE, stage};
@@ -55,8 +55,8 @@ async fn assert_survivors_hear(stage: &Stage, lost: &BTreeSet<(String, String)>)
     }
 }
 
-async fn kill(victims: &[usize]) {
-    let mut stage = stage().await;
+async fn kill(victims: &[usize], comeback: Comeback) {
+    let mut stage = Stage::set(NODE, Plan { comeback, ..Plan::default() }).await;
     let before = stage.crowd.memberships();
     let lost = memberships_at(&stage.crowd, victims);
     let from = stage.ledger.len();
@@ -73,12 +73,13 @@ async fn kill(victims: &[usize]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_clients_of_a_killed_node_leave_each_room_once_within_15_seconds() {
-    kill(&[1]).await;
+    // They come back to another node.
+    kill(&[1], Comeback::Anywhere).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_clients_of_two_killed_nodes_leave_each_room_once_within_15_seconds() {
-    kill(&[0, 2]).await;
+    kill(&[0, 2], Comeback::Never).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -5,9 +5,11 @@
 mod bus;
 mod clocks;
 mod cut_off;
+mod idle_node;
 mod killed_nodes;
 mod lost_data;
 mod memory_full;
+mod paused_node;
 mod races;
 mod redis_away;
 mod redis_cluster;

@@ -134,3 +134,36 @@ async fn a_redis_that_comes_back_empty_is_filled_again_within_10_seconds() {
     stage.assert_ledger(from, &before);
     assert!(stage.ledger.left_since(from).is_empty(), "nobody was reported to have left");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_comes_back_with_old_data_is_set_right_within_10_seconds() {
+    let mut stage = Stage::set(NODE, Plan::default()).await;
+    let (before, from) = (stage.crowd.memberships(), stage.ledger.len());
+    let mut passing = Vec::new();
+    for number in 0..30 {
+        let client = stage.newcomer(number % 3).await;
+        client.join("passing").await.expect("joins");
+        passing.push(client);
+    }
+    stage.redis().save().await;
+    // What it does not know: who went, who left, and who joined.
+    passing.clear();
+    for client in stage.crowd.iter().take(60) {
+        let room = client.belief().rooms.first().expect("it is in rooms").clone();
+        client.leave(&room).await.expect("leaves");
+        client.join("another").await.expect("joins");
+    }
+    let gone = async || (stage.checker.members_of("passing").await == 0).then_some(());
+    eventually("they are gone", Duration::from_secs(3), gone).await;
+    stage.redis_mut().kill();
+    sleep(Duration::from_secs(2)).await;
+    stage.redis_mut().start_again().await;
+    let back = Instant::now();
+    assert_eq!(stage.checker.members_of("passing").await, 30, "it has the old data");
+    let converged = stage.converged(back, Duration::from_secs(10)).await;
+    let flow = stage.remote_messages_flow(back, Duration::from_secs(3)).await;
+    println!("all agreed {converged:.2?} and remote messages flowed {flow:.2?} after Redis came back with old data");
+    assert_eq!(stage.crowd.disconnects(), 0, "no client was disconnected");
+    stage.assert_messages_flow(Duration::from_secs(3)).await;
+    stage.assert_ledger(from, &before);
+}

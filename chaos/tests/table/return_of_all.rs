@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use roomwire_chaos::{Comeback, Plan, Stage, eventually};
+use roomwire_chaos::{Client, Comeback, Plan, Stage, eventually};
 use tokio::time::Instant;
 
 use crate::NODE;
@@ -13,7 +13,7 @@ async fn a_thousand_clients_that_drop_and_come_back_are_all_back_within_10_secon
     let (before, from) = (stage.crowd.memberships(), stage.ledger.len());
     let old: BTreeSet<String> = before.iter().map(|(_, client)| client.clone()).collect();
     let begin = Instant::now();
-    stage.crowd.iter().for_each(|client| client.hang_up());
+    stage.crowd.iter().for_each(Client::hang_up);
     println!("all hung up within {:.2?}", begin.elapsed());
     let bound = Duration::from_secs(10);
     let back = eventually("all are back in their rooms", bound, async || {

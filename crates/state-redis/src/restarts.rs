@@ -2,13 +2,22 @@
 //!
 //! Whatever its data says, such a server knows no script: before the first one runs there, the partitions are told.
 
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use redis::FromRedisValue;
 use roomwire_core::StateError;
 use tokio::time::Instant;
 
 use crate::{
+    lane::Reconnect,
     router::{Repeat, Router, state_error},
     script,
+    topology::Address,
 };
+
+/// How long another server may take to tell who it is. One that does not counts as gone.
+const ANSWER: Duration = Duration::from_millis(400);
 
 impl Router {
     /// For who found a script unknown: lets the partitions of that server refuse newcomers if its data is that of
@@ -16,15 +25,15 @@ impl Router {
     pub(crate) async fn heed_restart(&self, slot: u16, deadline: Instant) -> Result<(), StateError> {
         let topology = self.topology().borrow().clone();
         let Some(server) = topology.owner(slot) else { return Ok(()) };
-        let mut question = redis::cmd("INFO");
-        question.arg("server");
-        let answer = self.call(slot, 0, &question, Repeat::Always, deadline).await;
-        let info: String = answer.map_err(|failure| state_error("info", failure)).and_then(|value| {
-            redis::from_redis_value(value).map_err(|error| StateError::unavailable(error.to_string()))
-        })?;
-        let Some(run) = info.lines().find_map(|line| line.strip_prefix("run_id:")) else { return Ok(()) };
-        let grace = self.grace().to_string();
-        let args = [run.trim().as_bytes().to_vec(), grace.into_bytes()];
+        let servers = topology.servers();
+        let runs =
+            join_all(servers.iter().map(|server| self.run_of(server, deadline.min(Instant::now() + ANSWER)))).await;
+        let own = servers.iter().position(|other| other == server).and_then(|index| runs[index].clone());
+        let Some(run) = own else {
+            return Err(StateError::unavailable(format!("{server} does not tell who it is")));
+        };
+        let mut args = vec![run.into_bytes(), self.grace().to_string().into_bytes()];
+        args.extend(runs.into_iter().flatten().map(String::into_bytes));
         for partition in self.keys.partitions() {
             let its = self.keys.slot(partition);
             if topology.owner(its) != Some(server) {
@@ -36,5 +45,14 @@ impl Router {
             told.map_err(|failure| state_error(script::RECOVER.name(), failure))?;
         }
         Ok(())
+    }
+
+    /// By what a server that was started again differs from itself.
+    async fn run_of(&self, server: &Address, deadline: Instant) -> Option<String> {
+        let mut question = redis::cmd("INFO");
+        question.arg("server");
+        let answer = self.shard(server).ok()?.send(0, &question, Reconnect::Wait, deadline).await.ok()?;
+        let info = String::from_redis_value(answer).ok()?;
+        info.lines().find_map(|line| line.strip_prefix("run_id:")).map(|run| run.trim().to_owned())
     }
 }

@@ -248,7 +248,7 @@ impl Router {
         Topology::read(answer, server).filter(|topology| !topology.servers().is_empty())
     }
 
-    fn shard(&self, server: &Address) -> Result<Arc<Shard>, Failure> {
+    pub(crate) fn shard(&self, server: &Address) -> Result<Arc<Shard>, Failure> {
         if let Some(shard) = self.shards.read().get(server) {
             return Ok(shard.clone());
         }
