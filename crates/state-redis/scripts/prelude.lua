@@ -34,12 +34,14 @@ end
 
 -- Whether data was lost a moment ago: members and their rooms are on their way back, and nothing new takes their place.
 local function recovers(at)
-  return tonumber(call('HGET', P .. ':st', 'recovery') or '0') > at
+  local span = call('HMGET', P .. ':st', 'lost', 'recovery')
+  -- A clock that went back to before the loss says nothing of how long it is ago.
+  return span[2] and tonumber(span[1]) <= at + 1000 and tonumber(span[2]) > at
 end
 
 local function recover(at, grace)
   if not recovers(at) then
-    call('HSET', P .. ':st', 'recovery', at + grace)
+    call('HSET', P .. ':st', 'lost', at, 'recovery', at + grace)
   end
 end
 

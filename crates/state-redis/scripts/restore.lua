@@ -55,7 +55,8 @@ for _, member in ipairs(given.members) do
   end
   if known then
     local state = call('HMGET', room_key, 'uid', 'ver')
-    if state[1] == known[3] and tonumber(state[2]) < known[1] then
+    -- A room that nobody has set anything of since is one that was made by joining after the data was lost.
+    if (state[1] == known[3] or state[2] == '0') and tonumber(state[2]) < known[1] then
       apply_settings(whole, known[1], known[2])
     end
   end

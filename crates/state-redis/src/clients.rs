@@ -91,9 +91,7 @@ impl Shared {
     ) -> Result<Vec<(String, String, String, String)>, StateError> {
         let json = serde_json::to_string(given).map_err(|error| StateError::unavailable(error.to_string()))?;
         let args = args![life, u8::from(self.router.keys.is_single()), json];
-        let mut reply = self.run(&script::RESTORE, partition, &args, Repeat::Always).await?;
-        self.writes.confirmed(life, partition, reply.next()?);
-        reply.next()
+        self.write(&script::RESTORE, partition, life, &args, Repeat::Always).await?.next()
     }
 
     pub(crate) async fn disconnect(&self, life: &Incarnation, client: &ClientKey) -> Result<Vec<RoomKey>, StateError> {
@@ -101,8 +99,7 @@ impl Shared {
         let (partition, single) = (self.router.keys.of_client(client), self.router.keys.is_single());
         let args = args![life, client.namespace, client.client, u8::from(single)];
         // The second answer would name no rooms.
-        let mut reply = self.run(&script::DISCONNECT, partition, &args, Repeat::Never).await?;
-        self.writes.confirmed(life, partition, reply.next()?);
+        let mut reply = self.write(&script::DISCONNECT, partition, life, &args, Repeat::Never).await?;
         let mut rooms = Vec::new();
         for id in reply.next::<Vec<String>>()? {
             let id = RoomId::new(&id).map_err(|_| corrupt("the id of a room", &id))?;
@@ -124,9 +121,7 @@ impl Shared {
     ) -> Result<(), StateError> {
         let partition = self.router.keys.of_client(client);
         let args = args![life, client.namespace, client.client, metadata_text(metadata)];
-        let mut reply = self.run(&script::METADATA, partition, &args, Repeat::Always).await?;
-        self.writes.confirmed(life, partition, reply.next()?);
-        Ok(())
+        self.write(&script::METADATA, partition, life, &args, Repeat::Always).await.map(drop)
     }
 
     pub(crate) async fn touch(&self, life: &Incarnation, seen: &[(ClientKey, Timestamp)]) -> Result<(), StateError> {

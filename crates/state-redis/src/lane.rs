@@ -30,6 +30,9 @@ pub(crate) enum Failure {
     /// The connection broke. The command may have been carried out.
     #[error("connection broke: {0}")]
     Broken(String),
+    /// Another server has the slot by now: nothing was sent to it.
+    #[error("the slot has moved to another server")]
+    Moved,
     /// No answer by the deadline. The command may have been carried out.
     #[error("no answer in time")]
     TimedOut,

@@ -1,10 +1,16 @@
 //! The leases of lives. One partition holds them; the others know which lives may write.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use futures_util::future::{join_all, try_join_all};
 use roomwire_core::{Incarnation, LeaseStatus, StateError};
-use tokio::time::Instant;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
 
 use crate::{
     keys::Partition,
@@ -17,6 +23,15 @@ use crate::{
 const REMEMBER: Duration = Duration::from_secs(7 * 24 * 3600);
 /// Every how many heartbeats the partitions are asked for lives that the one of leases has forgotten.
 const CENSUS: u64 = 15;
+
+/// What partitions said of a life since the last heartbeat.
+#[derive(Debug, Default)]
+pub(crate) struct Verdict {
+    /// The life that one of them does not let write.
+    fenced: Option<Incarnation>,
+    /// The life of which one of them lost writes.
+    behind: Option<Incarnation>,
+}
 
 impl Shared {
     /// The partition of leases first: it decides whether the life is over.
@@ -36,25 +51,52 @@ impl Shared {
         Ok(())
     }
 
-    pub(crate) async fn renew(&self, life: &Incarnation, lease: Duration) -> Result<LeaseStatus, StateError> {
+    pub(crate) async fn renew(
+        self: &Arc<Self>,
+        life: &Incarnation,
+        lease: Duration,
+    ) -> Result<LeaseStatus, StateError> {
         self.note_grace(lease);
-        let home = self.renew_in(Partition::LEASES, life, lease);
-        let others = join_all(self.other_partitions().map(|partition| self.renew_in(partition, life, lease)));
-        let (home, others) = tokio::join!(home, others);
-        let mut status = home?;
-        for other in others {
-            match other {
-                Ok(other) => status.behind |= other.behind,
-                Err(StateError::Fenced) => return Err(StateError::Fenced),
-                // Its rooms are out of reach; those of the others are not.
-                Err(error) => tracing::debug!(target: "roomwire", %error, "a partition could not be asked"),
-            }
+        let others = self.look_at_the_others(life, lease);
+        let mut status = self.renew_in(Partition::LEASES, life, lease).await?;
+        if let Some(others) = others {
+            // A partition out of reach keeps the lease from nobody: what it says counts at a later heartbeat.
+            let _ = timeout(self.router.timeout / 4, others).await;
         }
-        self.clear_leftovers().await;
-        if !self.router.keys.is_single() && self.beats.fetch_add(1, Ordering::Relaxed).is_multiple_of(CENSUS) {
-            self.take_census(lease).await?;
+        self.clear_leftovers();
+        let verdict = std::mem::take(&mut *self.verdict.lock());
+        if verdict.fenced.as_ref() == Some(life) {
+            return Err(StateError::Fenced);
         }
+        status.behind |= verdict.behind.as_ref() == Some(life);
         Ok(status)
+    }
+
+    /// Asks the partitions without leases whether this life writes there, in the background; nothing while that is
+    /// still going on.
+    fn look_at_the_others(self: &Arc<Self>, life: &Incarnation, lease: Duration) -> Option<JoinHandle<()>> {
+        if self.router.keys.is_single() || self.is_looking.swap(true, Ordering::AcqRel) {
+            return None;
+        }
+        let takes_census = self.beats.fetch_add(1, Ordering::Relaxed).is_multiple_of(CENSUS);
+        let (shared, life) = (self.clone(), life.clone());
+        Some(tokio::spawn(async move {
+            let asked = join_all(shared.other_partitions().map(|partition| shared.renew_in(partition, &life, lease)));
+            for answer in asked.await {
+                let mut verdict = shared.verdict.lock();
+                match answer {
+                    Ok(LeaseStatus { behind: true, .. }) => verdict.behind = Some(life.clone()),
+                    Ok(_) => {}
+                    Err(StateError::Fenced) => verdict.fenced = Some(life.clone()),
+                    // Its rooms are out of reach; those of the others are not.
+                    Err(error) => tracing::debug!(target: "roomwire", %error, "a partition could not be asked"),
+                }
+            }
+            shared.is_looking.store(false, Ordering::Release);
+            if takes_census && let Err(error) = shared.take_census(lease).await {
+                tracing::debug!(target: "roomwire", %error, "partitions could not be asked for lives");
+            }
+        }))
     }
 
     async fn renew_in(
@@ -68,10 +110,7 @@ impl Shared {
             args![life, lease.as_millis(), is_home(partition), REMEMBER.as_millis(), confirmed, self.router.grace()];
         let mut reply = self.run(&script::RENEW, partition, &args, Repeat::Always).await?;
         let count: u64 = reply.next()?;
-        let behind = count < confirmed;
-        if behind {
-            self.writes.set(life, partition, count);
-        }
+        let behind = self.writes.take_loss(life, partition, confirmed, count);
         let expired: Vec<Option<String>> = reply.next()?;
         let expired = expired.into_iter().flatten().filter_map(|name| name.parse().ok());
         Ok(LeaseStatus { expired: expired.filter(|lost| lost != life).collect(), behind })

@@ -1,6 +1,5 @@
 //! Memberships: joining, leaving and reading.
 
-use redis::Value;
 use roomwire_core::{
     ClientId, ClientKey, Incarnation, JoinOutcome, MemberRecord, Page, PageRequest, RoomKey, RoomUid, StateError,
 };
@@ -9,6 +8,7 @@ use crate::{
     cached_rooms::Settings,
     cursor::{Found, Pager},
     keys::{Partition, room_name},
+    leftovers::Leftover,
     reply::{Reply, corrupt},
     router::{Repeat, state_error},
     script,
@@ -38,31 +38,30 @@ impl Shared {
         if self.router.keys.is_single() || record == place {
             let _changes = self.clients.hold([client]).await;
             let reply = self.join_in(place, "both", life, client, room).await?;
-            return self.joined(life, place, room, reply);
+            return self.joined(room, reply);
         }
         let _changes = self.clients.hold([client]).await;
         let claim = self.join_in(record, "claim", life, client, room);
         let admit = self.join_in(place, "admit", life, client, room);
-        let (claimed, admitted) = tokio::join!(claim, admit);
-        let claimed = claimed.and_then(|mut reply| {
-            self.writes.confirmed(life, record, reply.next()?);
-            reply.next::<u8>()
-        });
-        match (claimed, admitted) {
-            (Ok(_), Ok(reply)) => self.joined(life, place, room, reply),
-            (Ok(newly), Err(error)) => {
-                // Unknown outcomes are the caller's to mend: it says that the client left.
-                if newly == 1 && !matches!(error, StateError::Unavailable(_)) {
-                    let unclaim = Expulsion { by: None, whose: life, part: "unclaim" };
-                    self.end_memberships(unclaim, record, &[(client.client.clone(), room.clone())]).await.ok();
+        // Unknown outcomes are the caller's to mend: it says that the client left.
+        let is_refused = |error: &StateError| !matches!(error, StateError::Unavailable(_));
+        let membership = (client.client.clone(), room.clone());
+        match tokio::join!(claim, admit) {
+            (Ok(_), Ok(reply)) => self.joined(room, reply),
+            (Ok(_), Err(error)) => {
+                if is_refused(&error) {
+                    // Whom a room refuses is no member, whatever the record said before.
+                    let unclaim = Leftover::new(record, life.clone(), "unclaim", vec![membership]);
+                    for noted in self.note_leftovers(std::iter::once(unclaim)) {
+                        self.clear(None, &noted).await;
+                    }
                 }
                 Err(error)
             }
-            (Err(error), Ok(mut reply)) => {
-                let _seq: Option<u64> = reply.next()?;
-                let _uid: Value = reply.next()?;
-                if reply.next::<u8>()? == 1 {
-                    self.expel(None, life, vec![(client.client.clone(), room.clone())]).await.ok();
+            (Err(error), Ok(_)) => {
+                if is_refused(&error) {
+                    // A client that is another life's is no member under this one.
+                    self.expel(None, life, vec![membership]).await.ok();
                 }
                 Err(error)
             }
@@ -83,17 +82,10 @@ impl Shared {
         let confirmed = self.writes.count(life, partition);
         let grace = self.router.grace();
         let args = args![life, part, room.namespace, client.client, room.room, uid, version, confirmed, grace];
-        self.run(&script::JOIN, partition, &args, Repeat::Always).await
+        self.write(&script::JOIN, partition, life, &args, Repeat::Always).await
     }
 
-    fn joined(
-        &self,
-        life: &Incarnation,
-        partition: Partition,
-        room: &RoomKey,
-        mut reply: Reply,
-    ) -> Result<JoinOutcome, StateError> {
-        self.writes.confirmed(life, partition, reply.next()?);
+    fn joined(&self, room: &RoomKey, mut reply: Reply) -> Result<JoinOutcome, StateError> {
         let uid = RoomUid::from_u64(reply.next()?);
         let (newly, created): (u8, u8) = (reply.next()?, reply.next()?);
         let version = reply.next::<Option<u64>>()?.unwrap_or_default();
@@ -141,9 +133,7 @@ impl Shared {
         }
         // The second answer would say that nothing was there.
         let repeat = if part == "unclaim" { Repeat::Always } else { Repeat::Never };
-        let mut reply = self.run(&script::LEAVE, partition, &args, repeat).await?;
-        self.writes.confirmed(whose, partition, reply.next()?);
-        reply.next()
+        self.write(&script::LEAVE, partition, whose, &args, repeat).await?.next()
     }
 
     pub(crate) async fn member_page(

@@ -1,6 +1,8 @@
 //! Cleaning up after a lost node, a step at a time.
 
-use futures_util::future::try_join_all;
+use std::sync::Arc;
+
+use futures_util::future::{join_all, try_join_all};
 use roomwire_core::{ClientId, ClientKey, Departure, Incarnation, Namespace, ReapOutcome, RoomId, RoomKey, StateError};
 
 use crate::{
@@ -21,13 +23,35 @@ struct Step {
 }
 
 impl Shared {
+    /// One step. What it took is kept until somebody takes it from here: a caller that stops waiting leaves it to the
+    /// next one, so that everything is reported.
     pub(crate) async fn reap(
-        &self,
+        self: &Arc<Self>,
         by: &Incarnation,
         dead: &Incarnation,
         limit: usize,
     ) -> Result<ReapOutcome, StateError> {
-        let limit = limit.max(1);
+        if let Some(kept) = self.take_reaped(dead) {
+            return Ok(kept);
+        }
+        let (shared, by, whose) = (self.clone(), by.clone(), dead.clone());
+        let step = tokio::spawn(async move {
+            let outcome = shared.reap_once(&by, &whose, limit.max(1)).await?;
+            shared.reaped.lock().push((whose, outcome));
+            Ok::<_, StateError>(())
+        });
+        step.await.map_err(StateError::unavailable)??;
+        // Taken by another call, it is not this one's to report.
+        Ok(self.take_reaped(dead).unwrap_or_default())
+    }
+
+    fn take_reaped(&self, dead: &Incarnation) -> Option<ReapOutcome> {
+        let mut reaped = self.reaped.lock();
+        let kept = reaped.iter().position(|(whose, _)| whose == dead)?;
+        Some(reaped.swap_remove(kept).1)
+    }
+
+    async fn reap_once(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Result<ReapOutcome, StateError> {
         let finished = ReapOutcome { finished: true, ..ReapOutcome::default() };
         if self.router.keys.is_single() {
             let Some(step) = self.reap_in(Partition::LEASES, by, dead, limit, "fmcux").await? else {
@@ -39,22 +63,31 @@ impl Shared {
         // Whether it is lost is decided in one place; after that it is over everywhere.
         let Some(home) = self.reap_in(Partition::LEASES, by, dead, 0, "f").await? else { return Ok(finished) };
         let fences = self.other_partitions().map(|partition| async move {
-            Ok::<_, StateError>((partition, self.reap_in(partition, by, dead, 0, "F").await?.unwrap_or_default()))
+            (partition, self.reap_in(partition, by, dead, 0, "F").await.map(Option::unwrap_or_default))
         });
-        let mut left = try_join_all(fences).await?;
-        left.push((Partition::LEASES, home));
+        let mut left = join_all(fences).await;
+        left.push((Partition::LEASES, Ok(home)));
         self.reap_cluster(by, dead, limit, left).await
     }
 
-    /// Memberships everywhere first, then clients: that a client left is reported before it is reported gone.
+    /// Memberships everywhere first, then clients: that a client left is reported before it is reported gone. What is
+    /// out of reach keeps nothing else from being cleaned up.
     async fn reap_cluster(
         &self,
         by: &Incarnation,
         dead: &Incarnation,
         limit: usize,
-        left: Vec<(Partition, Step)>,
+        fenced: Vec<(Partition, Result<Step, StateError>)>,
     ) -> Result<ReapOutcome, StateError> {
         let mut outcome = ReapOutcome::default();
+        let mut problem = None;
+        let mut left = Vec::new();
+        for (partition, found) in fenced {
+            match found {
+                Ok(found) => left.push((partition, found)),
+                Err(error) => problem = Some(error),
+            }
+        }
         for (partition, found) in &left {
             let mut memberships = found.memberships;
             while memberships > 0 {
@@ -62,34 +95,52 @@ impl Shared {
                 if room == 0 {
                     return Ok(outcome);
                 }
-                // What was taken must be reported, whatever fails afterwards.
-                let step = match self.reap_in(*partition, by, dead, room, "m").await {
-                    Ok(step) => step.unwrap_or_default(),
-                    Err(_) if !outcome.departures.is_empty() => return Ok(outcome),
-                    Err(error) => return Err(error),
-                };
-                memberships = step.memberships;
-                outcome.departures.extend(step.departures);
+                match self.reap_in(*partition, by, dead, room, "m").await {
+                    Ok(step) => {
+                        let step = step.unwrap_or_default();
+                        memberships = step.memberships;
+                        outcome.departures.extend(step.departures);
+                    }
+                    Err(error) => {
+                        problem = Some(error);
+                        break;
+                    }
+                }
             }
         }
-        for (partition, found) in &left {
+        if problem.is_none() {
+            problem = self.reap_clients(by, dead, limit, &left, &mut outcome).await.err();
+        }
+        match problem {
+            // What was taken must be reported, whatever failed.
+            Some(error) if outcome == ReapOutcome::default() => Err(error),
+            _ => Ok(outcome),
+        }
+    }
+
+    async fn reap_clients(
+        &self,
+        by: &Incarnation,
+        dead: &Incarnation,
+        limit: usize,
+        left: &[(Partition, Step)],
+        outcome: &mut ReapOutcome,
+    ) -> Result<(), StateError> {
+        for (partition, found) in left {
             let mut clients = found.clients;
             while clients > 0 {
                 let room = limit - outcome.clients.len();
                 if room == 0 {
-                    return Ok(outcome);
+                    return Ok(());
                 }
-                let step = match self.reap_in(*partition, by, dead, room, "c").await {
-                    Ok(step) => step.unwrap_or_default(),
-                    Err(_) if !outcome.departures.is_empty() || !outcome.clients.is_empty() => return Ok(outcome),
-                    Err(error) => return Err(error),
-                };
+                let step = self.reap_in(*partition, by, dead, room, "c").await?.unwrap_or_default();
                 clients = step.clients;
                 outcome.clients.extend(step.gone);
             }
         }
-        outcome.finished = self.forget(by, dead).await.is_ok();
-        Ok(outcome)
+        self.forget(by, dead).await?;
+        outcome.finished = true;
+        Ok(())
     }
 
     /// The partition of leases last: as long as it knows the life, somebody is told to clean up after it.
@@ -113,7 +164,7 @@ impl Shared {
         let takes = doing.contains(['m', 'c']);
         let token = takes.then(|| self.unanswered_reaps.lock().remove(&unanswered).unwrap_or_else(rand::random::<u64>));
         let args = args![by, dead, limit, token.map_or_else(String::new, |token| token.to_string()), doing];
-        let reply = self.run(&script::REAP, partition, &args, Repeat::Always).await;
+        let reply = self.run_soon(&script::REAP, partition, &args, Repeat::Always).await;
         if let (Some(token), Err(StateError::Unavailable(_))) = (token, &reply) {
             self.unanswered_reaps.lock().insert(unanswered, token);
         }

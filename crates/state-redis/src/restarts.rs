@@ -2,10 +2,10 @@
 //!
 //! Whatever its data says, such a server knows no script: before the first one runs there, the partitions are told.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
-use redis::FromRedisValue;
+use redis::{Cmd, FromRedisValue, Value};
 use roomwire_core::StateError;
 use tokio::time::Instant;
 
@@ -22,13 +22,15 @@ const ANSWER: Duration = Duration::from_millis(400);
 impl Router {
     /// For who found a script unknown: lets the partitions of that server refuse newcomers if its data is that of
     /// another run.
-    pub(crate) async fn heed_restart(&self, slot: u16, deadline: Instant) -> Result<(), StateError> {
+    pub(crate) async fn heed_restart(self: &Arc<Self>, slot: u16, deadline: Instant) -> Result<(), StateError> {
         let topology = self.topology().borrow().clone();
         let Some(server) = topology.owner(slot) else { return Ok(()) };
         let servers = topology.servers();
         let runs =
             join_all(servers.iter().map(|server| self.run_of(server, deadline.min(Instant::now() + ANSWER)))).await;
-        let own = servers.iter().position(|other| other == server).and_then(|index| runs[index].clone());
+        // Asked as everything is that must succeed: the connection may have broken with the server.
+        let answer = self.call(slot, 0, &question(), Repeat::Always, deadline).await;
+        let own = answer.map_err(|failure| state_error("info", failure)).map(run_in)?;
         let Some(run) = own else {
             return Err(StateError::unavailable(format!("{server} does not tell who it is")));
         };
@@ -49,10 +51,17 @@ impl Router {
 
     /// By what a server that was started again differs from itself.
     async fn run_of(&self, server: &Address, deadline: Instant) -> Option<String> {
-        let mut question = redis::cmd("INFO");
-        question.arg("server");
-        let answer = self.shard(server).ok()?.send(0, &question, Reconnect::Wait, deadline).await.ok()?;
-        let info = String::from_redis_value(answer).ok()?;
-        info.lines().find_map(|line| line.strip_prefix("run_id:")).map(|run| run.trim().to_owned())
+        run_in(self.shard(server).ok()?.send(0, &question(), Reconnect::Wait, deadline).await.ok()?)
     }
+}
+
+fn question() -> Cmd {
+    let mut question = redis::cmd("INFO");
+    question.arg("server");
+    question
+}
+
+fn run_in(answer: Value) -> Option<String> {
+    let info = String::from_redis_value(answer).ok()?;
+    info.lines().find_map(|line| line.strip_prefix("run_id:")).map(|run| run.trim().to_owned())
 }

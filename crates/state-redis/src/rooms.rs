@@ -1,16 +1,21 @@
 //! Rooms: creating, changing, deleting and reading.
 
+use std::{collections::BTreeMap, sync::Arc};
+
+use futures_util::future::join_all;
 use roomwire_core::{
-    Channel, ClientId, DeletedRoom, Incarnation, Namespace, NewRoom, Page, PageRequest, RoomChange, RoomId, RoomKey,
-    RoomSummary, RoomUid, StateError, Timestamp, WebSocketRoom,
+    Channel, ClientId, ClientKey, DeletedRoom, Incarnation, Namespace, NewRoom, Page, PageRequest, RoomChange, RoomId,
+    RoomKey, RoomSummary, RoomUid, StateError, Timestamp, WebSocketRoom,
 };
+use tokio::time::timeout;
 
 use crate::{
     cached_rooms::Settings,
     cursor::{Found, Pager},
     frame,
-    keys::room_name,
-    members::{Expulsion, member},
+    keys::{Partition, room_name},
+    leftovers::Leftover,
+    members::member,
     reply::corrupt,
     router::Repeat,
     script,
@@ -53,7 +58,7 @@ impl Shared {
         record(room, read)
     }
 
-    pub(crate) async fn delete_room(&self, room: &RoomKey) -> Result<Option<DeletedRoom>, StateError> {
+    pub(crate) async fn delete_room(self: &Arc<Self>, room: &RoomKey) -> Result<Option<DeletedRoom>, StateError> {
         let single = u8::from(self.router.keys.is_single());
         let args = args![room_name(room), single];
         let mut reply = self.run(&script::DELETE, self.router.keys.of_room(room), &args, Repeat::Never).await?;
@@ -68,23 +73,23 @@ impl Shared {
         Ok(Some(DeletedRoom { uid: RoomUid::from_u64(uid), members }))
     }
 
-    /// Takes a deleted room out of the records of its clients in the other partitions.
-    async fn unclaim(&self, room: &RoomKey, listed: &[(String, String)]) {
-        let entries = listed.iter().filter_map(|(client, life)| {
-            let client = ClientId::new(client).ok()?;
-            Some((client, life.parse::<Incarnation>().ok()?))
-        });
-        let partition = |(client, _): &(ClientId, Incarnation)| {
-            self.router.keys.of_client(&roomwire_core::ClientKey::new(room.namespace.clone(), client.clone()))
-        };
-        for (partition, entries) in self.by_partition(entries, partition) {
-            for (client, whose) in entries {
-                let unclaim = Expulsion { by: None, whose: &whose, part: "unclaim" };
-                if let Err(error) = self.end_memberships(unclaim, partition, &[(client, room.clone())]).await {
-                    tracing::debug!(target: "roomwire", ?room, %error, "a client's record still names a deleted room");
-                }
-            }
+    /// Takes a deleted room out of the records of its clients in the other partitions. The room is deleted, so that
+    /// nobody waits for long: the heartbeats do the rest.
+    async fn unclaim(self: &Arc<Self>, room: &RoomKey, listed: &[(String, String)]) {
+        let mut groups = BTreeMap::<(Partition, &str), Vec<(ClientId, RoomKey)>>::new();
+        for (client, life) in listed {
+            let Ok(client) = ClientId::new(client) else { continue };
+            let partition = self.router.keys.of_client(&ClientKey::new(room.namespace.clone(), client.clone()));
+            groups.entry((partition, life)).or_default().push((client, room.clone()));
         }
+        let leftovers = groups.into_iter().filter_map(|((partition, life), memberships)| {
+            Some(Leftover::new(partition, life.parse::<Incarnation>().ok()?, "unclaim", memberships))
+        });
+        let (shared, noted) = (self.clone(), self.note_leftovers(leftovers));
+        let cleared = tokio::spawn(async move {
+            join_all(noted.iter().map(|noted| shared.clear(None, noted))).await;
+        });
+        let _ = timeout(self.router.timeout / 4, cleared).await;
     }
 
     pub(crate) async fn room(&self, room: &RoomKey) -> Result<Option<WebSocketRoom>, StateError> {

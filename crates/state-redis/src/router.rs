@@ -4,17 +4,18 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
+use futures_util::{StreamExt, stream::FuturesUnordered};
 use parking_lot::RwLock;
 use rand::seq::SliceRandom;
 use redis::{Cmd, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind, Value};
 use roomwire_core::StateError;
 use tokio::{
-    sync::{Mutex, watch},
+    sync::watch,
     time::{Instant, sleep_until},
 };
 
@@ -60,8 +61,10 @@ pub(crate) struct Router {
     connect_timeout: Duration,
     topology: watch::Sender<Arc<Topology>>,
     shards: RwLock<HashMap<Address, Arc<Shard>>>,
-    /// Held by who asks for the topology.
-    refreshing: Mutex<()>,
+    /// Which server had a partition when its data was looked at last.
+    looked_at: RwLock<HashMap<Partition, Address>>,
+    /// Set while somebody asks for the topology.
+    is_asking: AtomicBool,
     next_lane: AtomicUsize,
 }
 
@@ -80,43 +83,77 @@ impl Router {
             connect_timeout: config.connect_timeout,
             topology: watch::Sender::new(Arc::new(topology)),
             shards: RwLock::default(),
-            refreshing: Mutex::default(),
+            looked_at: RwLock::default(),
+            is_asking: AtomicBool::new(false),
             next_lane: AtomicUsize::new(0),
         }
     }
 
     /// Until when an operation that begins now may take.
     pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.timeout
+        // An hour is as good as never, and can be added.
+        Instant::now() + self.timeout.min(Duration::from_secs(3600))
     }
 
     /// Runs a script in a partition.
     pub(crate) async fn run(
-        &self,
+        self: &Arc<Self>,
         script: &Script,
         partition: Partition,
         args: &[Vec<u8>],
         repeat: Repeat,
+        deadline: Instant,
     ) -> Result<Reply, StateError> {
-        let deadline = self.deadline();
         let (slot, lane) = (self.keys.slot(partition), self.next_lane.fetch_add(1, Ordering::Relaxed));
         let mut command = script.by_hash(&self.keys, partition);
         command.arg(args);
-        let mut answer = self.call(slot, lane, &command, repeat, deadline).await;
-        if let Err(Failure::Answered(error)) = &answer
-            && error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
-        {
-            self.heed_restart(slot, deadline).await?;
-            let mut command = script.by_source(&self.keys, partition);
-            command.arg(args);
-            answer = self.call(slot, lane, &command, repeat, deadline).await;
-        }
+        let answer = loop {
+            let owner = self.topology.borrow().owner(slot).cloned();
+            if let Some(owner) = &owner
+                && self.is_new(partition, owner)
+            {
+                self.heed_restart(slot, deadline).await?;
+                self.looked_at.write().insert(partition, owner.clone());
+            }
+            match self.call_at(owner.as_ref(), slot, lane, &command, repeat, deadline).await {
+                Err(Failure::Moved) => {}
+                Err(Failure::Answered(error)) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                    self.heed_restart(slot, deadline).await?;
+                    command = script.by_source(&self.keys, partition);
+                    command.arg(args);
+                }
+                answer => break answer,
+            }
+        };
         Reply::read(script.name(), answer.map_err(|failure| state_error(script.name(), failure))?)
+    }
+
+    /// Whether another server has this partition than when its data was looked at last.
+    fn is_new(&self, partition: Partition, owner: &Address) -> bool {
+        if let Some(known) = self.looked_at.read().get(&partition) {
+            return known != owner;
+        }
+        // The first one that is met is looked at when it asks for a script.
+        self.looked_at.write().insert(partition, owner.clone());
+        false
     }
 
     /// Sends a command to the server that has the slot, and again as long as that makes sense.
     pub(crate) async fn call(
-        &self,
+        self: &Arc<Self>,
+        slot: u16,
+        lane: usize,
+        command: &Cmd,
+        repeat: Repeat,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        self.call_at(None, slot, lane, command, repeat, deadline).await
+    }
+
+    /// As [`Self::call`], and to no other server than this one when one is named.
+    async fn call_at(
+        self: &Arc<Self>,
+        only: Option<&Address>,
         slot: u16,
         lane: usize,
         command: &Cmd,
@@ -127,6 +164,9 @@ impl Router {
         let reconnect = if repeat == Repeat::NeverWait { Reconnect::DoNotWait } else { Reconnect::Wait };
         loop {
             let topology = self.topology.borrow().clone();
+            if only.is_some() && topology.owner(slot) != only {
+                return Err(Failure::Moved);
+            }
             let (failure, server) = match asking.take() {
                 Some(server) => (self.ask(&server, lane, command, deadline).await, Some(server)),
                 None => match topology.owner(slot) {
@@ -163,15 +203,17 @@ impl Router {
                 },
                 Failure::Unconnected(_) if repeat != Repeat::NeverWait => {}
                 Failure::Broken(_) if repeat == Repeat::Always => {}
-                Failure::Unconnected(_) | Failure::Broken(_) | Failure::TimedOut | Failure::Stalled => {
-                    return Err(failure);
-                }
+                Failure::Unconnected(_)
+                | Failure::Broken(_)
+                | Failure::Moved
+                | Failure::TimedOut
+                | Failure::Stalled => return Err(failure),
             }
             let again = Instant::now() + PAUSE;
             if again >= deadline {
                 return Err(failure);
             }
-            self.refresh(&topology).await;
+            self.ask_for_topology(&topology);
             sleep_until(again).await;
         }
     }
@@ -213,29 +255,37 @@ impl Router {
         shard::at(&self.seeds[0], server)
     }
 
-    /// Asks who has which slots, unless somebody has learned more than `known` already.
-    pub(crate) async fn refresh(&self, known: &Arc<Topology>) {
-        if !self.clustered {
+    /// Has somebody ask who has which slots, unless more than `known` has been learned already.
+    pub(crate) fn ask_for_topology(self: &Arc<Self>, known: &Arc<Topology>) {
+        if !self.clustered
+            || !Arc::ptr_eq(&self.topology.borrow(), known)
+            || self.is_asking.swap(true, Ordering::AcqRel)
+        {
             return;
         }
-        let _refreshing = self.refreshing.lock().await;
-        if !Arc::ptr_eq(&self.topology.borrow(), known) {
-            return;
-        }
+        let (router, known) = (self.clone(), known.clone());
+        tokio::spawn(async move {
+            router.learn_topology(&known).await;
+            router.is_asking.store(false, Ordering::Release);
+        });
+    }
+
+    /// Asks all servers at the same time and believes the first that answers.
+    pub(crate) async fn learn_topology(&self, known: &Arc<Topology>) {
         let mut servers = known.servers();
         servers.extend(self.seeds.iter().map(shard::address_of));
         servers.sort();
         servers.dedup();
         servers.shuffle(&mut rand::rng());
-        for server in servers {
-            if let Some(topology) = self.topology_of(&server).await {
-                if topology != **known {
-                    let servers = topology.servers();
-                    self.shards.write().retain(|address, _| servers.contains(address));
-                    self.topology.send_replace(Arc::new(topology));
-                }
-                return;
+        let mut asked: FuturesUnordered<_> = servers.iter().map(|server| self.topology_of(server)).collect();
+        while let Some(answer) = asked.next().await {
+            let Some(topology) = answer else { continue };
+            if topology != **known {
+                let servers = topology.servers();
+                self.shards.write().retain(|address, _| servers.contains(address));
+                self.topology.send_replace(Arc::new(topology));
             }
+            return;
         }
     }
 

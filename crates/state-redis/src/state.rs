@@ -4,11 +4,15 @@ use std::{
     collections::{BTreeMap, HashMap},
     fmt,
     pin::Pin,
-    sync::{Arc, atomic::AtomicU64},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64},
+    },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
-use roomwire_core::{Incarnation, StateError};
+use roomwire_core::{Incarnation, ReapOutcome, StateError};
 use tokio::time::Instant;
 
 use crate::{
@@ -16,6 +20,7 @@ use crate::{
     cached_rooms::CachedRooms,
     client_locks::ClientLocks,
     keys::{CLUSTER_PARTITIONS, Keys, Partition},
+    lease::Verdict,
     leftovers::Leftovers,
     reply::Reply,
     router::{Repeat, Router},
@@ -50,13 +55,19 @@ pub struct RedisState {
 /// What the calls of one node have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) router: Router,
+    pub(crate) router: Arc<Router>,
     pub(crate) writes: Writes,
     pub(crate) rooms: CachedRooms,
     pub(crate) clients: ClientLocks,
     pub(crate) leftovers: Leftovers,
     /// By which a step of a clean-up whose answer was lost asks for it again, by partition and lost life.
     pub(crate) unanswered_reaps: Mutex<HashMap<(Partition, Incarnation), u64>>,
+    /// What clean-ups took and nobody has reported yet, by the lost life.
+    pub(crate) reaped: Mutex<Vec<(Incarnation, ReapOutcome)>>,
+    /// What partitions without leases said since the last heartbeat.
+    pub(crate) verdict: Mutex<Verdict>,
+    /// Set while they are asked.
+    pub(crate) is_looking: AtomicBool,
     /// When a lease was begun or renewed last.
     pub(crate) last_beat: Mutex<Option<Instant>>,
     /// How often a lease was renewed.
@@ -82,9 +93,11 @@ impl RedisState {
         let (seeds, clustered) = server_check::find(config, seeds).await?;
         let keys = Keys::new(&config.prefix, if clustered { CLUSTER_PARTITIONS } else { 1 });
         let single = keys.is_single();
-        let router = Router::new(config, keys, seeds, clustered);
+        let router = Arc::new(Router::new(config, keys, seeds, clustered));
         let known = router.topology().borrow().clone();
-        router.refresh(&known).await;
+        if clustered {
+            router.learn_topology(&known).await;
+        }
         let shared = Arc::new(Shared {
             router,
             writes: Writes::default(),
@@ -92,6 +105,9 @@ impl RedisState {
             clients: ClientLocks::new(!single),
             leftovers: Leftovers::default(),
             unanswered_reaps: Mutex::default(),
+            reaped: Mutex::default(),
+            verdict: Mutex::default(),
+            is_looking: AtomicBool::new(false),
             last_beat: Mutex::default(),
             beats: AtomicU64::new(0),
         });
@@ -109,7 +125,36 @@ impl Shared {
         args: &'a [Vec<u8>],
         repeat: Repeat,
     ) -> Pin<Box<dyn Future<Output = Result<Reply, StateError>> + Send + 'a>> {
-        Box::pin(self.router.run(script, partition, args, repeat))
+        Box::pin(self.router.run(script, partition, args, repeat, self.router.deadline()))
+    }
+
+    /// As [`Self::run`], for who has other partitions to ask as well: half of the time is for those that do not answer.
+    pub(crate) fn run_soon<'a>(
+        &'a self,
+        script: &'a Script,
+        partition: Partition,
+        args: &'a [Vec<u8>],
+        repeat: Repeat,
+    ) -> Pin<Box<dyn Future<Output = Result<Reply, StateError>> + Send + 'a>> {
+        let deadline = Instant::now() + self.router.timeout.min(Duration::from_secs(3600)) / 2;
+        Box::pin(self.router.run(script, partition, args, repeat, deadline))
+    }
+
+    /// Runs a script that writes under a life, and notes how many writes of it the server has.
+    pub(crate) async fn write(
+        &self,
+        script: &Script,
+        partition: Partition,
+        life: &Incarnation,
+        args: &[Vec<u8>],
+        repeat: Repeat,
+    ) -> Result<Reply, StateError> {
+        let before = self.writes.count(life, partition);
+        let mut reply = self.run(script, partition, args, repeat).await?;
+        if let Some(count) = reply.next()? {
+            self.writes.confirmed(life, partition, before, count);
+        }
+        Ok(reply)
     }
 
     /// Sorts items by where they lie.

@@ -9,7 +9,14 @@ use crate::keys::Partition;
 
 /// What the server counted last, by life and partition. A server that counts less than that has lost writes.
 #[derive(Debug, Default)]
-pub(crate) struct Writes(Mutex<HashMap<(Incarnation, Partition), u64>>);
+pub(crate) struct Writes(Mutex<HashMap<(Incarnation, Partition), Known>>);
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    count: u64,
+    /// Set until the heartbeat has said so.
+    lost: bool,
+}
 
 impl Writes {
     /// Whether this life began here before.
@@ -19,18 +26,33 @@ impl Writes {
 
     /// The server has this count, whatever it was.
     pub(crate) fn set(&self, life: &Incarnation, partition: Partition, count: u64) {
-        self.0.lock().insert((life.clone(), partition), count);
+        self.0.lock().insert((life.clone(), partition), Known { count, lost: false });
     }
 
-    /// The server confirmed a write.
-    pub(crate) fn confirmed(&self, life: &Incarnation, partition: Partition, count: Option<u64>) {
-        if let (Some(count), Some(known)) = (count, self.0.lock().get_mut(&(life.clone(), partition))) {
-            *known = count.max(*known);
+    /// The server confirmed a write that was sent when it had confirmed `before`. A count that is not higher than that
+    /// says that writes were lost.
+    pub(crate) fn confirmed(&self, life: &Incarnation, partition: Partition, before: u64, count: u64) {
+        let mut lives = self.0.lock();
+        let Some(known) = lives.get_mut(&(life.clone(), partition)) else { return };
+        if count <= before {
+            *known = Known { count, lost: true };
+        } else {
+            known.count = known.count.max(count);
         }
     }
 
+    /// The heartbeat found this count; whether writes were lost since the last one that asked.
+    pub(crate) fn take_loss(&self, life: &Incarnation, partition: Partition, before: u64, count: u64) -> bool {
+        let mut lives = self.0.lock();
+        let Some(known) = lives.get_mut(&(life.clone(), partition)) else { return false };
+        if count < before {
+            known.count = count;
+        }
+        std::mem::take(&mut known.lost) || count < before
+    }
+
     pub(crate) fn count(&self, life: &Incarnation, partition: Partition) -> u64 {
-        self.0.lock().get(&(life.clone(), partition)).copied().unwrap_or_default()
+        self.0.lock().get(&(life.clone(), partition)).map_or(0, |known| known.count)
     }
 
     /// A life that is over.

@@ -7,6 +7,9 @@ use roomwire_core::{ClientKey, RoomKey, RoomUid, StateError};
 
 use super::Node;
 
+/// After how many failures in a row the rest waits for the next heartbeat.
+const GIVE_UP: usize = 3;
+
 /// An end of a membership, of a client or of a room that is not known everywhere yet.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Debt {
@@ -57,11 +60,13 @@ impl Node {
     pub(crate) async fn settle(&self) {
         let _paying = self.settlement.paying.lock().await;
         let owed = self.settlement.debts.lock().order.len();
+        let mut failures = 0;
         for _ in 0..owed {
             // It stays the first until it is paid, also when this future is dropped.
             let Some(debt) = self.settlement.debts.lock().order.front().cloned() else { return };
             match self.pay(&debt).await {
                 Ok(paid) => {
+                    failures = 0;
                     let mut debts = self.settlement.debts.lock();
                     if let Some(debt) = debts.take_first()
                         && !paid
@@ -71,7 +76,15 @@ impl Node {
                 }
                 Err(error) => {
                     tracing::debug!(target: "roomwire", %error, "state is still behind");
-                    return;
+                    // Perhaps only a part of the store is away, which keeps the others from nothing.
+                    let mut debts = self.settlement.debts.lock();
+                    if let Some(debt) = debts.take_first() {
+                        debts.add(debt);
+                    }
+                    failures += 1;
+                    if failures == GIVE_UP {
+                        return;
+                    }
                 }
             }
         }

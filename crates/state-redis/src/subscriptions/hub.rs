@@ -134,6 +134,8 @@ impl Hub {
         if let Some(link) = self.topology.owner(wanted.slot).and_then(|server| self.links.get(server)) {
             link.unsubscribe(name);
         }
+        // Perhaps it was the last one that was not heard.
+        self.report_gap();
     }
 
     /// Asks the server that has the channel's slot, if it can be reached.
@@ -303,8 +305,7 @@ impl Hub {
     }
 
     fn ask_for_topology(&self) {
-        let (shared, known) = (self.shared.clone(), self.topology.clone());
-        tokio::spawn(async move { shared.router.refresh(&known).await });
+        self.shared.router.ask_for_topology(&self.topology);
     }
 
     fn server_of(&self, id: LinkId) -> Option<Address> {

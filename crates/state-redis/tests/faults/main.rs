@@ -1,0 +1,5 @@
+//! What must hold while Redis, or a part of a Redis Cluster, is away or comes back with less than it had.
+
+mod cluster;
+mod single;
+mod stage;
