@@ -9,6 +9,7 @@ mod idle_node;
 mod killed_nodes;
 mod lost_data;
 mod memory_full;
+mod older_data;
 mod paused_node;
 mod races;
 mod redis_away;

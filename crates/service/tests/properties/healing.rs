@@ -72,7 +72,7 @@ async fn assert_whole(cluster: &Cluster, mut client: TestClient, ledger: &Ledger
     ledger.assert_all_left().await;
     assert_eq!(survivor.service.room_count().await.expect("answers"), 0);
     let is_even = |connected: usize| connected == ledger.disconnected().len();
-    let connected = |event: &_| matches!(event, roomwire_service::ServiceEvent::ClientConnected { .. });
+    let connected = |event: &_| matches!(event, ServiceEvent::ClientConnected { .. });
     assert!(is_even(ledger.events().iter().filter(|event| connected(event)).count()), "{:?}", ledger.events());
 }
 
