@@ -58,7 +58,7 @@ impl RedisConfig {
             database: None,
             ca_certificate: None,
             prefix: "roomwire".to_owned(),
-            pool_size: 4,
+            pool_size: 2,
             timeout: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(2),
             retry: RetryConfig::default(),
@@ -130,8 +130,8 @@ impl RedisConfig {
         self
     }
 
-    /// How many connections for commands are kept to each server, 4 unless set. Each carries many commands at a time;
-    /// one more is used for messages that come in.
+    /// How many connections for commands are kept to each server, 2 unless set. Each carries many commands at a time,
+    /// which share reads and writes: more connections cost more CPU. One more is used for messages that come in.
     #[must_use]
     pub fn pool_size(mut self, connections: usize) -> Self {
         self.pool_size = connections.max(1);

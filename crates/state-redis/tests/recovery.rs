@@ -21,7 +21,8 @@ struct Node {
 }
 
 async fn node(server: &RedisServer) -> Node {
-    let state = RedisState::connect(&RedisConfig::new(server.url())).await.expect("connects");
+    let config = RedisConfig::new(server.url()).pool_size(4);
+    let state = RedisState::connect(&config).await.expect("connects");
     let node = Node { state, life: Incarnation::begin(NodeId::random()) };
     node.begin().await;
     node

@@ -27,7 +27,7 @@ pub struct SharedState {
     /// What the names of everything that is stored begin with, 1 to 64 letters, digits and `_.:-`; services with
     /// different prefixes on one server do not meet. `roomwire` unless set.
     pub prefix: String,
-    /// How many connections are kept open to a server, 1 to 64. 4 unless set.
+    /// How many connections are kept open to a server, 1 to 64. 2 unless set.
     pub pool_size: usize,
     /// How long one operation on shared state may take, with all its repeats, before it fails with
     /// `STATE_UNAVAILABLE`, whole milliseconds from 100 ms to 10 minutes. 1 s unless set.
@@ -46,7 +46,7 @@ impl Default for SharedState {
             password: None,
             database: 0,
             prefix: "roomwire".to_owned(),
-            pool_size: 4,
+            pool_size: 2,
             timeout: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(2),
         }
