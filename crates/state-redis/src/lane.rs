@@ -15,6 +15,9 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 /// How long a sign of life may take before the connection is given up.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// A server that had less time than this to answer is not called slow. Commands are sent with whatever is left of the time
+/// of their operation, which may be next to nothing.
+const FAIR: Duration = Duration::from_millis(200);
 /// How long nobody tries to connect again after it failed.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -97,15 +100,17 @@ impl Lane {
     pub(crate) async fn send(&self, command: &Cmd, reconnect: Reconnect, deadline: Instant) -> Result<Value, Failure> {
         let live = self.live(reconnect, deadline).await?;
         let mut connection = live.connection.clone();
-        self.answer(&live, timeout_at(deadline, connection.send_packed_command(command)).await)
+        let sent = Instant::now();
+        self.answer(&live, sent, timeout_at(deadline, connection.send_packed_command(command)).await)
     }
 
     /// Sends several commands together and returns the last answer.
     pub(crate) async fn send_all(&self, commands: &Pipeline, deadline: Instant) -> Result<Value, Failure> {
         let live = self.live(Reconnect::Wait, deadline).await?;
         let mut connection = live.connection.clone();
+        let sent = Instant::now();
         let answers = timeout_at(deadline, connection.send_packed_commands(commands, 0, commands.len())).await;
-        self.answer(&live, answers.map(|answers| answers.map(|mut all| all.pop().unwrap_or(Value::Nil))))
+        self.answer(&live, sent, answers.map(|answers| answers.map(|mut all| all.pop().unwrap_or(Value::Nil))))
     }
 
     /// Gives the connection up: the next command opens another.
@@ -115,7 +120,12 @@ impl Lane {
         }
     }
 
-    fn answer<E>(&self, live: &Arc<Live>, answer: Result<Result<Value, RedisError>, E>) -> Result<Value, Failure> {
+    fn answer<E>(
+        &self,
+        live: &Arc<Live>,
+        sent: Instant,
+        answer: Result<Result<Value, RedisError>, E>,
+    ) -> Result<Value, Failure> {
         match answer {
             Ok(Ok(value)) => value.extract_error().map_err(Failure::Answered),
             Ok(Err(error)) if error.is_unrecoverable_error() || error.is_io_error() => {
@@ -125,7 +135,7 @@ impl Lane {
             Ok(Err(error)) => Err(Failure::Answered(error)),
             Err(_) => {
                 // One slow answer is no broken connection: others fail fast until the server answers again.
-                if !live.stalled.swap(true, Ordering::AcqRel) {
+                if sent.elapsed() >= FAIR && !live.stalled.swap(true, Ordering::AcqRel) {
                     self.0.probe(live);
                 }
                 Err(Failure::TimedOut)
@@ -256,5 +266,38 @@ impl Live {
         if let Some(connection) = self.pooled.lock().take() {
             drop(Connection::take(connection));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use redis::IntoConnectionInfo;
+    use roomwire_test_servers::RedisServer;
+    use tokio::time::{Instant, sleep};
+
+    use super::{Failure, Reconnect};
+    use crate::shard::Shard;
+
+    #[tokio::test]
+    async fn a_server_is_called_slow_only_by_who_gave_it_time() {
+        let server = RedisServer::start().await;
+        let info = server.url().into_connection_info().expect("valid");
+        let shard = Shard::new(&info, 1, Duration::from_secs(1)).expect("valid");
+        let ping = redis::cmd("PING");
+        let send = async |time| shard.send(0, &ping, Reconnect::Wait, Instant::now() + time).await;
+        send(Duration::from_secs(1)).await.expect("answers");
+        server.stop_answering();
+        assert!(matches!(send(Duration::from_millis(10)).await, Err(Failure::TimedOut)));
+        let (answer, ()) = tokio::join!(send(Duration::from_secs(5)), async {
+            sleep(Duration::from_millis(50)).await;
+            server.go_on();
+        });
+        answer.expect("whoever comes next waits for the answer");
+        server.stop_answering();
+        assert!(matches!(send(Duration::from_millis(300)).await, Err(Failure::TimedOut)));
+        assert!(matches!(send(Duration::from_secs(5)).await, Err(Failure::Stalled)), "at once");
+        server.go_on();
     }
 }
