@@ -38,8 +38,8 @@ pub use names::{
 pub use payload::{Binary, IntoPayload, Payload};
 pub use ports::{
     AckId, Answer, Backplane, BackplaneEvent, BackplaneEvents, Channel, DeletedRoom, Delivery, Departure, HeldClient,
-    JoinOutcome, LeaseStatus, LiveClient, LocalDelivery, MemberRecord, NewClient, NewRoom, OutboundEvent, Page,
-    PageRequest, ReapOutcome, RoomChange, RoomSummary, RoomUid, StateError, StateStore, Undeliverable,
+    JoinOutcome, LeaseStatus, LiveClient, LocalDelivery, MemberRecord, NewClient, NewRoom, NodeSummary, OutboundEvent,
+    Page, PageRequest, ReapOutcome, RoomChange, RoomSummary, RoomUid, StateError, StateStore, Undeliverable,
 };
 pub use reason::{DisconnectReason, LeaveReason};
 pub use record::{Metadata, WebSocketClient, WebSocketRoom};

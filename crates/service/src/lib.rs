@@ -47,7 +47,7 @@ pub use gateway::{
 pub use health::{Availability, Health};
 pub use roomwire_core::{
     Binary, ClientId, DisconnectReason, Error, ErrorCode, EventName, IntoPayload, LeaveReason, MemberRecord, Metadata,
-    Namespace, NewRoom, NodeId, Page, PageRequest, Payload, RoomId, RoomSummary, Timestamp, ToClientId, ToRoom, UserId,
-    WebSocketClient, WebSocketConfig, WebSocketRoom,
+    Namespace, NewRoom, NodeId, NodeSummary, Page, PageRequest, Payload, RoomId, RoomSummary, Timestamp, ToClientId,
+    ToRoom, UserId, WebSocketClient, WebSocketConfig, WebSocketRoom,
 };
 pub use service::{Handshake, RoomAnswers, WebSocketService, WebSocketServiceBuilder};

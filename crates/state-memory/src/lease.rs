@@ -81,6 +81,12 @@ impl Lives {
         }
     }
 
+    /// All lives that hold a lease, or of which something is left, with their clients.
+    pub(crate) fn present(&self) -> impl Iterator<Item = (&Incarnation, &BTreeSet<ClientKey>)> {
+        let present = self.0.iter().filter(|(_, held)| held.until.is_some() || !held.clients.is_empty());
+        present.map(|(life, held)| (life, &held.clients))
+    }
+
     /// Notes that a life registered a client.
     pub(crate) fn own(&mut self, life: &Incarnation, client: &ClientKey) {
         if let Some(held) = self.0.get_mut(life) {

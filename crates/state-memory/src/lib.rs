@@ -16,6 +16,7 @@ mod held;
 mod hub;
 mod lease;
 mod members;
+mod nodes;
 mod reaping;
 mod rooms;
 mod state;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use roomwire_core::{
     ClientKey, DeletedRoom, HeldClient, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata,
-    Namespace, NewClient, NewRoom, NodeId, Page, PageRequest, ReapOutcome, RoomChange, RoomKey, RoomSummary,
-    StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
+    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, RoomChange, RoomKey,
+    RoomSummary, StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
 };
 
 use crate::MemoryState;
@@ -38,6 +38,10 @@ impl StateStore for MemoryState {
 
     async fn held(&self, life: &Incarnation, page: &PageRequest) -> Result<Page<HeldClient>, StateError> {
         Ok(self.shared.world().held_page(life, page))
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeSummary>, StateError> {
+        Ok(self.shared.world().nodes())
     }
 
     async fn connect(&self, life: &Incarnation, client: &NewClient) -> Result<(), StateError> {

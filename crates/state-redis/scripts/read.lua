@@ -7,6 +7,15 @@ elseif kind == 'client' then
 elseif kind == 'locate' then
   local owner = call('HGET', key('c', ARGV[2] .. ',' .. ARGV[3]), 'o')
   return { 'OK', owner and name_of(owner) }
+elseif kind == 'nodes' then
+  local nodes = {}
+  for _, lives in ipairs({ call('HGETALL', P .. ':lives'), call('HGETALL', P .. ':dead') }) do
+    for index = 1, #lives, 2 do
+      local number = lives[index + 1]
+      nodes[#nodes + 1] = { lives[index], call('SCARD', key('nc', number)), call('SCARD', key('n', number)) }
+    end
+  end
+  return { 'OK', nodes }
 elseif kind == 'lives' then
   return { 'OK', call('HKEYS', P .. ':lives'), call('HKEYS', P .. ':dead') }
 end

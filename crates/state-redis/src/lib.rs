@@ -21,6 +21,7 @@ mod lease;
 mod leftovers;
 mod link;
 mod members;
+mod nodes;
 mod reaping;
 mod reply;
 mod restarts;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use roomwire_core::{
     ClientKey, DeletedRoom, HeldClient, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata,
-    Namespace, NewClient, NewRoom, NodeId, Page, PageRequest, ReapOutcome, RoomChange, RoomKey, RoomSummary,
-    StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
+    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, RoomChange, RoomKey,
+    RoomSummary, StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
 };
 
 use crate::RedisState;
@@ -37,6 +37,10 @@ impl StateStore for RedisState {
 
     async fn held(&self, life: &Incarnation, page: &PageRequest) -> Result<Page<HeldClient>, StateError> {
         self.shared.held(life, page).await
+    }
+
+    async fn nodes(&self) -> Result<Vec<NodeSummary>, StateError> {
+        self.shared.nodes().await
     }
 
     async fn connect(&self, life: &Incarnation, client: &NewClient) -> Result<(), StateError> {

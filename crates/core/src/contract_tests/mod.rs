@@ -30,6 +30,7 @@ mod held;
 mod lease;
 mod membership;
 mod names;
+mod nodes;
 mod order;
 mod paging;
 mod race;
@@ -183,6 +184,10 @@ macro_rules! __contract_properties {
                 every_member_is_on_a_page,
                 every_room_is_on_a_page,
                 what_stays_is_read_while_others_come_and_go,
+            }
+            nodes {
+                a_node_is_listed_until_nothing_is_left_of_it,
+                every_node_is_listed_with_what_it_holds,
             }
             names {
                 names_that_are_joined_alike_stay_apart,

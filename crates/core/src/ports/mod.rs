@@ -3,6 +3,7 @@
 mod backplane;
 mod delivery;
 mod lease;
+mod node;
 mod page;
 mod room;
 mod state;
@@ -11,6 +12,7 @@ mod state_error;
 pub use backplane::{Backplane, BackplaneEvent, BackplaneEvents, Channel};
 pub use delivery::{AckId, Answer, Delivery, LocalDelivery, OutboundEvent, Undeliverable};
 pub use lease::{Departure, HeldClient, LeaseStatus, ReapOutcome};
+pub use node::NodeSummary;
 pub use page::{Page, PageRequest};
 pub use room::{DeletedRoom, JoinOutcome, MemberRecord, NewRoom, RoomChange, RoomSummary, RoomUid};
 pub use state::{LiveClient, NewClient, StateStore};

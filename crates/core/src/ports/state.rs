@@ -5,8 +5,8 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 
 use super::{
-    DeletedRoom, HeldClient, JoinOutcome, LeaseStatus, MemberRecord, NewRoom, Page, PageRequest, ReapOutcome,
-    RoomChange, RoomSummary, RoomUid, StateError,
+    DeletedRoom, HeldClient, JoinOutcome, LeaseStatus, MemberRecord, NewRoom, NodeSummary, Page, PageRequest,
+    ReapOutcome, RoomChange, RoomSummary, RoomUid, StateError,
 };
 use crate::{
     ClientKey, Incarnation, Metadata, Namespace, NodeId, RoomKey, Timestamp, UserId, WebSocketClient, WebSocketRoom,
@@ -88,6 +88,10 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// A read: it needs no lease. A life of which nothing is left, and one that never began, holds nothing: one
     /// empty page without a next.
     async fn held(&self, life: &Incarnation, page: &PageRequest) -> Result<Page<HeldClient>, StateError>;
+
+    /// Every node that holds a lease, and those of which something is left, sorted by name, each once. A whole list: a
+    /// cluster has no more nodes than a person can name.
+    async fn nodes(&self) -> Result<Vec<NodeSummary>, StateError>;
 
     /// Registers a client. Idempotent: a client that is registered already is replaced, keeps the
     /// memberships that it has under this life, and no membership that it had under another; those end

@@ -1,8 +1,8 @@
 //! Reading clients, and what the application notes about them.
 
 use roomwire_core::{
-    Channel, ClientId, DisconnectReason, Error, ErrorCode, Metadata, NodeId, NodeMessage, Page, PageRequest,
-    ToClientId, WebSocketClient,
+    Channel, ClientId, DisconnectReason, Error, ErrorCode, Metadata, NodeId, NodeMessage, NodeSummary, Page,
+    PageRequest, ToClientId, WebSocketClient,
 };
 
 use super::WebSocketService;
@@ -38,6 +38,15 @@ impl WebSocketService {
     /// `STATE_UNAVAILABLE`.
     pub async fn client_count(&self) -> Result<u64, Error> {
         Ok(self.node.bounded(self.node.store.client_count(self.namespace_name())).await?)
+    }
+
+    /// The nodes of the cluster, with how many clients each has in all namespaces, as the shared state knows them. A
+    /// node that is lost is listed until it is cleaned up.
+    ///
+    /// # Errors
+    /// `STATE_UNAVAILABLE`.
+    pub async fn nodes(&self) -> Result<Vec<NodeSummary>, Error> {
+        Ok(self.node.bounded(self.node.store.nodes()).await?)
     }
 
     /// How many clients of this namespace are connected to this node. Asks no store.

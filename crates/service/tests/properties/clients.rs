@@ -101,6 +101,9 @@ async fn clients_are_read_in_pages_over_the_cluster() {
     assert_eq!(read, expected);
     assert_eq!(service.client_count().await.expect("answers"), 40);
     assert_eq!(service.local_client_count(), 13);
+    let mut of_each: Vec<_> = service.nodes().await.expect("answers").into_iter().map(|node| node.clients).collect();
+    of_each.sort_unstable();
+    assert_eq!(of_each, [13, 13, 14]);
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use roomwire_core::{
     ClientKey, DeletedRoom, HeldClient, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata,
-    Namespace, NewClient, NewRoom, NodeId, Page, PageRequest, ReapOutcome, RoomChange, RoomKey, RoomSummary,
-    StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
+    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, RoomChange, RoomKey,
+    RoomSummary, StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
 };
 use roomwire_state_memory::MemoryState;
 use tokio::sync::Semaphore;
@@ -66,6 +66,7 @@ impl StateStore for GatedStore {
     async fn renew_lease(&self, life: &Incarnation, lasts: Duration) -> Done<LeaseStatus> { self.inner.renew_lease(life, lasts).await }
     async fn end_lease(&self, life: &Incarnation) -> Done<()> { self.inner.end_lease(life).await }
     async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Done<ReapOutcome> { self.inner.reap(by, dead, limit).await }
+    async fn nodes(&self) -> Done<Vec<NodeSummary>> { self.inner.nodes().await }
     async fn held(&self, life: &Incarnation, page: &PageRequest) -> Done<Page<HeldClient>> { self.inner.held(life, page).await }
     async fn disconnect(&self, life: &Incarnation, client: &ClientKey) -> Done<Vec<RoomKey>> { self.inner.disconnect(life, client).await }
     async fn restore(&self, life: &Incarnation, clients: &[LiveClient]) -> Done<()> { self.inner.restore(life, clients).await }

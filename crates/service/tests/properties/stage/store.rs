@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
 use roomwire_core::{
     ClientKey, DeletedRoom, HeldClient, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata,
-    Namespace, NewClient, NewRoom, NodeId, Page, PageRequest, ReapOutcome, RoomChange, RoomKey, RoomSummary,
-    StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
+    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, RoomChange, RoomKey,
+    RoomSummary, StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
 };
 
 use super::script::{Script, forward};
@@ -84,6 +84,7 @@ impl StateStore for WatchedStore {
     async fn end_lease(&self, life: &Incarnation) -> Done<()> { forward!(self.end_lease(life)) }
     async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Done<ReapOutcome> { forward!(self.reap(by, dead, limit)) }
     async fn connect(&self, life: &Incarnation, client: &NewClient) -> Done<()> { forward!(self.connect(life, client)) }
+    async fn nodes(&self) -> Done<Vec<NodeSummary>> { forward!(self.nodes()) }
     async fn held(&self, life: &Incarnation, page: &PageRequest) -> Done<Page<HeldClient>> { forward!(self.held(life, page)) }
     async fn disconnect(&self, life: &Incarnation, client: &ClientKey) -> Done<Vec<RoomKey>> { forward!(self.disconnect(life, client)) }
     async fn restore(&self, life: &Incarnation, clients: &[LiveClient]) -> Done<()> { forward!(self.restore(life, clients)) }

@@ -1,0 +1,63 @@
+//! The list of nodes, and what each of them holds.
+
+use super::{
+    Cluster,
+    fixture::{LONG, Peer, client, client_in, room, room_in},
+};
+use crate::{Incarnation, NodeSummary};
+
+fn summary(peer: &Peer, clients: u64, memberships: u64) -> NodeSummary {
+    NodeSummary { node: peer.life.node().clone(), clients, memberships }
+}
+
+async fn nodes(peer: &Peer) -> Vec<NodeSummary> {
+    peer.state.nodes().await.expect("reads")
+}
+
+fn sorted(mut nodes: Vec<NodeSummary>) -> Vec<NodeSummary> {
+    nodes.sort_by(|a, b| a.node.cmp(&b.node));
+    nodes
+}
+
+/// Every node that holds a lease is listed, with its clients and memberships of all namespaces, sorted by name.
+pub async fn every_node_is_listed_with_what_it_holds(cluster: &dyn Cluster) {
+    let [first, second, idle] = Peer::three(cluster).await;
+    for name in ["a", "b"] {
+        first.enter(&client(name), &room("r")).await;
+    }
+    first.join(&client("a"), &room("s")).await;
+    first.enter(&client_in("/x", "a"), &room_in("/x", "r")).await;
+    second.connect(&client("c")).await;
+    let expected = sorted(vec![summary(&first, 3, 4), summary(&second, 1, 0), summary(&idle, 0, 0)]);
+    for reader in [&first, &idle] {
+        assert_eq!(nodes(reader).await, expected);
+    }
+    first.leave(&client("a"), &room("s")).await;
+    first.disconnect(&client("b")).await;
+    second.enter(&client_in("/x", "a"), &room_in("/x", "r")).await;
+    let expected = sorted(vec![summary(&first, 1, 1), summary(&second, 2, 1), summary(&idle, 0, 0)]);
+    assert_eq!(nodes(&idle).await, expected);
+}
+
+/// Two lives of one node are one node. One that ended is listed as long as something is left of it.
+pub async fn a_node_is_listed_until_nothing_is_left_of_it(cluster: &dyn Cluster) {
+    let [survivor, old, _] = Peer::three(cluster).await;
+    let new = Peer { life: Incarnation::begin(old.life.node().clone()), ..old.clone() };
+    new.state.begin_lease(&new.life, LONG).await.expect("begins");
+    old.enter(&client("old"), &room("r")).await;
+    new.enter(&client("new"), &room("r")).await;
+    let of_the_node = async |peer: &Peer| {
+        let all = nodes(&survivor).await;
+        all.into_iter().find(|summary| summary.node == *peer.life.node())
+    };
+    assert_eq!(of_the_node(&old).await, Some(summary(&old, 2, 2)));
+
+    old.state.end_lease(&old.life).await.expect("ends");
+    assert_eq!(of_the_node(&old).await, Some(summary(&old, 2, 2)), "what is left is still listed");
+    survivor.reap_all(&old.life, 10).await;
+    assert_eq!(of_the_node(&old).await, Some(summary(&old, 1, 1)));
+    new.disconnect(&client("new")).await;
+    new.state.end_lease(&new.life).await.expect("ends");
+    survivor.reap_all(&new.life, 10).await;
+    assert_eq!(of_the_node(&old).await, None);
+}
