@@ -35,12 +35,11 @@ impl Shared {
             return Err(StateError::ClientNotFound);
         }
         let (record, place) = (self.router.keys.of_client(client), self.router.keys.of_room(room));
-        if self.router.keys.is_single() || record == place {
-            let _changes = self.clients.hold([client]).await;
+        let _changes = self.clients.hold([client]).await;
+        if record == place {
             let reply = self.join_in(place, "both", life, client, room).await?;
             return self.joined(room, reply);
         }
-        let _changes = self.clients.hold([client]).await;
         let claim = self.join_in(record, "claim", life, client, room);
         let admit = self.join_in(place, "admit", life, client, room);
         // Unknown outcomes are the caller's to mend: it says that the client left.
@@ -103,15 +102,13 @@ impl Shared {
     ) -> Result<bool, StateError> {
         let (record, place) = (self.router.keys.of_client(client), self.router.keys.of_room(room));
         let pair = [(client.client.clone(), room.clone())];
-        let is_foreign = client.namespace != room.namespace;
+        // Also when there is nothing to end, a life without a lease is refused.
+        let pairs = if client.namespace == room.namespace { pair.as_slice() } else { &[] };
         let expulsion = |part| Expulsion { by: Some(life), whose: life, part };
-        if self.router.keys.is_single() || record == place {
-            let _changes = self.clients.hold([client]).await;
-            let pairs = if is_foreign { &[] } else { pair.as_slice() };
+        let _changes = self.clients.hold([client]).await;
+        if record == place {
             return Ok(self.end_memberships(expulsion("both"), place, pairs).await?.contains(&true));
         }
-        let _changes = self.clients.hold([client]).await;
-        let pairs = if is_foreign { &[] } else { pair.as_slice() };
         let expel = self.end_memberships(expulsion("expel"), place, pairs);
         let unclaim = self.end_memberships(expulsion("unclaim"), record, pairs);
         let (expelled, unclaimed) = tokio::join!(expel, unclaim);

@@ -1,6 +1,7 @@
 //! A server that was started again, or took another's place, with older data.
 //!
-//! Whatever its data says, such a server knows no script: before the first one runs there, the partitions are told.
+//! Whatever its data says, such a server knows no script, or a partition is at another address than before: the partitions
+//! are told before the first script runs there.
 
 use std::{sync::Arc, time::Duration};
 

@@ -91,8 +91,12 @@ impl Router {
 
     /// Until when an operation that begins now may take.
     pub(crate) fn deadline(&self) -> Instant {
-        // An hour is as good as never, and can be added.
-        Instant::now() + self.timeout.min(Duration::from_secs(3600))
+        Instant::now() + self.patience()
+    }
+
+    /// How long an operation may take. An hour is as good as never, and can be added to a moment.
+    pub(crate) fn patience(&self) -> Duration {
+        self.timeout.min(Duration::from_secs(3600))
     }
 
     /// Runs a script in a partition.

@@ -8,7 +8,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64},
     },
-    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -136,7 +135,7 @@ impl Shared {
         args: &'a [Vec<u8>],
         repeat: Repeat,
     ) -> Pin<Box<dyn Future<Output = Result<Reply, StateError>> + Send + 'a>> {
-        let deadline = Instant::now() + self.router.timeout.min(Duration::from_secs(3600)) / 2;
+        let deadline = Instant::now() + self.router.patience() / 2;
         Box::pin(self.router.run(script, partition, args, repeat, deadline))
     }
 

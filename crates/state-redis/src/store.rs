@@ -11,8 +11,10 @@ use roomwire_core::{
 
 use crate::RedisState;
 
-/// Every call has an answer within the configured timeout. What runs as one script happens at one instant; on a Redis
-/// Cluster, a call on a client and a room in different partitions is two scripts at the same time.
+/// Each script has an answer within the configured timeout; a call that takes several one after the other, such as a page
+/// over many partitions, or that waits for another change of the same client, may take longer. What runs as one script
+/// happens at one instant; on a Redis Cluster, a call on a client and a room in different partitions is two scripts at the
+/// same time.
 #[async_trait]
 impl StateStore for RedisState {
     fn name(&self) -> &'static str {
