@@ -20,6 +20,7 @@ pub mod contract_tests;
 mod envelope;
 mod error;
 mod error_code;
+mod identity;
 mod names;
 mod payload;
 mod ports;
@@ -31,15 +32,17 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use envelope::{EncodedPayload, Envelope, EnvelopeError, NodeMessage};
 pub use error::Error;
 pub use error_code::ErrorCode;
+pub use identity::Identity;
 pub use names::{
     ClientId, ClientKey, EventName, Incarnation, NameError, Namespace, NodeId, RoomId, RoomKey, ToClientId, ToRoom,
-    UserId,
+    TokenId, UserId,
 };
 pub use payload::{Binary, IntoPayload, Payload};
 pub use ports::{
-    AckId, Answer, Backplane, BackplaneEvent, BackplaneEvents, Channel, DeletedRoom, Delivery, Departure, HeldClient,
-    JoinOutcome, LeaseStatus, LiveClient, LocalDelivery, MemberRecord, NewClient, NewRoom, NodeSummary, OutboundEvent,
-    Page, PageRequest, ReapOutcome, RoomChange, RoomSummary, RoomUid, StateError, StateStore, Undeliverable,
+    AckId, Answer, Authenticator, Backplane, BackplaneEvent, BackplaneEvents, Channel, ConnectRequest, DeletedRoom,
+    Delivery, Departure, HeldClient, JoinOutcome, LeaseStatus, LiveClient, LocalDelivery, MemberRecord, NewClient,
+    NewRoom, NodeSummary, OutboundEvent, Page, PageRequest, ReapOutcome, RoomChange, RoomSummary, RoomUid, StateError,
+    StateStore, Undeliverable,
 };
 pub use reason::{DisconnectReason, LeaveReason};
 pub use record::{Metadata, WebSocketClient, WebSocketRoom};

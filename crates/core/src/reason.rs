@@ -35,6 +35,15 @@ pub enum DisconnectReason {
     /// The node that held the connection is gone.
     #[serde(rename = "node lost")]
     NodeLost,
+    /// What the client showed to prove who it is does not hold any more.
+    #[serde(rename = "token expired")]
+    TokenExpired,
+    /// What the client showed to prove who it is was taken back.
+    #[serde(rename = "access revoked")]
+    AccessRevoked,
+    /// The client went on sending far more than it may.
+    #[serde(rename = "too many requests")]
+    RateLimited,
 }
 
 impl DisconnectReason {
@@ -51,6 +60,9 @@ impl DisconnectReason {
             Self::MailboxOverflow => "too many pending events",
             Self::ServerShutdown => "server shutting down",
             Self::NodeLost => "node lost",
+            Self::TokenExpired => "token expired",
+            Self::AccessRevoked => "access revoked",
+            Self::RateLimited => "too many requests",
         }
     }
 }

@@ -72,3 +72,33 @@ choice! {
         Debug = "debug",
     }
 }
+
+choice! {
+    /// By what a token may be signed.
+    Algorithm {
+        /// HMAC with SHA-256 and a shared secret.
+        Hs256 = "HS256",
+        /// HMAC with SHA-384 and a shared secret.
+        Hs384 = "HS384",
+        /// HMAC with SHA-512 and a shared secret.
+        Hs512 = "HS512",
+        /// RSA (PKCS #1) with SHA-256.
+        Rs256 = "RS256",
+        /// RSA (PKCS #1) with SHA-384.
+        Rs384 = "RS384",
+        /// RSA (PKCS #1) with SHA-512.
+        Rs512 = "RS512",
+        /// RSA (PSS) with SHA-256.
+        Ps256 = "PS256",
+        /// RSA (PSS) with SHA-384.
+        Ps384 = "PS384",
+        /// RSA (PSS) with SHA-512.
+        Ps512 = "PS512",
+        /// ECDSA on P-256 with SHA-256.
+        Es256 = "ES256",
+        /// ECDSA on P-384 with SHA-384.
+        Es384 = "ES384",
+        /// Ed25519.
+        EdDsa = "EdDSA",
+    }
+}

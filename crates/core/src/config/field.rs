@@ -3,8 +3,9 @@
 use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
 use config::{Value, ValueKind};
+use ipnet::IpNet;
 
-use super::{LogLevel, Secret, Transport};
+use super::{Algorithm, LogLevel, Secret, Transport, lists};
 use crate::NodeId;
 
 /// A place in a [`WebSocketConfig`](super::WebSocketConfig) and what may be put there.
@@ -23,6 +24,12 @@ pub(super) enum Field<'a> {
     Text { field: &'a mut Option<String>, most: usize },
     Secret { field: &'a mut Option<Secret>, most: usize },
     Prefix(&'a mut String),
+    Name(&'a mut String),
+    Pem(&'a mut Option<String>),
+    Words(&'a mut Vec<String>),
+    Origins(&'a mut Vec<String>),
+    Networks(&'a mut Vec<IpNet>),
+    Algorithms(&'a mut Vec<Algorithm>),
 }
 
 impl<'a> Field<'a> {
@@ -63,6 +70,14 @@ impl<'a> Field<'a> {
             Self::Node(_) => text_allowed(NodeId::MAX_BYTES),
             Self::Text { most, .. } | Self::Secret { most, .. } => text_allowed(*most),
             Self::Urls(_) => "a list of URLs, each a scheme, :// and an address, none twice".to_owned(),
+            Self::Name(_) => text_allowed(lists::LONGEST_WORD),
+            Self::Pem(_) => "text that begins with -----BEGIN".to_owned(),
+            Self::Words(_) => format!("a list of texts of 1 to {} bytes, none twice", lists::LONGEST_WORD),
+            Self::Origins(_) => {
+                "a list of origins such as https://app.example.com, none twice, or * alone for all".to_owned()
+            }
+            Self::Networks(_) => "a list of IP addresses or networks such as 10.0.0.0/8, none twice".to_owned(),
+            Self::Algorithms(_) => format!("a list of {}, none twice", Algorithm::words("and")),
             Self::Prefix(_) => format!("text of 1 to {LONGEST_PREFIX} letters A to Z or a to z, digits and _ . : -"),
         }
     }
@@ -86,7 +101,11 @@ impl<'a> Field<'a> {
             Self::Urls(field) => ValueKind::Array(field.iter().map(|url| url.as_str().into()).collect()),
             Self::Text { field, .. } => (**field).clone().into(),
             Self::Secret { field, .. } => field.as_ref().map(|secret| secret.expose().to_owned()).into(),
-            Self::Prefix(field) => ValueKind::String((*field).clone()),
+            Self::Prefix(field) | Self::Name(field) => ValueKind::String((*field).clone()),
+            Self::Pem(field) => (**field).clone().into(),
+            Self::Words(field) | Self::Origins(field) => lists::value(field.iter()),
+            Self::Networks(field) => lists::value(field.iter()),
+            Self::Algorithms(field) => lists::value(field.iter()),
         }
     }
 
@@ -99,11 +118,18 @@ impl<'a> Field<'a> {
             Self::Count { .. } | Self::Millis { .. } if text.bytes().all(|byte| byte.is_ascii_digit()) => {
                 text.parse().ok().map(ValueKind::U64)
             }
-            // No URLs are a value too, and a list of none has no other spelling.
-            Self::Urls(_) if text.is_empty() => Some(ValueKind::Array(Vec::new())),
-            Self::Transports(_) | Self::Urls(_) => {
-                Some(ValueKind::Array(text.split(',').map(|word| word.trim().into()).collect()))
+            // A list of none is a value too, and has no other spelling.
+            Self::Urls(_) | Self::Words(_) | Self::Origins(_) | Self::Networks(_) | Self::Algorithms(_)
+                if text.is_empty() =>
+            {
+                Some(ValueKind::Array(Vec::new()))
             }
+            Self::Transports(_)
+            | Self::Urls(_)
+            | Self::Words(_)
+            | Self::Origins(_)
+            | Self::Networks(_)
+            | Self::Algorithms(_) => Some(ValueKind::Array(text.split(',').map(|word| word.trim().into()).collect())),
             _ => None,
         };
         typed.unwrap_or_else(|| ValueKind::String(text.to_owned()))
@@ -135,6 +161,15 @@ impl<'a> Field<'a> {
                 put(field, is_text(text, most).then(|| Some(text.as_str().into())))
             }
             (Self::Prefix(field), ValueKind::String(text)) => put(field, is_prefix(text).then(|| text.clone())),
+            (Self::Name(field), ValueKind::String(text)) => {
+                put(field, is_text(text, lists::LONGEST_WORD).then(|| text.clone()))
+            }
+            (Self::Pem(field), ValueKind::Nil) => put(field, Some(None)),
+            (Self::Pem(field), ValueKind::String(text)) => put(field, lists::is_pem(text).then(|| Some(text.clone()))),
+            (Self::Words(field), ValueKind::Array(items)) => put(field, lists::words(items)),
+            (Self::Origins(field), ValueKind::Array(items)) => put(field, lists::origins(items)),
+            (Self::Networks(field), ValueKind::Array(items)) => put(field, lists::networks(items)),
+            (Self::Algorithms(field), ValueKind::Array(items)) => put(field, lists::algorithms(items)),
             _ => false,
         }
     }
@@ -213,7 +248,7 @@ fn text_allowed(most: usize) -> String {
     format!("text of 1 to {most} bytes without control characters")
 }
 
-fn is_text(text: &str, most: usize) -> bool {
+pub(super) fn is_text(text: &str, most: usize) -> bool {
     (1..=most).contains(&text.len()) && !text.chars().any(char::is_control)
 }
 

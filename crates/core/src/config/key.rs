@@ -1,6 +1,7 @@
 //! The table of all keys.
 
 use super::{WebSocketConfig, field::Field, relation, shown::shown};
+use crate::{EventName, RoomId};
 
 /// One key of the configuration: its names, its default, what it allows and what it means.
 ///
@@ -19,6 +20,12 @@ pub struct ConfigKey {
 
 /// The longest time that most durations allow, in milliseconds.
 const TEN_MINUTES: u64 = 600_000;
+
+/// A day, in milliseconds.
+const DAY: u64 = 86_400_000;
+
+/// The longest path of a file, or URL, in bytes.
+const LONGEST_PATH: usize = 4096;
 
 /// A key that is missing here does not exist for files, variables, checks and documentation.
 static KEYS: &[ConfigKey] = &[
@@ -42,6 +49,60 @@ static KEYS: &[ConfigKey] = &[
         Field::count(&mut c.max_connections, 1..=u32::MAX.into())
     }),
     key("ssl", "Whether to serve TLS.", |c| Field::Switch(&mut c.ssl)),
+    key("tls.cert", "The file with the certificate, as PEM, when ssl is true.", |c| {
+        Field::text(&mut c.tls.cert, LONGEST_PATH)
+    }),
+    key("tls.key", "The file with the certificate's private key, as PEM.", |c| {
+        Field::text(&mut c.tls.key, LONGEST_PATH)
+    }),
+    key("tls.reload", "How often these files are looked at for a new certificate.", |c| {
+        Field::millis(&mut c.tls.reload, 1000..=DAY)
+    }),
+    key("allowedOrigins", "The origins whose pages may connect besides the origin that they connect to.", |c| {
+        Field::Origins(&mut c.allowed_origins)
+    }),
+    key(
+        "trustedProxies",
+        "The networks of the proxies whose X-Forwarded-For and Forwarded headers are believed.",
+        |c| Field::Networks(&mut c.trusted_proxies),
+    ),
+    key("auth.algorithms", "The algorithms by which a token may be signed.", |c| {
+        Field::Algorithms(&mut c.auth.algorithms)
+    }),
+    key("auth.secret", "The secret of the HS algorithms; never shown.", |c| Field::secret(&mut c.auth.secret, 1024)),
+    key("auth.publicKey", "The public key of the other algorithms, as PEM.", |c| Field::Pem(&mut c.auth.public_key)),
+    key("auth.keyFile", "A file with that public key or that secret.", |c| {
+        Field::text(&mut c.auth.key_file, LONGEST_PATH)
+    }),
+    key("auth.jwks", "A file with a JSON Web Key Set, or the http or https URL of one.", |c| {
+        Field::text(&mut c.auth.jwks, LONGEST_PATH)
+    }),
+    key("auth.jwksRefresh", "How old a key set may become before it is read again.", |c| {
+        Field::millis(&mut c.auth.jwks_refresh, 1000..=DAY)
+    }),
+    key("auth.issuers", "Who may have issued a token; anybody when empty.", |c| Field::Words(&mut c.auth.issuers)),
+    key("auth.audiences", "For whom a token must be; when empty, a token that names an audience is refused.", |c| {
+        Field::Words(&mut c.auth.audiences)
+    }),
+    key("auth.leeway", "How far the clocks of issuers may be off.", |c| {
+        Field::millis(&mut c.auth.leeway, 0..=TEN_MINUTES)
+    }),
+    key("auth.userClaim", "The claim that holds the user's id.", |c| Field::Name(&mut c.auth.user_claim)),
+    key("auth.field", "The field of the handshake's auth payload that holds the token.", |c| {
+        Field::Name(&mut c.auth.field)
+    }),
+    key("auth.header", "The request header that may hold the token, alone or after Bearer.", |c| {
+        Field::Name(&mut c.auth.header)
+    }),
+    key("auth.anonymous", "Whether clients without any token are admitted, as nobody.", |c| {
+        Field::Switch(&mut c.auth.anonymous)
+    }),
+    key("auth.timeout", "How long to wait for a decision before a client is refused.", |c| {
+        Field::millis(&mut c.auth.timeout, 100..=60_000)
+    }),
+    key("auth.revocation", "How long a revocation is remembered: no shorter than the longest life of a token.", |c| {
+        Field::millis(&mut c.auth.revocation, 1000..=30 * DAY)
+    }),
     key("keepAlive", "Whether accepted connections use TCP keep-alive.", |c| Field::Switch(&mut c.keep_alive)),
     key("retryConfig.attempts", "How many times a failed call of the state backend is repeated.", |c| {
         Field::count(&mut c.retry_config.attempts, 0..=20)
@@ -70,6 +131,70 @@ static KEYS: &[ConfigKey] = &[
     key("limits.attachments", "The most binary attachments of one event.", |c| {
         Field::count(&mut c.limits.attachments, 0..=1000)
     }),
+    key("limits.depth", "How deep the arrays and objects of an event may be nested.", |c| {
+        Field::count(&mut c.limits.depth, 1..=120)
+    }),
+    key("limits.eventName", "The longest name of an event that a client may send.", |c| {
+        Field::bytes(&mut c.limits.event_name, 1..=EventName::MAX_BYTES as u64)
+    }),
+    key("limits.roomName", "The longest id of a room that a client may join.", |c| {
+        Field::bytes(&mut c.limits.room_name, 1..=RoomId::MAX_BYTES as u64)
+    }),
+    key("limits.roomsPerClient", "The most rooms of which one client may be a member.", |c| {
+        Field::count(&mut c.limits.rooms_per_client, 1..=100_000)
+    }),
+    key("limits.metadata", "The largest notes about one client or one room, as JSON.", |c| {
+        Field::bytes(&mut c.limits.metadata, 0..=1 << 20)
+    }),
+    key("limits.eventsPerSecond", "How many events one client may send in a second, over time.", |c| {
+        Field::count(&mut c.limits.events_per_second, 1..=1_000_000)
+    }),
+    key("limits.eventBurst", "How many events one client that was quiet may send at once.", |c| {
+        Field::count(&mut c.limits.event_burst, 1..=1_000_000)
+    }),
+    key("limits.bytesPerSecond", "How many bytes of events one client may send in a second, over time.", |c| {
+        Field::bytes(&mut c.limits.bytes_per_second, 1024..=1 << 30)
+    }),
+    key(
+        "limits.byteBurst",
+        "How many bytes of events one client that was quiet may send at once; one event always.",
+        |c| Field::bytes(&mut c.limits.byte_burst, 1024..=1 << 30),
+    ),
+    key(
+        "limits.joinsPerSecond",
+        "How many times in a second one client may join or leave a room, over time; more wait their turn for a while.",
+        |c| Field::count(&mut c.limits.joins_per_second, 1..=100_000),
+    ),
+    key("limits.joinBurst", "How many rooms one client that was quiet may join or leave at once.", |c| {
+        Field::count(&mut c.limits.join_burst, 1..=100_000)
+    }),
+    key(
+        "limits.connectionsPerAddress",
+        "How many connections one address may have open; an IPv6 address counts with its /64.",
+        |c| Field::count(&mut c.limits.connections_per_address, 1..=1_000_000),
+    ),
+    key(
+        "limits.reconnectsPerSecond",
+        "How many connections that end within five seconds one address may make in a second, over time.",
+        |c| Field::count(&mut c.limits.reconnects_per_second, 1..=100_000),
+    ),
+    key("limits.reconnectBurst", "How many such connections an address that was quiet may make at once.", |c| {
+        Field::count(&mut c.limits.reconnect_burst, 1..=100_000)
+    }),
+    key("limits.headers", "The most headers of one request.", |c| Field::count(&mut c.limits.headers, 8..=1000)),
+    key("limits.headerBytes", "The largest head of one request, with its address and all its headers.", |c| {
+        Field::bytes(&mut c.limits.header_bytes, 8192..=1 << 20)
+    }),
+    key(
+        "limits.handshakeTimeout",
+        "How long a connection may take to finish TLS, a request's head or body, or to connect to a namespace.",
+        |c| Field::millis(&mut c.limits.handshake_timeout, 100..=TEN_MINUTES),
+    ),
+    key(
+        "limits.writeTimeout",
+        "How long a peer may take nothing of what is sent to it before its connection is ended.",
+        |c| Field::millis(&mut c.limits.write_timeout, 100..=TEN_MINUTES),
+    ),
     key("limits.mailbox", "How many events of one client may wait before the server stops reading from it.", |c| {
         Field::count(&mut c.limits.mailbox, 16..=65_536)
     }),
@@ -77,6 +202,11 @@ static KEYS: &[ConfigKey] = &[
         "limits.sendBuffer",
         "How many packets may wait for one client before it is disconnected as a slow consumer.",
         |c| Field::count(&mut c.limits.send_buffer, 16..=65_536),
+    ),
+    key(
+        "limits.sendBufferBytes",
+        "How many bytes may wait for one client before it is disconnected as a slow consumer; one message always may.",
+        |c| Field::bytes(&mut c.limits.send_buffer_bytes, 1024..=1 << 30),
     ),
     key("lease.duration", "How long a node that does not renew its lease still counts as alive.", |c| {
         Field::millis(&mut c.lease.duration, 100..=TEN_MINUTES)

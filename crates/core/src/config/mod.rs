@@ -16,12 +16,15 @@
 //! [`ConfigKey::all`] is the one table of the keys: reading, checking, error texts and `docs/configuration.md` all
 //! follow it.
 
+mod auth;
 mod choice;
 mod draft;
 mod error;
 mod field;
 mod file;
 mod key;
+mod limits;
+mod lists;
 mod loader;
 mod relation;
 mod secret;
@@ -31,14 +34,18 @@ mod shown;
 mod suggestion;
 #[cfg(test)]
 mod tests;
+mod tls;
 mod variables;
 mod web_socket_config;
 
-pub use choice::{LogLevel, Transport};
+pub use auth::Auth;
+pub use choice::{Algorithm, LogLevel, Transport};
 pub use error::{ConfigError, ConfigSource, Problem};
 pub use key::ConfigKey;
+pub use limits::Limits;
 pub use loader::ConfigLoader;
 pub use secret::Secret;
-pub use sections::{Drain, Lease, Limits, Logger, RetryConfig};
+pub use sections::{Drain, Lease, Logger, RetryConfig};
 pub use shared_state::SharedState;
+pub use tls::Tls;
 pub use web_socket_config::WebSocketConfig;

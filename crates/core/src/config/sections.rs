@@ -57,28 +57,6 @@ impl Default for Logger {
     }
 }
 
-/// How much one client may cost: `limits`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Limits {
-    /// The largest message accepted on every transport, in bytes with all its attachments, 1024 to 67108864
-    /// (64 MiB). 1000000 unless set.
-    pub payload: usize,
-    /// The most binary attachments of one event, 0 to 1000. 16 unless set.
-    pub attachments: usize,
-    /// How many events of one client may wait before the server stops reading from it, 16 to 65536. 1024 unless set.
-    pub mailbox: usize,
-    /// How many packets may wait for one client before it is disconnected as a slow consumer, 16 to 65536. 1024
-    /// unless set.
-    pub send_buffer: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { payload: 1_000_000, attachments: 16, mailbox: 1024, send_buffer: 1024 }
-    }
-}
-
 /// How the nodes of a cluster know that one is gone: `lease`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -5,11 +5,12 @@ use std::{
     time::Duration,
 };
 
+use ipnet::IpNet;
 use serde::Serialize;
 
 use super::{
-    ConfigError, ConfigKey, ConfigLoader, ConfigSource, Drain, Lease, Limits, Logger, Problem, RetryConfig,
-    SharedState, Transport, relation, sections::millis,
+    Auth, ConfigError, ConfigKey, ConfigLoader, ConfigSource, Drain, Lease, Limits, Logger, Problem, RetryConfig,
+    SharedState, Tls, Transport, relation, sections::millis,
 };
 use crate::NodeId;
 
@@ -53,6 +54,15 @@ pub struct WebSocketConfig {
     pub ssl: bool,
     /// Whether accepted connections use TCP keep-alive. `true` unless set.
     pub keep_alive: bool,
+    /// With which certificate, when `ssl` is set.
+    pub tls: Tls,
+    /// The origins whose pages may connect, such as `https://app.example.com`; `*` alone allows all. Clients without
+    /// an origin, and pages of the origin that the request goes to, may always. None unless set.
+    pub allowed_origins: Vec<String>,
+    /// The networks of the proxies whose `X-Forwarded-For` and `Forwarded` headers are believed. None unless set.
+    pub trusted_proxies: Vec<IpNet>,
+    /// How clients prove who they are.
+    pub auth: Auth,
     /// How calls of the state backend are repeated.
     pub retry_config: RetryConfig,
     /// What is logged, and how.
@@ -84,6 +94,10 @@ impl Default for WebSocketConfig {
             max_connections: 1000,
             ssl: false,
             keep_alive: true,
+            tls: Tls::default(),
+            allowed_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            auth: Auth::default(),
             retry_config: RetryConfig::default(),
             logger: Logger::default(),
             node_id: None,

@@ -123,6 +123,11 @@ id! {
     NodeId, "node id", 128
 }
 
+id! {
+    /// The name of one token that a user showed (`jti`), by which it can be revoked.
+    TokenId, "token id", 256
+}
+
 #[cfg(test)]
 mod tests {
     use super::RoomId;

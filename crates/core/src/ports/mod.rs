@@ -1,5 +1,6 @@
 //! The ports: what a backend and a server must do, and in what order.
 
+mod authenticator;
 mod backplane;
 mod delivery;
 mod lease;
@@ -9,6 +10,7 @@ mod room;
 mod state;
 mod state_error;
 
+pub use authenticator::{Authenticator, ConnectRequest};
 pub use backplane::{Backplane, BackplaneEvent, BackplaneEvents, Channel};
 pub use delivery::{AckId, Answer, Delivery, LocalDelivery, OutboundEvent, Undeliverable};
 pub use lease::{Departure, HeldClient, LeaseStatus, ReapOutcome};

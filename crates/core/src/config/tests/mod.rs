@@ -25,6 +25,26 @@ fn other_values() -> Vec<(&'static str, Value)> {
         ("pingTimeout", json!(600_000)),
         ("maxConnections", json!(u32::MAX)),
         ("ssl", json!(true)),
+        ("tls.cert", json!("cert.pem")),
+        ("tls.key", json!("key.pem")),
+        ("tls.reload", json!(1000)),
+        ("allowedOrigins", json!(["https://app.example.com", "http://localhost:8080"])),
+        ("trustedProxies", json!(["10.0.0.0/8", "::1/128"])),
+        ("auth.algorithms", json!(["RS256", "EdDSA"])),
+        ("auth.secret", json!("hunter2")),
+        ("auth.publicKey", json!("-----BEGIN PUBLIC KEY-----")),
+        ("auth.keyFile", json!("key.pem")),
+        ("auth.jwks", json!("https://id.example.com/jwks.json")),
+        ("auth.jwksRefresh", json!(86_400_000)),
+        ("auth.issuers", json!(["https://id.example.com"])),
+        ("auth.audiences", json!(["chat", "räume"])),
+        ("auth.leeway", json!(0)),
+        ("auth.userClaim", json!("uid")),
+        ("auth.field", json!("jwt")),
+        ("auth.header", json!("x-token")),
+        ("auth.anonymous", json!(true)),
+        ("auth.timeout", json!(60_000)),
+        ("auth.revocation", json!(1000)),
         ("keepAlive", json!(false)),
         ("retryConfig.attempts", json!(20)),
         ("retryConfig.delay", json!(5000)),
@@ -35,8 +55,27 @@ fn other_values() -> Vec<(&'static str, Value)> {
         ("nodeId", json!("node-1")),
         ("limits.payload", json!(67_108_864)),
         ("limits.attachments", json!(0)),
+        ("limits.depth", json!(120)),
+        ("limits.eventName", json!(1)),
+        ("limits.roomName", json!(1)),
+        ("limits.roomsPerClient", json!(100_000)),
+        ("limits.metadata", json!(0)),
+        ("limits.eventsPerSecond", json!(1)),
+        ("limits.eventBurst", json!(1)),
+        ("limits.bytesPerSecond", json!(1024)),
+        ("limits.byteBurst", json!(1_073_741_824)),
+        ("limits.joinsPerSecond", json!(1)),
+        ("limits.joinBurst", json!(1)),
+        ("limits.connectionsPerAddress", json!(1)),
+        ("limits.reconnectsPerSecond", json!(100_000)),
+        ("limits.reconnectBurst", json!(1)),
+        ("limits.headers", json!(8)),
+        ("limits.headerBytes", json!(8192)),
+        ("limits.handshakeTimeout", json!(100)),
+        ("limits.writeTimeout", json!(600_000)),
         ("limits.mailbox", json!(16)),
         ("limits.sendBuffer", json!(65_536)),
+        ("limits.sendBufferBytes", json!(1024)),
         ("lease.duration", json!(4000)),
         ("lease.heartbeat", json!(5000)),
         ("lease.reconcile", json!(3_600_000)),
@@ -52,11 +91,11 @@ fn other_values() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The defaults with one key changed, as serialization writes them: without the password.
+/// The defaults with one key changed, as serialization writes them: without secrets.
 fn default_with(key: &str, value: &Value) -> Value {
     let mut config = serde_json::to_value(WebSocketConfig::default()).expect("serializes");
     match key.split_once('.') {
-        Some(("state", "password")) => {}
+        Some(("state", "password") | ("auth", "secret")) => {}
         Some((group, name)) => config[group][name] = value.clone(),
         None => config[key] = value.clone(),
     }

@@ -22,6 +22,38 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     ("pingTimeout", "a whole number of milliseconds from 100 to 600000", &["99", "600001"]),
     ("maxConnections", "a whole number from 1 to 4294967295", &["0", "4294967296"]),
     ("ssl", "true or false", &["0"]),
+    ("tls.cert", "text of 1 to 4096 bytes without control characters", &["\"\"", "7"]),
+    ("tls.key", "text of 1 to 4096 bytes without control characters", &[]),
+    ("tls.reload", "a whole number of milliseconds from 1000 to 86400000", &["999"]),
+    (
+        "allowedOrigins",
+        "a list of origins such as https://app.example.com, none twice, or * alone for all",
+        &["[\"app.example.com\"]", "[\"null\"]", "[\"https://a.example/\"]", "[\"*\", \"https://a.example\"]"],
+    ),
+    (
+        "trustedProxies",
+        "a list of IP addresses or networks such as 10.0.0.0/8, none twice",
+        &["[\"proxy\"]", "[\"10.0.0.0/33\"]", "\"10.0.0.1\""],
+    ),
+    (
+        "auth.algorithms",
+        "a list of HS256, HS384, HS512, RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 and EdDSA, none twice",
+        &["[\"none\"]", "[\"HS256\", \"HS256\"]"],
+    ),
+    ("auth.secret", "text of 1 to 1024 bytes without control characters", &[]),
+    ("auth.publicKey", "text that begins with -----BEGIN", &["\"ssh-rsa AAAA\"", "\"\""]),
+    ("auth.keyFile", "text of 1 to 4096 bytes without control characters", &["\"\""]),
+    ("auth.jwks", "text of 1 to 4096 bytes without control characters", &["\"\""]),
+    ("auth.jwksRefresh", "a whole number of milliseconds from 1000 to 86400000", &["999"]),
+    ("auth.issuers", "a list of texts of 1 to 256 bytes, none twice", &["\"me\"", "[\"\"]", "[\"a\", \"a\"]"]),
+    ("auth.audiences", "a list of texts of 1 to 256 bytes, none twice", &["[1]"]),
+    ("auth.leeway", "a whole number of milliseconds from 0 to 600000", &["600001"]),
+    ("auth.userClaim", "text of 1 to 256 bytes without control characters", &["\"\"", "null"]),
+    ("auth.field", "text of 1 to 256 bytes without control characters", &["1"]),
+    ("auth.header", "text of 1 to 256 bytes without control characters", &["[]"]),
+    ("auth.anonymous", "true or false", &["\"yes\""]),
+    ("auth.timeout", "a whole number of milliseconds from 100 to 60000", &["99", "60001"]),
+    ("auth.revocation", "a whole number of milliseconds from 1000 to 2592000000", &["999"]),
     ("keepAlive", "true or false", &["\"on\""]),
     ("retryConfig.attempts", "a whole number from 0 to 20", &["21", "-1"]),
     ("retryConfig.delay", "a whole number of milliseconds from 0 to 600000", &["600001"]),
@@ -36,8 +68,27 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     ("nodeId", "text of 1 to 128 bytes without control characters", &["\"\"", "\"a\\tb\"", "7", "false"]),
     ("limits.payload", "a whole number of bytes from 1024 to 67108864", &["1023", "67108865"]),
     ("limits.attachments", "a whole number from 0 to 1000", &["1001"]),
+    ("limits.depth", "a whole number from 1 to 120", &["0", "121"]),
+    ("limits.eventName", "a whole number of bytes from 1 to 64", &["0", "65"]),
+    ("limits.roomName", "a whole number of bytes from 1 to 128", &["0", "129"]),
+    ("limits.roomsPerClient", "a whole number from 1 to 100000", &["0"]),
+    ("limits.metadata", "a whole number of bytes from 0 to 1048576", &["1048577"]),
+    ("limits.eventsPerSecond", "a whole number from 1 to 1000000", &["0"]),
+    ("limits.eventBurst", "a whole number from 1 to 1000000", &["0"]),
+    ("limits.bytesPerSecond", "a whole number of bytes from 1024 to 1073741824", &["1023"]),
+    ("limits.byteBurst", "a whole number of bytes from 1024 to 1073741824", &["1023"]),
+    ("limits.joinsPerSecond", "a whole number from 1 to 100000", &["0"]),
+    ("limits.joinBurst", "a whole number from 1 to 100000", &["0"]),
+    ("limits.connectionsPerAddress", "a whole number from 1 to 1000000", &["0"]),
+    ("limits.reconnectsPerSecond", "a whole number from 1 to 100000", &["0"]),
+    ("limits.reconnectBurst", "a whole number from 1 to 100000", &["0"]),
+    ("limits.headers", "a whole number from 8 to 1000", &["7"]),
+    ("limits.headerBytes", "a whole number of bytes from 8192 to 1048576", &["8191"]),
+    ("limits.handshakeTimeout", "a whole number of milliseconds from 100 to 600000", &["99"]),
+    ("limits.writeTimeout", "a whole number of milliseconds from 100 to 600000", &["99"]),
     ("limits.mailbox", "a whole number from 16 to 65536", &["15", "65537"]),
     ("limits.sendBuffer", "a whole number from 16 to 65536", &["15", "65537"]),
+    ("limits.sendBufferBytes", "a whole number of bytes from 1024 to 1073741824", &["1023"]),
     ("lease.duration", "a whole number of milliseconds from 100 to 600000", &["99", "600001"]),
     (
         "lease.heartbeat",
@@ -136,8 +187,8 @@ fn unknown_keys_are_refused_with_the_key_that_was_meant() {
         (
             "\"a\\nb\" = 1",
             "\"a\\nb\" = 1 in roomwire.toml: no such key; the keys here are enabled, debug, host, path, port, \
-             transports, pingInterval, pingTimeout, maxConnections, ssl, keepAlive, retryConfig, logger, nodeId, \
-             limits, lease, drain, state",
+             transports, pingInterval, pingTimeout, maxConnections, ssl, tls, allowedOrigins, trustedProxies, auth, keepAlive, \
+             retryConfig, logger, nodeId, limits, lease, drain, state",
         ),
     ] {
         assert_eq!(refused(&[("roomwire.toml", text)], &[]), [problem]);
@@ -196,7 +247,7 @@ fn values_are_shown_short_on_one_line_and_likely_secrets_not_at_all() {
     assert_eq!(long.problems()[0].value(), Some(format!("\"{}…", "ü".repeat(99)).as_str()));
     let lines = load_variables(&[("ROOMWIRE_HOST", "a\nb\u{202e}")]).expect_err("refused");
     assert_eq!(lines.problems()[0].value(), Some("\"a\\nb\\u{202e}\""));
-    for name in ["ROOMWIRE_REDIS_URL", "ROOMWIRE_PASSWORD", "ROOMWIRE_AUTH__SECRET", "ROOMWIRE_API_TOKEN"] {
+    for name in ["ROOMWIRE_REDIS_URL", "ROOMWIRE_PASSWORD", "ROOMWIRE_AUTH__SEKRIT", "ROOMWIRE_API_TOKEN"] {
         assert!(!load_variables(&[(name, "hunter2")]).expect_err("refused").to_string().contains("hunter2"));
     }
     for text in [r#"{"auth": {"x": "hunter2"}}"#, r#"{"redis": {"password": "hunter2", "port": 1}}"#] {
