@@ -5,7 +5,7 @@ use axum::{
     body::Body,
     response::{IntoResponse, Response},
 };
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
 use roomwire_core::{Error, ErrorCode};
 
 /// 503 with the code and message as JSON.
@@ -16,4 +16,16 @@ pub(crate) fn unavailable(error: &Error) -> Response<Body> {
 /// The answer while the service is switched off.
 pub(crate) fn disabled() -> Response<Body> {
     unavailable(&Error::with_message(ErrorCode::ShuttingDown, "The service is switched off (enabled: false)"))
+}
+
+/// 429 with the code and message as JSON, and in `Retry-After` how many seconds to wait when that is known.
+pub(crate) fn too_many(error: &Error) -> Response<Body> {
+    let mut response = (StatusCode::TOO_MANY_REQUESTS, Json(error)).into_response();
+    if let Some(wait) = error.retry_after() {
+        let seconds = wait.as_millis().div_ceil(1000);
+        if let Ok(seconds) = HeaderValue::try_from(seconds.to_string()) {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+    }
+    response
 }

@@ -26,6 +26,7 @@
 //! This is the only crate that knows axum and socketioxide. What socketioxide does with a socket reaches the service
 //! only through `roomwire_service::Session`, and what the service sends reaches a socket only through the module `delivery`.
 
+mod addresses;
 mod answer;
 mod connection;
 mod delivery;
