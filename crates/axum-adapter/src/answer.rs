@@ -29,3 +29,11 @@ pub(crate) fn too_many(error: &Error) -> Response<Body> {
     }
     response
 }
+
+/// 408, and the end of the connection: the body did not come in time.
+pub(crate) fn late() -> Response<Body> {
+    let error = Error::with_message(ErrorCode::Timeout, "The request's body did not come in time");
+    let mut response = (StatusCode::REQUEST_TIMEOUT, Json(error)).into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}

@@ -121,6 +121,8 @@ pub(crate) fn build(config: &WebSocketConfig, dispatcher: &Dispatcher) -> (Engin
         .ws_max_message_size(frame)
         .ws_max_frame_size(frame)
         .max_buffer_size(config.limits.send_buffer)
+        .connect_timeout(config.limits.handshake_timeout)
+        .upgrade_timeout(config.limits.handshake_timeout)
         .with_parser(parser);
     let websocket = config.transports.contains(&Transport::Websocket);
     let polling = config.transports.contains(&Transport::Polling);

@@ -1,6 +1,6 @@
 //! What sockets bring in, on its way to the service.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use roomwire_core::{AckId, ClientId, DisconnectReason, Error, ErrorCode};
 use roomwire_service::{Backpressure, Dispatcher, Handshake, Incoming};
@@ -10,6 +10,7 @@ use socketioxide::{
 };
 
 use crate::{
+    attendance::{Attendance, Attending},
     connection::Connection,
     engine::Sockets,
     frame,
@@ -43,13 +44,21 @@ impl Admission {
         let backpressure: Arc<dyn Backpressure> = line.clone();
         let session = self.dispatcher.admit(self.sockets.name(), handshake, Some(backpressure)).await?;
         let client = Arc::new(ClientSocket::new(session, line, &socket, sender));
-        let largest = self.dispatcher.service().config().limits.payload;
-        let link = Link::new(client.clone(), self.sockets.clone(), largest);
+        let attendance = socket.req_parts().extensions.get::<Arc<Attendance>>().cloned().unwrap_or_default();
+        let attending = attendance.enter(client.session.client().id());
+        let limits = &self.dispatcher.service().config().limits;
+        let link = Link {
+            client: client.clone(),
+            sockets: self.sockets.clone(),
+            largest: limits.payload,
+            attendance,
+            patience: limits.handshake_timeout,
+        };
         self.sockets.add(client);
         socket.on_fallback(link.clone());
         socket.on_disconnect(link.clone());
         // Dropped with the socket: the client is cleaned up also when telling it that it is connected fails.
-        socket.extensions.insert(Arc::new(Guard(link)));
+        socket.extensions.insert(Arc::new(Guard(link, attending)));
         Ok(())
     }
 }
@@ -98,13 +107,12 @@ pub(crate) struct Link {
     sockets: Arc<NamespaceSockets>,
     /// How many bytes an event may bring.
     largest: usize,
+    attendance: Arc<Attendance>,
+    /// How long its session may be in no namespace.
+    patience: Duration,
 }
 
 impl Link {
-    fn new(client: Arc<ClientSocket>, sockets: Arc<NamespaceSockets>, largest: usize) -> Self {
-        Self { client, sockets, largest }
-    }
-
     fn end(&self, reason: DisconnectReason) {
         self.client.cut_off();
         self.sockets.remove(&self.client);
@@ -133,6 +141,10 @@ impl DisconnectHandler<Sockets, Own> for Link {
         forget_socket: fn(Arc<Socket<Sockets>>),
     ) {
         forget_socket(socket);
+        if matches!(reason, SocketReason::ClientNSDisconnect | SocketReason::ServerNSDisconnect) {
+            let sockets = self.sockets.clone();
+            self.attendance.watch(self.patience, move |session| sockets.end_polling(session.as_str()));
+        }
         self.end(match reason {
             SocketReason::TransportClose | SocketReason::ClientNSDisconnect => DisconnectReason::ClientDisconnected,
             SocketReason::TransportError => DisconnectReason::ConnectionLost,
@@ -147,7 +159,7 @@ impl DisconnectHandler<Sockets, Own> for Link {
 }
 
 /// Ends the session when the socket is dropped without having been disconnected.
-struct Guard(Link);
+struct Guard(Link, #[expect(dead_code, reason = "dropped with the socket")] Attending);
 
 impl Drop for Guard {
     fn drop(&mut self) {

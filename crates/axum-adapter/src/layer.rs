@@ -17,6 +17,7 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::{
     answer,
+    attendance::Attendances,
     connection::Connections,
     engine::{Engine, Io},
     namespace_sockets::NamespaceSockets,
@@ -24,6 +25,7 @@ use crate::{
     quota::Quota,
     request::{self, Asked},
     socket::Line,
+    timely,
     upgrade::{self, Origin},
 };
 
@@ -46,6 +48,7 @@ pub(crate) struct Running {
     pub(crate) namespaces: Vec<Arc<NamespaceSockets>>,
     pub(crate) quota: Quota,
     pub(crate) connections: Connections,
+    pub(crate) attendances: Attendances,
     /// Set at the very end: requests that still wait for messages are answered then.
     pub(crate) closed: CancellationToken,
 }
@@ -144,6 +147,7 @@ impl Mounted {
             let Some(place) = running.quota.take() else {
                 return answer::unavailable(&Error::new(ErrorCode::MaxConnections));
             };
+            request.extensions_mut().insert(running.attendances.begin());
             if matches!(asked, Asked::NewWebsocket) && self.allows_websocket() {
                 return running.upgrade(self, request, Origin::New(place));
             }
@@ -157,7 +161,11 @@ impl Mounted {
             Asked::NoWebsocket => StatusCode::BAD_REQUEST.into_response(),
             Asked::Post { session } => {
                 let lines = running.lines(&session);
-                running.ask_engine(request.map(|body| paced::body(body, lines))).await
+                let (head, body) = request.into_parts();
+                let (body, late) = timely::body(body, self.service.config().limits.handshake_timeout);
+                let request = Request::from_parts(head, paced::body(body, lines));
+                let answer = running.ask_engine(request).await;
+                if late.is_so() { answer::late() } else { answer }
             }
             _ => running.ask_engine(request).await,
         }

@@ -28,12 +28,15 @@
 
 mod addresses;
 mod answer;
+mod attendance;
 mod connection;
 mod delivery;
 mod engine;
 mod frame;
+mod instruments;
 mod intake;
 mod layer;
+mod listener;
 mod logging;
 mod mount;
 mod namespace_sockets;
@@ -44,9 +47,11 @@ mod serve;
 mod signal;
 mod socket;
 mod stream;
+mod timely;
 mod upgrade;
 
 pub use layer::{RoomwireLayer, RoomwireTower};
+pub use listener::TlsError;
 pub use logging::init as init_logging;
 pub use mount::{MountError, mount};
 pub use serve::{ServeError, Server, serve};

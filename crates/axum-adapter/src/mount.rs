@@ -8,6 +8,7 @@ use roomwire_service::{Dispatcher, GatewayError, IntoGateways, WebSocketService}
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    attendance::Attendances,
     connection::Connections,
     delivery::SocketDelivery,
     engine,
@@ -28,9 +29,9 @@ pub enum MountError {
         /// Why.
         source: Error,
     },
-    /// A key of the configuration asks for something this version cannot do.
-    #[error("{key} = {value} is not yet supported: {instead}")]
-    NotYetSupported {
+    /// A key of the configuration asks for something that a layer cannot do, and that would be missed.
+    #[error("{key} = {value} cannot be honoured by a layer in a server of the app's own: {instead}")]
+    NotTheLayers {
         /// The key.
         key: &'static str,
         /// Its value.
@@ -44,12 +45,13 @@ pub enum MountError {
 ///
 /// Put it around the whole app with [`axum::Router::layer`]. Layers that are added after it see Socket.IO
 /// requests too, for example CORS. To stop in good order, call [`RoomwireLayer::shutdown`]. Of the configuration, `host`,
-/// `port`, `keepAlive` and `logger` are the server's own affair then.
+/// `port`, `keepAlive` and `logger` are the server's own affair then, and so is TLS: `ssl = true` is refused, because
+/// nobody should believe in an encryption that is not there.
 ///
 /// With `enabled: false` the layer answers 503 on the service's path, and nothing else runs.
 ///
 /// # Errors
-/// Mistakes in the gateways, a service that is mounted already, and configuration that is not yet supported.
+/// Mistakes in the gateways, a service that is mounted already, and `ssl = true`.
 ///
 /// # Example
 /// ```
@@ -63,14 +65,22 @@ pub enum MountError {
 /// # }
 /// ```
 pub fn mount(service: WebSocketService, gateways: impl IntoGateways) -> Result<RoomwireLayer, MountError> {
-    let config = service.config().clone();
-    if config.ssl {
-        return Err(MountError::NotYetSupported {
+    if service.config().ssl {
+        return Err(MountError::NotTheLayers {
             key: "ssl",
             value: "true".to_owned(),
-            instead: "end TLS in a proxy in front of the server and set ssl = false",
+            instead: "set ssl = false and end TLS in that server or in a proxy in front of it, or use `serve`",
         });
     }
+    around_own_server(service, gateways)
+}
+
+/// As [`mount`], for a server that honours every key.
+pub(crate) fn around_own_server(
+    service: WebSocketService,
+    gateways: impl IntoGateways,
+) -> Result<RoomwireLayer, MountError> {
+    let config = service.config().clone();
     let dispatcher = Dispatcher::new(service.clone(), gateways)?;
     if !config.enabled {
         tracing::info!(target: "roomwire", path = config.path, "switched off: answering 503");
@@ -81,6 +91,7 @@ pub fn mount(service: WebSocketService, gateways: impl IntoGateways) -> Result<R
     service.attach_delivery(Arc::new(delivery)).map_err(|source| MountError::Service { source })?;
     let quota = Quota::new(config.max_connections);
     let connections = Connections::default();
-    let running = Running { engine, io, namespaces, quota, connections, closed: CancellationToken::new() };
+    let (attendances, closed) = (Attendances::default(), CancellationToken::new());
+    let running = Running { engine, io, namespaces, quota, connections, attendances, closed };
     Ok(RoomwireLayer::new(Mounted { service, running: Some(running) }))
 }

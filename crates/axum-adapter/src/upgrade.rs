@@ -10,7 +10,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower::ServiceExt;
 
 use crate::{
-    connection::Connection, layer::Running, namespace_sockets::end_polling, quota::Place, stream::ControlledStream,
+    attendance::Attendance, connection::Connection, layer::Running, namespace_sockets::end_polling, quota::Place,
+    stream::ControlledStream,
 };
 
 /// Where a websocket's session comes from.
@@ -35,8 +36,14 @@ pub(crate) fn accept(running: &Running, path: &str, mut request: Request<Body>, 
     let known = running.connections.add(&connection);
     request.extensions_mut().insert(connection.clone());
     let on_end: Box<dyn FnOnce() + Send> = match origin {
-        Origin::New(place) => Box::new(move || drop((known, place))),
+        Origin::New(place) => {
+            if let Some(attendance) = request.extensions().get::<Arc<Attendance>>() {
+                attendance.attach(&connection);
+            }
+            Box::new(move || drop((known, place)))
+        }
         Origin::Polling(session) => {
+            running.attendances.attach(session, &connection);
             for socket in
                 ClientId::new(session).iter().flat_map(|id| running.namespaces.iter().filter_map(|all| all.get(id)))
             {

@@ -40,14 +40,21 @@ async fn a_service_that_is_switched_off_answers_503_on_its_path_and_the_app_runs
 }
 
 #[tokio::test]
-async fn tls_is_refused_at_start_with_what_to_do_instead() {
+async fn a_layer_in_a_foreign_server_refuses_to_seem_encrypted() {
     let config = WebSocketConfig { ssl: true, ..config() };
-    let error = mount(service(config.clone()).await, Gateway::new()).expect_err("refused");
-    assert!(matches!(error, MountError::NotYetSupported { key: "ssl", .. }), "{error:?}");
+    let error = mount(service(config).await, Gateway::new()).expect_err("refused");
+    assert!(matches!(error, MountError::NotTheLayers { key: "ssl", .. }), "{error:?}");
     let text = error.to_string();
-    assert!(text.contains("ssl = true is not yet supported") && text.contains("proxy"), "{text}");
+    assert!(text.contains("ssl = true cannot be honoured by a layer") && text.contains("set ssl = false"), "{text}");
+}
+
+#[tokio::test]
+async fn tls_without_a_certificate_is_refused_naming_the_key_also_when_main_returns_the_error() {
+    let config = WebSocketConfig { ssl: true, ..config() };
     let error = Server::bind(Router::new(), service(config).await, Gateway::new()).await.expect_err("refused");
-    assert!(matches!(error, ServeError::Mount(MountError::NotYetSupported { .. })), "{error:?}");
+    assert!(matches!(error, ServeError::Tls(_)), "{error:?}");
+    let text = "tls.cert: not set, and ssl = true needs it: name the file with the certificate as PEM";
+    assert_eq!((error.to_string().as_str(), format!("{error:?}").as_str()), (text, text));
 }
 
 #[tokio::test]

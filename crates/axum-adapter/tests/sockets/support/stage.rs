@@ -11,9 +11,11 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use super::{eventually, within};
 
-/// The defaults, on any free port.
+/// The defaults, on any free port, for a machine on which all clients have one address.
 pub(crate) fn config() -> WebSocketConfig {
-    WebSocketConfig { port: 0, ..WebSocketConfig::default() }
+    let mut config = WebSocketConfig { port: 0, ..WebSocketConfig::default() };
+    config.limits.connections_per_address = 1_000_000;
+    config
 }
 
 /// A running server.

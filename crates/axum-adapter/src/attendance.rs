@@ -1,0 +1,226 @@
+//! Whether a session takes part in any namespace, and its end when it does not for too long.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{Arc, OnceLock, Weak},
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use roomwire_core::ClientId;
+use tokio::{task::AbortHandle, time::Instant};
+
+use crate::connection::Connection;
+
+/// The sessions that take part in a namespace, or did, by their ids.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attendances(Arc<Mutex<HashMap<ClientId, Weak<Attendance>>>>);
+
+/// One session's part in namespaces. It travels with the request that opened the session, and is dropped when
+/// socketioxide forgets the session.
+///
+/// The library waits for a session's first namespace alone; one that left its namespaces could stay for ever.
+#[derive(Default)]
+pub(crate) struct Attendance {
+    all: Attendances,
+    id: OnceLock<ClientId>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    namespaces: usize,
+    /// Since when it is in none.
+    idle_since: Option<Instant>,
+    /// The task that ends the session unless it comes back.
+    watch: Option<AbortHandle>,
+    /// The websockets that it uses or asked to use.
+    connections: Vec<Weak<Connection>>,
+}
+
+/// A session's part in one namespace, until it is dropped.
+#[must_use]
+pub(crate) struct Attending(Arc<Attendance>);
+
+impl Attendances {
+    /// A session that is about to begin.
+    pub(crate) fn begin(&self) -> Arc<Attendance> {
+        Arc::new(Attendance { all: self.clone(), id: OnceLock::new(), state: Mutex::default() })
+    }
+
+    /// Remembers that a session asks to go on over this websocket.
+    pub(crate) fn attach(&self, session: &str, connection: &Arc<Connection>) {
+        let known = ClientId::new(session).ok().and_then(|id| self.0.lock().get(&id)?.upgrade());
+        if let Some(attendance) = known {
+            attendance.attach(connection);
+        }
+    }
+}
+
+impl Attendance {
+    /// Its messages come over this websocket.
+    pub(crate) fn attach(&self, connection: &Arc<Connection>) {
+        let connections = &mut self.state.lock().connections;
+        connections.retain(|known| known.strong_count() > 0);
+        connections.push(Arc::downgrade(connection));
+    }
+
+    /// The session takes part in one more namespace, until the answer is dropped.
+    pub(crate) fn enter(self: &Arc<Self>, session: &ClientId) -> Attending {
+        let id = self.id.get_or_init(|| session.clone()).clone();
+        self.all.0.lock().insert(id, Arc::downgrade(self));
+        let mut state = self.state.lock();
+        state.namespaces += 1;
+        state.idle_since = None;
+        Attending(self.clone())
+    }
+
+    /// The session left a namespace and its transport stands: ends it when it is in none for so long. A websocket is
+    /// broken off; `end_polling` ends a session that uses none.
+    pub(crate) fn watch(self: &Arc<Self>, patience: Duration, end_polling: impl FnOnce(&ClientId) + Send + 'static) {
+        let mut state = self.state.lock();
+        // One task at most, however often a client comes and goes.
+        if state.watch.is_none() {
+            let watched = watch(Arc::downgrade(self), patience, end_polling);
+            state.watch = Some(tokio::spawn(watched).abort_handle());
+        }
+    }
+
+    /// How much longer the session may stay without a namespace; nothing when it need not be watched.
+    fn remaining(&self, patience: Duration) -> Option<Duration> {
+        let mut state = self.state.lock();
+        if state.namespaces > 0 {
+            state.watch = None;
+            return None;
+        }
+        let since = *state.idle_since.get_or_insert_with(Instant::now);
+        Some((since + patience).saturating_duration_since(Instant::now()))
+    }
+}
+
+async fn watch(attendance: Weak<Attendance>, patience: Duration, end_polling: impl FnOnce(&ClientId)) {
+    let mut pause = patience;
+    loop {
+        tokio::time::sleep(pause).await;
+        let Some(attendance) = attendance.upgrade() else { return };
+        match attendance.remaining(patience) {
+            None => return,
+            Some(remaining) if !remaining.is_zero() => pause = remaining,
+            Some(_) => {
+                tracing::debug!(target: "roomwire", "a session without a namespace is ended");
+                let connections = std::mem::take(&mut attendance.state.lock().connections);
+                connections.iter().filter_map(Weak::upgrade).for_each(|connection| connection.end());
+                if let Some(id) = attendance.id.get() {
+                    end_polling(id);
+                }
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Attending {
+    fn drop(&mut self) {
+        let mut state = self.0.state.lock();
+        state.namespaces -= 1;
+        if state.namespaces == 0 {
+            state.idle_since = Some(Instant::now());
+        }
+    }
+}
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        if let Some(watch) = self.state.get_mut().watch.take() {
+            watch.abort();
+        }
+        if let Some(id) = self.id.get() {
+            self.all.0.lock().remove(id);
+        }
+    }
+}
+
+impl fmt::Debug for Attendance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attendance").field("namespaces", &self.state.lock().namespaces).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use roomwire_core::ClientId;
+    use tokio::{
+        sync::mpsc::{UnboundedReceiver, error::TryRecvError, unbounded_channel},
+        time::{Instant, sleep},
+    };
+
+    use super::{Attendance, Attendances};
+    use crate::connection::Connection;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn id() -> ClientId {
+        ClientId::new("AAAAAAAAAAAAAAAA").expect("valid")
+    }
+
+    /// Tells when a session over HTTP requests would be ended.
+    fn watch(attendance: &Arc<Attendance>) -> UnboundedReceiver<ClientId> {
+        let (tell, told) = unbounded_channel();
+        attendance.watch(PATIENCE, move |id| drop(tell.send(id.clone())));
+        told
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_left_its_last_namespace_is_ended_with_its_websocket() {
+        let all = Attendances::default();
+        let attendance = all.begin();
+        let attending = attendance.enter(&id());
+        let connection = Arc::new(Connection::default());
+        all.attach(id().as_str(), &connection);
+        let began = Instant::now();
+        let mut ended = watch(&attendance);
+        drop(attending);
+        assert_eq!(ended.recv().await, Some(id()));
+        assert!(connection.has_ended());
+        assert_eq!(began.elapsed(), PATIENCE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_comes_back_stays_and_has_all_the_time_again_when_it_leaves() {
+        let attendance = Attendances::default().begin();
+        let first = attendance.enter(&id());
+        let mut ended = watch(&attendance);
+        drop(first);
+        sleep(PATIENCE / 2).await;
+        let second = attendance.enter(&id());
+        sleep(PATIENCE / 4).await;
+        let left = Instant::now();
+        drop(second);
+        let mut not_twice = watch(&attendance);
+        assert_eq!(ended.recv().await, Some(id()));
+        assert_eq!(left.elapsed(), PATIENCE);
+        assert_eq!(not_twice.try_recv(), Err(TryRecvError::Disconnected));
+
+        let attendance = Attendances::default().begin();
+        let stays = attendance.enter(&id());
+        let mut ended = watch(&attendance);
+        assert_eq!(ended.recv().await, None, "looked, found it in a namespace, and went");
+        drop(stays);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_is_over_leaves_nothing_behind() {
+        let all = Attendances::default();
+        let attendance = all.begin();
+        drop(attendance.enter(&id()));
+        let mut ended = watch(&attendance);
+        drop(attendance);
+        assert!(all.0.lock().is_empty());
+        let began = Instant::now();
+        assert_eq!(ended.recv().await, None);
+        assert_eq!(began.elapsed(), Duration::ZERO, "its task does not wait");
+    }
+}

@@ -1,0 +1,21 @@
+//! What is counted of the listener, through the `metrics` facade: without a recorder it costs next to nothing.
+
+use metrics::{counter, gauge};
+
+pub(crate) fn connection_accepted() {
+    counter!("roomwire_connections_accepted_total").increment(1);
+    gauge!("roomwire_connections").increment(1);
+}
+
+pub(crate) fn connection_refused(cause: &'static str) {
+    counter!("roomwire_connections_refused_total", "cause" => cause).increment(1);
+}
+
+pub(crate) fn connection_closed(cause: &'static str) {
+    counter!("roomwire_connections_closed_total", "cause" => cause).increment(1);
+    gauge!("roomwire_connections").decrement(1);
+}
+
+pub(crate) fn accept_failed() {
+    counter!("roomwire_accept_errors_total").increment(1);
+}

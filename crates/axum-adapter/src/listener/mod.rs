@@ -1,0 +1,137 @@
+//! The listener: who is let in, for how long, and under which certificate.
+
+mod accept_errors;
+mod accepted;
+mod door;
+mod farewell;
+mod socket_options;
+mod tls;
+
+use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+
+use axum::Router;
+use roomwire_core::WebSocketConfig;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::task::TaskTracker;
+
+pub use tls::TlsError;
+
+use accept_errors::AcceptErrors;
+use accepted::Serving;
+use door::Door;
+use farewell::Farewell;
+use tls::Certificates;
+
+/// A socket that listens, and what holds for the connections that it accepts.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    socket: TcpListener,
+    config: Arc<WebSocketConfig>,
+    door: Door,
+    farewell: Farewell,
+    tls: Option<Arc<Certificates>>,
+}
+
+/// What was accepted and is not over. When it is dropped, its connections take no further request.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    serving: Arc<Serving>,
+    tasks: TaskTracker,
+}
+
+/// The certificate and key that the configuration asks for, if any.
+pub(crate) async fn certificates(config: &WebSocketConfig) -> Result<Option<Arc<Certificates>>, TlsError> {
+    if !config.ssl {
+        return Ok(None);
+    }
+    Certificates::load(&config.tls).await.map(|certificates| Some(Arc::new(certificates)))
+}
+
+impl Listener {
+    /// Listens on an address.
+    ///
+    /// # Errors
+    /// When the system does not allow it.
+    pub(crate) fn bind(
+        address: SocketAddr,
+        config: Arc<WebSocketConfig>,
+        tls: Option<Arc<Certificates>>,
+    ) -> io::Result<Self> {
+        let socket = socket_options::listen(address)?;
+        let (door, farewell) = (Door::new(&config), Farewell::new(tls.is_none()));
+        Ok(Self { socket, config, door, farewell, tls })
+    }
+
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Accepts connections until `stop` is ready, and listens no longer then.
+    pub(crate) async fn accept_until(self, stop: impl Future<Output = ()>, app: Router) -> Accepted {
+        let serving = Serving::new(app, self.tls.clone(), &self.config.limits);
+        let accepted = Accepted { serving: Arc::new(serving), tasks: TaskTracker::new() };
+        let mut stop = pin!(stop);
+        let mut renewal = pin!(self.renew());
+        let mut errors = AcceptErrors::default();
+        let mut pause = Duration::ZERO;
+        loop {
+            let accept = async {
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
+                self.socket.accept().await
+            };
+            tokio::select! {
+                biased;
+                () = &mut stop => return accepted,
+                () = &mut renewal => {}
+                connection = accept => match connection {
+                    Ok((stream, peer)) => {
+                        errors.over();
+                        pause = Duration::ZERO;
+                        self.let_in(stream, peer, &accepted);
+                    }
+                    Err(error) => pause = errors.failed(&error),
+                },
+            }
+        }
+    }
+
+    fn let_in(&self, stream: TcpStream, peer: SocketAddr, accepted: &Accepted) {
+        match self.door.open(peer.ip()) {
+            Ok(open) => {
+                socket_options::set_up(&stream, &self.config);
+                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+                accepted.tasks.spawn(accepted.serving.clone().serve(stream, peer, open));
+            }
+            Err(refusal) => self.farewell.say(stream, &refusal),
+        }
+    }
+
+    async fn renew(&self) {
+        match &self.tls {
+            Some(tls) => tls.renew_every(self.config.tls.reload).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+impl Accepted {
+    /// Lets each connection finish the request it is at, and waits until all have; websockets are not waited for.
+    pub(crate) async fn finish(&self) {
+        self.serving.closing.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+
+    /// Ends every connection that still stands, websockets too.
+    pub(crate) fn end(&self) {
+        self.serving.end();
+    }
+}
+
+impl Drop for Accepted {
+    fn drop(&mut self) {
+        self.serving.closing.cancel();
+    }
+}

@@ -1,0 +1,61 @@
+//! TLS with a certificate that can be renewed while the server runs.
+
+mod error;
+mod files;
+mod renewal;
+
+use std::{fmt, io, sync::Arc};
+
+use parking_lot::RwLock;
+use roomwire_core::config::Tls;
+use rustls::ServerConfig;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::Instant,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+pub use error::TlsError;
+use files::{Contents, Files};
+
+/// What the server shows who it is with, as it stands in the files `tls.cert` and `tls.key`.
+pub(crate) struct Certificates {
+    files: Files,
+    /// What was read last, whether it was of use or not.
+    seen: parking_lot::Mutex<Contents>,
+    current: RwLock<Arc<ServerConfig>>,
+}
+
+impl Certificates {
+    /// Reads the files, on a thread where that may take its time.
+    pub(crate) async fn load(tls: &Tls) -> Result<Self, TlsError> {
+        let files = Files::named_by(tls)?;
+        let reading = files.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let contents = reading.read()?;
+            let config = reading.config(&contents)?;
+            Ok::<_, TlsError>((contents, config))
+        });
+        let (contents, config) = read.await.map_err(|error| files.interrupted(&error))??;
+        Ok(Self { files, seen: contents.into(), current: RwLock::new(Arc::new(config)) })
+    }
+
+    /// The handshake with a client, under the certificate of this moment.
+    ///
+    /// # Errors
+    /// When the client does not speak TLS, or not a version or cipher that is good enough, or takes longer than until
+    /// `deadline`.
+    pub(crate) async fn accept<S>(&self, stream: S, deadline: Instant) -> io::Result<Box<TlsStream<S>>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let acceptor = TlsAcceptor::from(self.current.read().clone());
+        tokio::time::timeout_at(deadline, acceptor.accept(stream)).await?.map(Box::new)
+    }
+}
+
+impl fmt::Debug for Certificates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Certificates").field("files", &self.files).finish_non_exhaustive()
+    }
+}
