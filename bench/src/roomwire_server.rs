@@ -13,7 +13,7 @@ use crate::server::Say;
 
 /// Begins to serve; returns where.
 pub(crate) async fn start(address: SocketAddr, redis: Option<&str>) -> anyhow::Result<SocketAddr> {
-    let config = WebSocketConfig {
+    let mut config = WebSocketConfig {
         host: address.ip(),
         port: address.port(),
         // The plain library has no such bound.
@@ -22,6 +22,10 @@ pub(crate) async fn start(address: SocketAddr, redis: Option<&str>) -> anyhow::R
         logger: Logger { level: LogLevel::Warn, ..Logger::default() },
         ..WebSocketConfig::default()
     };
+    // All its clients come from one address.
+    config.limits.connections_per_address = 1_000_000;
+    config.limits.reconnects_per_second = 100_000;
+    config.limits.reconnect_burst = 100_000;
     let builder = WebSocketService::builder(config);
     let builder = match redis {
         Some(url) => builder.state(RedisState::connect(&RedisConfig::new(url)).await?),

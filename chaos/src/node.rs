@@ -73,6 +73,10 @@ impl Node {
             .env("ROOMWIRE_NODE_ID", name)
             .env("ROOMWIRE_PORT", "0")
             .env("ROOMWIRE_MAX_CONNECTIONS", "20000")
+            // All clients come from one address, and some come back all the time.
+            .env("ROOMWIRE_LIMITS__CONNECTIONS_PER_ADDRESS", "20000")
+            .env("ROOMWIRE_LIMITS__RECONNECTS_PER_SECOND", "100000")
+            .env("ROOMWIRE_LIMITS__RECONNECT_BURST", "100000")
             .env("ROOMWIRE_STATE__URLS", urls.join(","))
             .envs(variables.iter().map(|(name, value)| (name, value)))
             .current_dir(folder)

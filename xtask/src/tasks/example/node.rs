@@ -20,6 +20,8 @@ pub(super) fn command(session: &Session, program: &Path, name: &str, address: So
         .env("ROOMWIRE_HOST", address.ip().to_string())
         .env("ROOMWIRE_PORT", address.port().to_string())
         .env("ROOMWIRE_NODE_ID", name)
+        // The proxy in front: what is counted by address counts the clients' own.
+        .env("ROOMWIRE_TRUSTED_PROXIES", "127.0.0.1,::1")
         .env("ROOMWIRE_STATE__URLS", redis);
     command
 }
