@@ -3,8 +3,11 @@
 mod admission;
 mod backpressure;
 mod broadcast;
+mod deadlines;
 mod debug_log;
+mod door;
 mod first_event;
+mod heads;
 mod latency;
 mod limits;
 mod malformed;
@@ -16,4 +19,5 @@ mod slow_consumer;
 mod stopping;
 mod support;
 mod switches;
+mod tls;
 mod upgrade;

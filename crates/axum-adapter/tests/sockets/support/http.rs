@@ -27,6 +27,10 @@ impl Http {
     pub(crate) async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("connects");
         stream.set_nodelay(true).expect("no delay");
+        Self::over(stream, address)
+    }
+
+    pub(crate) fn over(stream: TcpStream, address: SocketAddr) -> Self {
         Self { stream: BufReader::new(stream), address }
     }
 
@@ -88,6 +92,14 @@ impl Http {
             Ok(1..) => Some(line.trim_end().to_owned()),
             Ok(0) | Err(_) => None,
         }
+    }
+
+    /// Everything up to the end of the connection, which must come.
+    pub(crate) async fn rest(&mut self) -> String {
+        let mut rest = Vec::new();
+        // A reset is an end as good as any.
+        let _ = within("the server closes the connection", self.stream.read_to_end(&mut rest)).await;
+        String::from_utf8(rest).expect("text")
     }
 
     /// Sends nothing more.

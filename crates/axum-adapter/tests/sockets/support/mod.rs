@@ -6,6 +6,7 @@ mod log;
 mod polling;
 mod stage;
 mod store;
+pub(crate) mod tls;
 mod websocket;
 
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub(crate) use log::Log;
 pub(crate) use polling::Polling;
 pub(crate) use stage::{Stage, config};
 pub(crate) use store::GatedStore;
+pub(crate) use tls::{Certificate, Wss};
 pub(crate) use websocket::{Frame, WebSocket, frame, handshake, head};
 
 /// How long anything may take on a busy machine.
@@ -27,6 +29,13 @@ pub(crate) async fn within<F: Future>(what: &str, future: F) -> F::Output {
         Ok(output) => output,
         Err(_) => panic!("not within {PATIENCE:?}: {what}"),
     }
+}
+
+/// Lets this process have as many files open as it may ask for: each connection takes two here.
+pub(crate) fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// Returns when the condition holds.

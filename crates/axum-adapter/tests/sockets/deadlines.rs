@@ -1,0 +1,202 @@
+//! Connections and sessions that are of no use end by themselves.
+
+use std::time::{Duration, Instant};
+
+use roomwire_service::{DisconnectReason, Gateway, WebSocketConfig};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
+use crate::support::{Departures, Frame, Http, Polling, Stage, WebSocket, allow_many_files, config, eventually};
+
+const SHORT: Duration = Duration::from_millis(200);
+
+/// Nothing here is ended by a missing heartbeat or by any other patience: those are longer.
+const LATE: Duration = Duration::from_secs(10);
+
+fn hasty() -> WebSocketConfig {
+    let mut config = config();
+    config.limits.handshake_timeout = SHORT;
+    config
+}
+
+/// Roomwire's own server, and one of the application's.
+async fn stages() -> [(Stage, Departures); 2] {
+    let (own, departures) = Departures::of(Gateway::new());
+    let (foreign, departures_there) = Departures::of(Gateway::new());
+    [(Stage::new(hasty(), own).await, departures), (Stage::foreign(hasty(), foreign).await, departures_there)]
+}
+
+#[track_caller]
+fn in_time(began: Instant) {
+    let elapsed = began.elapsed();
+    assert!((SHORT..LATE).contains(&elapsed), "{elapsed:?}");
+}
+
+/// Waits until the server does not know a session any more.
+async fn is_forgotten(stage: &Stage, session: &str) {
+    let target = format!("/socket.io/?EIO=4&transport=polling&sid={session}");
+    eventually("the session is unknown", async || Http::once(stage.address, "GET", &target, "").await.status == 400)
+        .await;
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_and_one_that_is_idle_are_closed() {
+    let [(stage, _), _] = stages().await;
+    let began = Instant::now();
+    let mut silent = Http::connect(stage.address).await;
+    let mut idle = Http::connect(stage.address).await;
+    assert_eq!(idle.ask("GET", "/hello", "").await.body, "hello");
+    assert_eq!((silent.rest().await.as_str(), idle.rest().await.as_str()), ("", ""));
+    in_time(began);
+}
+
+#[tokio::test]
+async fn a_head_that_comes_byte_by_byte_is_closed_however_busy_it_is() {
+    let [(stage, _), _] = stages().await;
+    let began = Instant::now();
+    let (mut reader, mut writer) = TcpStream::connect(stage.address).await.expect("connects").into_split();
+    writer.write_all(b"GET /hello HTTP/1.1\r\nx: ").await.expect("written");
+    let dripping = async {
+        while writer.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(SHORT / 20).await;
+        }
+    };
+    let mut answer = Vec::new();
+    let (_, read) = tokio::join!(dripping, reader.read_to_end(&mut answer));
+    // Closed with something unread, which is a reset.
+    assert!(read.is_err() || answer.is_empty(), "{answer:?}");
+    in_time(began);
+}
+
+#[tokio::test]
+async fn a_post_that_does_not_come_is_answered_with_408_and_ends_its_session() {
+    for (stage, mut departures) in stages().await {
+        let polling = Polling::connect(stage.address).await;
+        let mut post = Http::connect(stage.address).await;
+        let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.session);
+        let began = Instant::now();
+        post.write(format!("POST {target} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n42[").as_bytes()).await;
+        let answer = post.rest().await;
+        assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains(r#""code":"TIMEOUT""#), "{answer}");
+        in_time(began);
+        assert_eq!(departures.reason_of(&polling.session).await, DisconnectReason::ProtocolError);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_never_connects_to_a_namespace_ends() {
+    for (stage, _) in stages().await {
+        let began = Instant::now();
+        WebSocket::open(stage.address).await.closed_by_server().await;
+        in_time(began);
+        let began = Instant::now();
+        is_forgotten(&stage, &Polling::open(stage.address).await.session).await;
+        in_time(began);
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_left_its_last_namespace_ends_and_one_that_comes_back_stays() {
+    for (stage, _) in stages().await {
+        let mut socket = WebSocket::connect(stage.address).await;
+        socket.send("41").await;
+        stage.holds(0).await;
+        let began = Instant::now();
+        let mut socket = socket.joined().await;
+        // Longer than it might have stayed away.
+        while began.elapsed() < SHORT * 2 {
+            let answer = socket.ask_for(1, r#"["unknown"]"#).await;
+            assert!(answer.contains("UNKNOWN_EVENT"), "{answer}");
+            tokio::time::sleep(SHORT / 10).await;
+        }
+        let began = Instant::now();
+        socket.send("41").await;
+        socket.closed_by_server().await;
+        in_time(began);
+    }
+}
+
+#[tokio::test]
+async fn who_is_disconnected_by_the_application_does_not_keep_its_connection() {
+    for (stage, mut departures) in stages().await {
+        let mut socket = WebSocket::connect(stage.address).await;
+        let began = Instant::now();
+        stage.service.disconnect_client(socket.session.as_str()).await.expect("is here");
+        assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::DisconnectedByServer);
+        assert_eq!(socket.message().await, "41");
+        socket.closed_by_server().await;
+        in_time(began);
+    }
+}
+
+#[tokio::test]
+async fn a_session_by_http_requests_that_left_its_last_namespace_ends_wherever_it_moves() {
+    for (stage, _) in stages().await {
+        for upgrades in [false, true] {
+            let mut polling = Polling::connect(stage.address).await;
+            let began = Instant::now();
+            assert_eq!(polling.post("41").await.status, 200);
+            stage.holds(0).await;
+            if upgrades {
+                let query = format!("&sid={}", polling.session);
+                let mut socket = WebSocket::ask(stage.address, &query).await.expect("begins");
+                socket.send("2probe").await;
+                assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
+                socket.send("5").await;
+                socket.closed_by_server().await;
+            }
+            is_forgotten(&stage, &polling.session).await;
+            in_time(began);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upgrade_that_is_not_finished_ends_with_its_session() {
+    for (stage, _) in stages().await {
+        for probes in [false, true] {
+            let polling = Polling::connect(stage.address).await;
+            let began = Instant::now();
+            let mut socket = WebSocket::ask(stage.address, &format!("&sid={}", polling.session)).await.expect("begins");
+            if probes {
+                socket.send("2probe").await;
+                assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
+            }
+            socket.closed_by_server().await;
+            in_time(began);
+            stage.holds(0).await;
+        }
+    }
+}
+
+/// Two thousand at once cost the others nothing, and are all gone after their time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_thousand_silent_connections_are_closed_and_clients_connect_all_the_while() {
+    let patience = Duration::from_secs(2);
+    allow_many_files();
+    let mut config = WebSocketConfig { max_connections: 600, ..config() };
+    config.limits.handshake_timeout = patience;
+    let stage = Stage::new(config, Gateway::new()).await;
+    let mut silent = Vec::new();
+    for _ in 0..2000 {
+        silent.push(Http::connect(stage.address).await);
+    }
+    let began = Instant::now();
+    let address = stage.address;
+    let honest = tokio::spawn(async move {
+        let mut connected = 0;
+        while began.elapsed() < patience {
+            WebSocket::connect(address).await.close().await;
+            connected += 1;
+        }
+        connected
+    });
+    for connection in &mut silent {
+        assert_eq!(connection.rest().await, "");
+    }
+    assert!(began.elapsed() < patience + Duration::from_secs(2), "{:?}", began.elapsed());
+    let connected = honest.await.expect("no client is refused");
+    assert!(connected > 20, "{connected} in two seconds");
+}
