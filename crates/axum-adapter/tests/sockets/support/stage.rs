@@ -11,9 +11,10 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use super::{eventually, within};
 
-/// The defaults, on any free port.
+/// The defaults, on any free port, for clients that send faster than people do.
 pub(crate) fn config() -> WebSocketConfig {
-    WebSocketConfig { port: 0, ..WebSocketConfig::default() }
+    let defaults = WebSocketConfig::default();
+    WebSocketConfig { port: 0, limits: defaults.limits.without_rates(), ..defaults }
 }
 
 /// A running server.
