@@ -11,10 +11,12 @@ use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
 use super::{eventually, within};
 
-/// The defaults, on any free port, for clients that send faster than people do.
+/// The defaults, on any free port, for clients that send and join faster, and more, than people do.
 pub(crate) fn config() -> WebSocketConfig {
-    let defaults = WebSocketConfig::default();
-    WebSocketConfig { port: 0, limits: defaults.limits.without_rates(), ..defaults }
+    let mut config = WebSocketConfig { port: 0, ..WebSocketConfig::default() };
+    config.limits = config.limits.without_rates();
+    config.limits.rooms_per_client = 10_000;
+    config
 }
 
 /// A running server.
