@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use roomwire_axum_adapter::Server;
-use roomwire_core::config::{LogLevel, Logger};
+use roomwire_core::config::{Limits, LogLevel, Logger};
 use roomwire_service::{Client, Data, Error, Gateway, RoomId, WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
 use roomwire_state_redis::{RedisConfig, RedisState};
@@ -16,8 +16,9 @@ pub(crate) async fn start(address: SocketAddr, redis: Option<&str>) -> anyhow::R
     let mut config = WebSocketConfig {
         host: address.ip(),
         port: address.port(),
-        // The plain library has no such bound.
+        // The plain library has no such bounds.
         max_connections: 1_000_000,
+        limits: Limits::default().without_rates(),
         // Nor does it log that it listens.
         logger: Logger { level: LogLevel::Warn, ..Logger::default() },
         ..WebSocketConfig::default()

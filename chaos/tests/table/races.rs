@@ -10,7 +10,7 @@ use futures_util::{
 use roomwire_chaos::Turn;
 use roomwire_core::{
     ClientId, ClientKey, Incarnation, Metadata, Namespace, NewClient, NewRoom, NodeId, RoomId, RoomKey, StateError,
-    StateStore, Timestamp,
+    StateStore, Timestamp, config::Limits,
 };
 use roomwire_service::{Gateway, WebSocketConfig, WebSocketService, testing::TestServer};
 use roomwire_state_redis::{RedisConfig, RedisState};
@@ -75,6 +75,7 @@ async fn a_message_sent_as_soon_as_a_join_on_another_node_returns_is_received_10
     let servers = try_join_all((0..3).map(async |number| {
         let config = WebSocketConfig {
             node_id: Some(NodeId::new(format!("node-{number}")).expect("valid")),
+            limits: Limits::default().without_rates(),
             ..WebSocketConfig::default()
         };
         let service = WebSocketService::builder(config).state(state(&redis).await).build().await?;

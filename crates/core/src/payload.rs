@@ -1,6 +1,7 @@
 //! The arguments of an event, as text that is encoded once and never parsed on its way.
 
 mod binary;
+mod depth;
 mod into_payload;
 
 use bytes::Bytes;
@@ -107,6 +108,19 @@ impl Payload {
     #[must_use]
     pub fn size(&self) -> usize {
         self.arguments.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// Refuses arguments in which arrays and objects are nested more than `most` deep. Looks at the text only: nothing
+    /// is built, and text of any depth does no harm.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidPayload`] with the bound.
+    pub fn check_depth(&self, most: usize) -> Result<(), Error> {
+        if depth::is_deeper(&self.arguments, most) {
+            let problem = format!("payload is nested too deep; {most} levels of arrays and objects are allowed");
+            return Err(Error::with_message(ErrorCode::InvalidPayload, problem));
+        }
+        Ok(())
     }
 
     /// Whether a second argument follows the first.

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -14,7 +14,7 @@ use roomwire_core::{
     RoomId, RoomKey, RoomUid, Timestamp, ToClientId, UserId,
 };
 
-use crate::membership::Present;
+use crate::membership::{Changes, Present};
 
 /// A client that is connected to this node.
 ///
@@ -32,6 +32,10 @@ struct Inner {
     activity: AtomicU64,
     reason: OnceLock<DisconnectReason>,
     known: Mutex<Known>,
+    /// How much of its allowance of joins and leaves it has used.
+    changes: Changes,
+    /// Whether its connection is gone, or about to go.
+    hung_up: AtomicBool,
     /// The life under which the store was told of it first, and how often clients had been put back all together.
     registered: (Incarnation, u64),
     /// Held by whoever changes the client's memberships, from before the store is asked until this
@@ -92,6 +96,8 @@ impl Client {
             activity: AtomicU64::new(new.connected_at.as_millis() << 1),
             reason: OnceLock::new(),
             known: Mutex::new(known),
+            changes: Changes::default(),
+            hung_up: AtomicBool::new(false),
             registered,
             membership: tokio::sync::Mutex::default(),
         }))
@@ -174,6 +180,19 @@ impl Client {
 
     pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
         self.0.known.lock()
+    }
+
+    pub(crate) fn changes(&self) -> &Changes {
+        &self.0.changes
+    }
+
+    /// Nobody waits any more for what is still done for it.
+    pub(crate) fn hang_up(&self) {
+        self.0.hung_up.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn has_hung_up(&self) -> bool {
+        self.0.hung_up.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn change_membership(&self) -> tokio::sync::MutexGuard<'_, u64> {

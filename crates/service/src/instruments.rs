@@ -46,3 +46,38 @@ pub(crate) fn reconciled(what: &'static str, count: usize) {
 pub(crate) fn backplane_ignored() {
     counter!("roomwire_backplane_ignored_total").increment(1);
 }
+
+/// What a client had too much of. The label is the configuration key that says how much is too much.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Limit {
+    Events,
+    Bytes,
+    Joins,
+    Rooms,
+    Metadata,
+    Depth,
+    EventName,
+    RoomName,
+    Payload,
+}
+
+impl Limit {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "eventsPerSecond",
+            Self::Bytes => "bytesPerSecond",
+            Self::Joins => "joinsPerSecond",
+            Self::Rooms => "roomsPerClient",
+            Self::Metadata => "metadata",
+            Self::Depth => "depth",
+            Self::EventName => "eventName",
+            Self::RoomName => "roomName",
+            Self::Payload => "payload",
+        }
+    }
+}
+
+/// Something was refused because a client may not have so much of it.
+pub(crate) fn limited(limit: Limit) {
+    counter!("roomwire_limited_total", "limit" => limit.as_str()).increment(1);
+}

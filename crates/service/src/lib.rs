@@ -27,6 +27,7 @@
 //!
 //! [`testing`] drives a gateway without any socket.
 
+mod bounds;
 mod client;
 mod events;
 mod gateway;

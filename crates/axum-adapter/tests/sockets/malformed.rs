@@ -18,7 +18,8 @@ async fn stage() -> Stage {
 
 /// Messages that are answered, and the code of the answer.
 fn answered() -> Vec<(String, &'static str)> {
-    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    // As deep as one message may be.
+    let deep = format!("{}{}", "[".repeat(490_000), "]".repeat(490_000));
     [
         (r#"["unknown"]"#, "UNKNOWN_EVENT"),
         (r#"["connect"]"#, "INVALID_NAME"),
@@ -63,7 +64,7 @@ async fn what_is_wrong_with_an_event_is_answered_and_not_logged_as_an_error() {
 /// Messages that may cost the sender its connection.
 fn harmful() -> Vec<Vec<u8>> {
     let text = |text: &str| crate::support::frame(text);
-    let deep = "[".repeat(10_000);
+    let deep = "[".repeat(990_000);
     vec![
         text(""),
         text("4"),
@@ -76,6 +77,10 @@ fn harmful() -> Vec<Vec<u8>> {
         text("42null"),
         text(&format!("42{deep}")),
         text(&format!("40{deep}")),
+        text(&format!("43{deep}")),
+        text(&format!("45{deep}")),
+        text(&format!("451-{deep}")),
+        text(&format!("42{}", r#"{"a":"#.repeat(190_000))),
         text("40nonsense"),
         text("40/nowhere,{}"),
         text("42/nowhere,[\"echo\",1]"),
@@ -169,9 +174,11 @@ async fn what_is_passed_on_unread_is_valid_for_whoever_gets_it() {
     let mut ada = WebSocket::connect(stage.address).await;
     let mut bob = WebSocket::connect(stage.address).await;
     stage.holds(2).await;
-    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let deep = format!("{}{}", "[".repeat(32), "]".repeat(32));
     assert_eq!(ada.ask_for(1, &format!(r#"["pass-on",{deep}]"#)).await, "[null]");
     assert_eq!(bob.message().await, format!(r#"42["passed",{deep}]"#));
+    let deeper = ada.ask_for(2, &format!(r#"["pass-on",[{deep}]]"#)).await;
+    assert!(deeper.contains(r#""code":"INVALID_PAYLOAD""#), "{deeper}");
     // What is no JSON is refused, or is no protocol at all, as with the reference server. Nobody gets it.
     for bad in [r#"["pass-on",1"#, r#"["pass-on",x]"#, r#"["pass-on",1]["#, "[\"pass-on\",\"\n\"]"] {
         let mut socket = WebSocket::connect(stage.address).await;

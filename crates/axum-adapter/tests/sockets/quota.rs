@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use roomwire_service::{Gateway, WebSocketConfig};
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 
-use crate::support::{Http, Polling, Stage, WebSocket, config, eventually};
+use crate::support::{Answer, Http, Polling, Stage, WebSocket, config, eventually};
 
 const REFUSED: &str = r#""code":"MAX_CONNECTIONS""#;
 
@@ -81,6 +81,67 @@ async fn a_thousand_rounds_of_every_kind_of_ending_give_every_place_back() {
     }
     all_come_back(&stage, most as usize).await;
     stage.empty().await;
+}
+
+/// The limit is reached and left again and again, by clients of both kinds: each round the last place is taken, whoever
+/// asks then is refused, and it is taken again as soon as it was left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_count_is_exact_after_ten_thousand_rounds_at_the_limit() {
+    let stage = stage(3).await;
+    let address = stage.address;
+    let held = (WebSocket::connect(address).await, Polling::connect(address).await);
+    let target = "/socket.io/?EIO=4&transport=polling";
+    let mut asker = Http::connect(address).await;
+    for round in 0..10_000 {
+        let last = if round % 2 == 0 {
+            Last::Websocket(
+                eventually_some("the last place is free", async || WebSocket::ask(address, "").await.ok()).await,
+            )
+        } else {
+            let opened = eventually_some("the last place is free", async || {
+                let answer = asker.ask("GET", target, "").await;
+                (answer.status == 200).then_some(answer)
+            });
+            Last::Polling(session_of(&opened.await))
+        };
+        let refused = asker.ask("GET", target, "").await;
+        assert!(refused.status == 503 && refused.body.contains(REFUSED), "round {round}: {refused:?}");
+        match last {
+            Last::Websocket(socket) if round % 4 == 0 => socket.close().await,
+            Last::Websocket(socket) => socket.reset(),
+            Last::Polling(session) => {
+                let target = format!("{target}&sid={session}");
+                assert_eq!(asker.ask("POST", &target, "40").await.status, 200);
+                let connected = asker.ask("GET", &target, "").await;
+                assert!(connected.body.contains("40{"), "round {round}: {connected:?}");
+                assert_eq!(asker.ask("POST", &target, "1").await.status, 200);
+            }
+        }
+    }
+    all_come_back(&stage, 1).await;
+    held.0.close().await;
+    drop(held.1);
+    all_come_back(&stage, 2).await;
+}
+
+enum Last {
+    Websocket(WebSocket),
+    Polling(String),
+}
+
+fn session_of(opened: &Answer) -> String {
+    let packet: serde_json::Value = serde_json::from_str(&opened.body[1..]).expect("an open packet");
+    packet["sid"].as_str().expect("a session").to_owned()
+}
+
+async fn eventually_some<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let mut found = None;
+    eventually(what, async || {
+        found = ask().await;
+        found.is_some()
+    })
+    .await;
+    found.expect("found")
 }
 
 async fn goodbye_packet(address: SocketAddr) {

@@ -135,6 +135,15 @@ impl<'a> Field<'a> {
         typed.unwrap_or_else(|| ValueKind::String(text.to_owned()))
     }
 
+    /// Sets the most that is allowed, where that is a number.
+    pub(super) fn widen(self) {
+        let most = match &self {
+            Self::Count { range, .. } | Self::Millis { range, .. } => ValueKind::U64(*range.end()),
+            _ => return,
+        };
+        self.take(&most);
+    }
+
     /// Puts a value in place. `false`, and nothing changed, when it is not allowed.
     pub(super) fn take(self, value: &ValueKind) -> bool {
         match (self, value) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::sections::millis;
+use super::{ConfigKey, WebSocketConfig, sections::millis};
 
 /// How much one client may cost: `limits`.
 ///
@@ -101,5 +101,59 @@ impl Default for Limits {
             send_buffer: 1024,
             send_buffer_bytes: 4_000_000,
         }
+    }
+}
+
+impl Limits {
+    /// The most that each key allows: what comes closest to no limits. For tests and benchmarks, and for servers whose
+    /// clients are all trusted.
+    #[must_use]
+    pub fn unlimited() -> Self {
+        let mut config = WebSocketConfig::default();
+        for key in ConfigKey::all().iter().filter(|key| key.name().starts_with("limits.")) {
+            key.field(&mut config).widen();
+        }
+        config.limits
+    }
+
+    /// The same bounds, with the rates of [`unlimited`](Self::unlimited): as many events, bytes, joins and connections
+    /// as come. For tests that send faster than people do.
+    #[must_use]
+    pub fn without_rates(self) -> Self {
+        let most = Self::unlimited();
+        Self {
+            events_per_second: most.events_per_second,
+            event_burst: most.event_burst,
+            bytes_per_second: most.bytes_per_second,
+            byte_burst: most.byte_burst,
+            joins_per_second: most.joins_per_second,
+            join_burst: most.join_burst,
+            connections_per_address: most.connections_per_address,
+            reconnects_per_second: most.reconnects_per_second,
+            reconnect_burst: most.reconnect_burst,
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Limits;
+    use crate::config::{ConfigKey, WebSocketConfig};
+
+    #[test]
+    fn unlimited_is_allowed_and_nothing_above_it_is() {
+        let config = WebSocketConfig { limits: Limits::unlimited(), ..WebSocketConfig::default() };
+        config.validate().expect("allowed");
+        let keys = ConfigKey::all().iter().filter(|key| key.name().starts_with("limits."));
+        let mut count = 0;
+        for key in keys {
+            let mut more = config.clone();
+            let config::ValueKind::U64(most) = key.field(&mut more).value() else { panic!("{key:?} is no number") };
+            assert!(!key.field(&mut more).take(&config::ValueKind::U64(most + 1)), "{key:?} allows more than {most}");
+            count += 1;
+        }
+        let fields = serde_json::to_value(Limits::unlimited()).expect("serializes");
+        assert_eq!(Some(count), fields.as_object().map(serde_json::Map::len), "every limit has a key");
     }
 }

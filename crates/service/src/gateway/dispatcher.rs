@@ -78,7 +78,8 @@ impl Dispatcher {
     /// session then takes events at once, and none is lost.
     ///
     /// # Errors
-    /// What the client is to be told: `SHUTTING_DOWN`, `STATE_UNAVAILABLE`, `INVALID_NAME` for an unknown namespace.
+    /// What the client is to be told: `SHUTTING_DOWN`, `STATE_UNAVAILABLE`, `INVALID_NAME` for an unknown namespace,
+    /// `INVALID_PAYLOAD` or `LIMIT_EXCEEDED` when the handshake is larger than the limits allow.
     ///
     /// # Cancellation
     /// An admission that has begun ends, also when the future is dropped; then its session is closed at once.

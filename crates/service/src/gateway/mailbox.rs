@@ -111,6 +111,11 @@ impl Mailbox {
         if idle { Accepted::StartWorker } else { Accepted::Queued }
     }
 
+    /// Drops what comes, except for the end; what waits is done.
+    pub(super) fn stop_listening(&self) {
+        self.queue.lock().deaf = true;
+    }
+
     /// Drops what waits, and what comes, except for the end.
     pub(super) fn turn_deaf(&self) {
         let mut queue = self.queue.lock();

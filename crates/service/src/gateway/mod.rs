@@ -6,6 +6,7 @@ mod extract;
 mod handler;
 mod mailbox;
 mod problem;
+mod rate;
 mod reply;
 mod route;
 mod session;

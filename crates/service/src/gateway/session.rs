@@ -15,9 +15,13 @@ use serde::Serialize;
 use super::{
     Backpressure, Event,
     mailbox::{Accepted, Job, Mailbox},
+    rate::Rate,
     route::{self, Routes},
 };
-use crate::{Client, WebSocketService, instruments};
+use crate::{
+    Client, WebSocketService, bounds,
+    instruments::{self, Limit},
+};
 
 /// An event as a server received it.
 #[derive(Clone, Debug)]
@@ -46,6 +50,7 @@ struct Inner {
     client: Client,
     routes: Arc<Routes>,
     mailbox: Mailbox,
+    rate: Rate,
     /// Whether the client took part: only then `on_disconnect` has something to end.
     welcomed: AtomicBool,
 }
@@ -59,7 +64,8 @@ impl Session {
         backpressure: Option<Arc<dyn Backpressure>>,
     ) -> Self {
         let mailbox = Mailbox::new(service.config().limits.mailbox, backpressure);
-        Self(Arc::new(Inner { service, client, routes, mailbox, welcomed: AtomicBool::new(false) }))
+        let rate = Rate::new(&service.config().limits);
+        Self(Arc::new(Inner { service, client, routes, mailbox, rate, welcomed: AtomicBool::new(false) }))
     }
 
     /// The client.
@@ -81,20 +87,38 @@ impl Session {
 
     /// The client sent an event. Events are handled one at a time in the order of the calls; what comes before
     /// [`opened`](Self::opened) waits for it.
+    ///
+    /// An event above the rates of `limits` is not handled: its turn is answered with `RATE_LIMITED`. A client that goes
+    /// on all the same is disconnected.
     pub fn receive(&self, event: Incoming) {
-        self.receive_job(Job::Event(event));
+        self.receive_job(event.ack, event.name.len() + event.payload.size(), Job::Event(event));
     }
 
-    /// The client sent something that is no event: it is told so, in turn with the answers to its events.
+    /// The client sent something that is no event: it is told so, in turn with the answers to its events. It counts as
+    /// one all the same.
     pub fn refuse(&self, ack: Option<AckId>, error: Error) {
-        self.receive_job(Job::Refusal { ack, error });
+        if error.code() == ErrorCode::PayloadTooLarge {
+            instruments::limited(Limit::Payload);
+        }
+        self.receive_job(ack, 0, Job::Refusal { ack, error });
     }
 
-    fn receive_job(&self, job: Job) {
-        let Inner { service, client, .. } = &*self.0;
+    fn receive_job(&self, ack: Option<AckId>, bytes: usize, job: Job) {
+        let Inner { service, client, mailbox, rate, .. } = &*self.0;
         client.active(service.node.clock.now());
-        if self.put(job) == Accepted::Overflow {
-            service.node.disconnect_here(client, DisconnectReason::MailboxOverflow);
+        let (job, abused) = match rate.admit(bytes) {
+            Ok(()) => (job, false),
+            // What came is dropped here: only its answer waits.
+            Err(error) => (Job::Refusal { ack, error }, rate.is_abused(service.node.pace.now())),
+        };
+        match self.put(job) {
+            Accepted::Overflow => service.node.disconnect_here(client, DisconnectReason::MailboxOverflow),
+            Accepted::Queued | Accepted::StartWorker if abused => {
+                mailbox.stop_listening();
+                service.node.disconnect_here(client, DisconnectReason::RateLimited);
+                tracing::info!(target: "roomwire", client = %client.id(), "disconnected: goes on sending more than it may");
+            }
+            Accepted::Queued | Accepted::StartWorker | Accepted::Closed => {}
         }
     }
 
@@ -102,6 +126,7 @@ impl Session {
     /// client leaves its rooms and `on_disconnect` runs. Only the first call counts.
     pub fn closed(&self, reason: DisconnectReason) {
         let inner = &self.0;
+        inner.client.hang_up();
         match self.put(Job::Closed(reason)) {
             Accepted::Queued => {
                 // A handler that hangs must not keep its client in its rooms.
@@ -146,9 +171,9 @@ impl Inner {
                 Job::Connected => self.connected().await,
                 Job::Event(incoming) => {
                     let Incoming { name, payload, ack } = incoming;
-                    let reply = match EventName::new(name) {
+                    let reply = match bounds::event(&self.service.config().limits, name, &payload) {
                         Ok(name) => self.handle(&mut service, name, payload, ack.is_some()).await,
-                        Err(error) => Err(error.into()),
+                        Err(error) => Err(error),
                     };
                     self.answer(ack, reply);
                 }

@@ -6,7 +6,7 @@ use roomwire_core::{Error, ErrorCode, RoomId, StateError};
 
 use super::{LocalRoom, NamespaceState};
 use crate::{
-    ServiceEvent,
+    ServiceEvent, bounds,
     client::{Client, Membership},
     node::{Deadline, Debt, Node},
 };
@@ -31,6 +31,7 @@ impl Node {
             if known.is_in(&room) {
                 return Ok(());
             }
+            bounds::one_room_more(&self.config.limits, known.rooms.len())?;
         }
         let local = namespace.enter_room(&self, &room, until).await?;
         let joined = self.join_in_store(&namespace, &client, &room, &local, until).await;

@@ -5,11 +5,13 @@ mod disconnect;
 mod join;
 mod leave;
 mod namespace;
+mod pace;
 mod presence;
 mod room;
 mod unexplained;
 
 pub(crate) use leave::take_out;
 pub(crate) use namespace::NamespaceState;
+pub(crate) use pace::{Changes, Pace};
 pub(crate) use presence::Present;
 pub(crate) use room::LocalRoom;

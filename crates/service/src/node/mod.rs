@@ -31,7 +31,10 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{deadline::Deadline, life::Life, questions::Questions, settlement::Debt};
 use self::{settlement::Settlement, vigilance::Vigilance};
-use crate::{events::EventBus, membership::NamespaceState};
+use crate::{
+    events::EventBus,
+    membership::{NamespaceState, Pace},
+};
 
 /// What one process knows and holds, shared by every handle of its service.
 #[derive(Debug)]
@@ -44,6 +47,8 @@ pub(crate) struct Node {
     pub(crate) life: Life,
     pub(crate) events: EventBus,
     pub(crate) questions: Questions,
+    /// How fast each client may join and leave.
+    pub(crate) pace: Pace,
     settlement: Settlement,
     vigilance: Vigilance,
     /// Asks for a heartbeat at once.
@@ -79,6 +84,7 @@ impl Node {
     ) -> Self {
         let life = Life::begin(id.clone());
         let vigilance = Vigilance::begin(&*clock);
+        let pace = Pace::new(&config.limits);
         Self {
             config,
             id,
@@ -88,6 +94,7 @@ impl Node {
             life,
             events: EventBus::default(),
             questions: Questions::default(),
+            pace,
             settlement: Settlement::default(),
             vigilance,
             beat_now: Arc::default(),

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::{WebSocketService, outbound};
-use crate::node::Deadline;
+use crate::{bounds, node::Deadline};
 
 /// What the members of a room answered.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ impl WebSocketService {
             let asked = HashMap::from([(node, vec![client])]);
             self.ask_elsewhere(until, asked, &event, timeout).await?.pop().and_then(|(_, answer)| answer)
         };
-        answer.ok_or(Error::new(ErrorCode::Timeout))?.decode()
+        self.read(&answer.ok_or(Error::new(ErrorCode::Timeout))?)
     }
 
     /// Sends an event to all members of a room, in the whole cluster, and waits for their
@@ -88,12 +88,18 @@ impl WebSocketService {
         let answers = here.into_iter().chain(elsewhere?).filter_map(|(client, answer)| {
             let answer = answer?;
             // A repeated answer does not count twice.
-            silent.remove(&client).then(|| (client, answer.decode()))
+            silent.remove(&client).then(|| (client, self.read(&answer)))
         });
         let answers = answers.collect();
         let mut silent: Vec<ClientId> = silent.into_iter().collect();
         silent.sort_unstable();
         Ok(RoomAnswers { answers, silent })
+    }
+
+    /// What a client answered, as far as it keeps to what it may send.
+    fn read<T: DeserializeOwned>(&self, answer: &Payload) -> Result<T, Error> {
+        bounds::depth(&self.config().limits, answer)?;
+        answer.decode()
     }
 
     async fn members_by_node(&self, room: &RoomKey) -> Result<HashMap<NodeId, Vec<ClientId>>, Error> {

@@ -6,7 +6,7 @@ use roomwire_core::{
 };
 
 use super::WebSocketService;
-use crate::{Client, node::Deadline};
+use crate::{Client, bounds, node::Deadline};
 
 impl WebSocketService {
     /// One client with its rooms, wherever in the cluster it is connected.
@@ -58,8 +58,10 @@ impl WebSocketService {
     /// Replaces the application's notes about a client of this node.
     ///
     /// # Errors
-    /// `CLIENT_NOT_FOUND` when it is gone, `STATE_UNAVAILABLE`; then the notes are as before.
+    /// `LIMIT_EXCEEDED` when they are larger than `limits.metadata`, `CLIENT_NOT_FOUND` when it is gone,
+    /// `STATE_UNAVAILABLE`; then the notes are as before.
     pub async fn set_client_metadata(&self, client: &Client, metadata: Metadata) -> Result<(), Error> {
+        bounds::notes(&self.config().limits, &metadata, 0)?;
         let until = self.node.deadline();
         let _membership = until.turn(client.change_membership()).await?;
         if !client.is_connected() {

@@ -3,7 +3,7 @@
 use roomwire_core::{ClientId, DisconnectReason, Error, Metadata, NewClient, Payload, RoomId, UserId};
 
 use super::WebSocketService;
-use crate::{Client, task};
+use crate::{Client, bounds, task};
 
 /// What is known about a client when it connects.
 #[derive(Clone, Debug)]
@@ -31,7 +31,8 @@ impl WebSocketService {
     /// [`Dispatcher::admit`](crate::Dispatcher::admit).
     ///
     /// # Errors
-    /// `SHUTTING_DOWN`, or `STATE_UNAVAILABLE` when the store did not answer.
+    /// `SHUTTING_DOWN`, or `STATE_UNAVAILABLE` when the store did not answer; `INVALID_PAYLOAD` when what it sent along is
+    /// nested deeper than `limits.depth`, `LIMIT_EXCEEDED` when its metadata is larger than `limits.metadata`.
     ///
     /// # Cancellation
     /// A dropped call may leave the client registered until its id is registered again or the node stops.
@@ -63,6 +64,8 @@ impl WebSocketService {
     }
 
     pub(crate) async fn register(&self, handshake: Handshake) -> Result<Client, Error> {
+        bounds::depth(&self.config().limits, &handshake.auth)?;
+        bounds::notes(&self.config().limits, &handshake.metadata, 0)?;
         let new = NewClient {
             key: self.client_key(handshake.client),
             user: handshake.user,

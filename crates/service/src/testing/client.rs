@@ -57,10 +57,12 @@ impl Received {
 
 /// An error as a client receives it.
 #[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Told {
     code: String,
     message: String,
     field: Option<String>,
+    retry_after_ms: Option<u64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -100,7 +102,7 @@ impl TestClient {
     /// Emits an event and waits for its acknowledgement.
     ///
     /// # Errors
-    /// The error with which the server answered, by code and message.
+    /// The error with which the server answered, by code, message and time to wait.
     ///
     /// # Panics
     /// When the data cannot be encoded, no acknowledgement comes within five seconds, or it is no `T`.
@@ -174,12 +176,16 @@ impl From<Told> for Error {
         let code = ErrorCode::ALL.into_iter().find(|code| code.as_str() == told.code);
         // A test may use any number of codes of its own; each name is kept once for as long as it runs.
         let code = code.unwrap_or_else(|| ErrorCode::Application(Box::leak(told.code.into_boxed_str())));
-        match told.field {
+        let error = match told.field {
             Some(field) => {
                 let problem = told.message.strip_prefix(&format!("{field}: ")).unwrap_or(&told.message).to_owned();
                 Self::invalid_field(field, &problem)
             }
             None => Self::with_message(code, told.message),
+        };
+        match told.retry_after_ms {
+            Some(millis) => error.with_retry_after(Duration::from_millis(millis)),
+            None => error,
         }
     }
 }

@@ -3,6 +3,7 @@
 mod acknowledgements;
 mod answers;
 mod backpressure;
+mod bounds;
 mod broadcast;
 mod broadcast_cost;
 mod broadcast_order;
@@ -21,7 +22,9 @@ mod lost_node;
 mod mistakes;
 mod order;
 mod outage;
+mod pace;
 mod panics;
+mod rates;
 mod reconciling;
 mod retries;
 mod rooms;

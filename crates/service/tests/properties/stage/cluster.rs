@@ -8,11 +8,13 @@ use roomwire_state_memory::{MemoryHub, MemoryState};
 
 use super::{WatchedBus, WatchedStore};
 
-/// A configuration with buffers that hold what tests send without reading, and with time for a store that answers on a
-/// busy machine.
+/// A configuration with buffers that hold what tests send without reading, as fast as they like, and with time for a store
+/// that answers on a busy machine.
 pub(crate) fn config() -> WebSocketConfig {
     let mut config = WebSocketConfig::default();
     config.state.timeout = Duration::from_secs(60);
+    config.limits = config.limits.without_rates();
+    config.limits.rooms_per_client = 100_000;
     config.limits.mailbox = 65_536;
     config.limits.send_buffer = 65_536;
     config

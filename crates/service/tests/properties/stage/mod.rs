@@ -3,6 +3,7 @@
 mod bus;
 mod chance;
 mod cluster;
+mod counters;
 mod deadline;
 mod leases;
 mod ledger;
@@ -14,6 +15,7 @@ mod wire;
 pub(crate) use bus::WatchedBus;
 pub(crate) use chance::stumble;
 pub(crate) use cluster::{Cluster, Node, config, server, watched};
+pub(crate) use counters::Counters;
 pub(crate) use deadline::{eventually, within};
 pub(crate) use leases::Leases;
 pub(crate) use ledger::{Ledger, Stay};

@@ -1,0 +1,132 @@
+//! How fast one client may join and leave: more wait their turn.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use roomwire_core::{Error, ErrorCode, config::Limits};
+use tokio::time::Instant;
+
+use crate::{
+    Client,
+    instruments::{self, Limit},
+};
+
+/// How long a change may wait for its turn.
+const LONGEST_WAIT: Duration = Duration::from_secs(2);
+
+/// When one client's allowance of changes will be full again, in nanoseconds of the [`Pace`].
+#[derive(Debug, Default)]
+pub(crate) struct Changes(AtomicU64);
+
+/// The rate at which each client may change its memberships.
+///
+/// Limiters such as governor's refuse, and whoever was refused tries again when it may: two that wait could overtake each
+/// other for ever, and how long a wait would be is not known before. Here a change takes its turn at once and waits for
+/// it, so all are served in the order of their coming.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    began: Instant,
+    /// The time for one change, in nanoseconds.
+    each: u64,
+    /// The time for as many changes as may come at once, in nanoseconds.
+    burst: u64,
+}
+
+impl Pace {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        let each = 1_000_000_000 / u64::from(limits.joins_per_second.max(1));
+        Self { began: Instant::now(), each, burst: each * u64::from(limits.join_burst.max(1)) }
+    }
+
+    /// Waits until this client may change a membership. To be called before anything is held that others wait for.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` when the wait would be longer than two seconds, with the time after which it would not be;
+    /// `CLIENT_NOT_FOUND` when it would have to wait and its connection is gone.
+    ///
+    /// # Cancellation
+    /// A dropped call has used its turn.
+    pub(crate) async fn turn(&self, client: &Client) -> Result<(), Error> {
+        match self.take_turn(client.changes(), self.now()) {
+            Ok(Duration::ZERO) => Ok(()),
+            // What it leaves behind is worked off; that need not take long.
+            Ok(_) if client.has_hung_up() => Err(ErrorCode::ClientNotFound.into()),
+            Ok(wait) => {
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            Err(wait) => {
+                instruments::limited(Limit::Joins);
+                let error = Error::with_message(ErrorCode::RateLimited, "Too many joins and leaves");
+                Err(error.with_retry_after(wait))
+            }
+        }
+    }
+
+    /// The time since the node began.
+    pub(crate) fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// How long to wait for the turn that was taken; or none was taken, and after how long there will be one.
+    fn take_turn(&self, changes: &Changes, now: Duration) -> Result<Duration, Duration> {
+        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        let full_again = |before: u64| before.max(now).saturating_add(self.each);
+        let wait =
+            |before: u64| Duration::from_nanos(full_again(before).saturating_sub(self.burst).saturating_sub(now));
+        changes
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
+                (wait(before) <= LONGEST_WAIT).then(|| full_again(before))
+            })
+            .map(wait)
+            .map_err(|before| wait(before).saturating_sub(LONGEST_WAIT).max(Duration::from_millis(1)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use roomwire_core::config::Limits;
+
+    use super::{Changes, Pace};
+
+    fn pace(joins_per_second: u32, join_burst: u32) -> Pace {
+        Pace::new(&Limits { joins_per_second, join_burst, ..Limits::default() })
+    }
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[tokio::test]
+    async fn a_burst_has_no_wait_and_what_follows_is_served_one_by_one() {
+        let (pace, changes) = (pace(10, 3), Changes::default());
+        let waits: Vec<_> = (0..6).map(|_| pace.take_turn(&changes, Duration::ZERO).expect("a turn")).collect();
+        assert_eq!(waits, [0, 0, 0, 100, 200, 300].map(|wait| wait * MS));
+    }
+
+    #[tokio::test]
+    async fn who_was_quiet_gets_its_burst_back_and_no_more() {
+        let (pace, changes) = (pace(10, 3), Changes::default());
+        for _ in 0..3 {
+            pace.take_turn(&changes, Duration::ZERO).expect("a turn");
+        }
+        let later = Duration::from_secs(3600);
+        let waits: Vec<_> = (0..4).map(|_| pace.take_turn(&changes, later).expect("a turn")).collect();
+        assert_eq!(waits, [0, 0, 0, 100].map(|wait| wait * MS));
+    }
+
+    #[tokio::test]
+    async fn nobody_waits_longer_than_two_seconds_and_a_refusal_takes_no_turn() {
+        let (pace, changes) = (pace(10, 1), Changes::default());
+        for turn in 0..=20 {
+            assert_eq!(pace.take_turn(&changes, Duration::ZERO), Ok(turn * 100 * MS));
+        }
+        for _ in 0..5 {
+            assert_eq!(pace.take_turn(&changes, Duration::ZERO), Err(100 * MS));
+        }
+        assert_eq!(pace.take_turn(&changes, 100 * MS), Ok(Duration::from_secs(2)), "after the time it was told");
+    }
+}

@@ -1,0 +1,151 @@
+//! Joins and leaves of one client beyond its rate wait their turn; how many rooms it is in has a bound.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use roomwire_core::config::Limits;
+use roomwire_service::{DisconnectReason, Error, ErrorCode, Gateway, RoomId, WebSocketConfig};
+use roomwire_state_memory::MemoryState;
+use tokio::time::{Instant, sleep};
+
+use crate::stage::{Counters, Ledger, Node, config, watched};
+
+const MS: Duration = Duration::from_millis(1);
+
+/// The rates that a service has by itself, six a second and four at once, and what else tests need.
+async fn node(rooms_per_client: usize) -> Node {
+    let Limits { joins_per_second, join_burst, .. } = Limits::default();
+    let limits = Limits { joins_per_second, join_burst, rooms_per_client, ..config().limits };
+    watched(MemoryState::new(), WebSocketConfig { limits, ..config() }, Gateway::new()).await
+}
+
+fn room(number: usize) -> RoomId {
+    RoomId::new(format!("room-{number}")).expect("valid")
+}
+
+fn code(result: Result<(), Error>) -> Result<(), ErrorCode> {
+    result.map_err(|error| error.code())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_store_hears_of_one_client_at_most_ten_times_a_second() {
+    let node = node(1000).await;
+    let client = node.server.connect().await.expect("connects");
+    let began = Instant::now();
+    let mut heard = Vec::new();
+    for number in 0..40 {
+        node.service.join_room(client.handle(), room(number)).await.expect("joins");
+        heard.push(began.elapsed());
+        node.service.leave_room(client.handle(), room(number)).await.expect("leaves");
+        heard.push(began.elapsed());
+    }
+    let calls = node.store.take_log().into_iter().filter(|call| matches!(*call, "join" | "leave")).count();
+    assert_eq!(calls, heard.len());
+    for (number, first) in heard.iter().enumerate() {
+        let second = heard[number..].iter().take_while(|call| **call < *first + 1000 * MS).count();
+        assert!(second <= 10, "{second} calls in the second after {first:?}");
+    }
+    let took = heard[heard.len() - 1];
+    assert!((12_660 * MS..13_000 * MS).contains(&took), "6 a second are served: {took:?} for 80");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_would_wait_longer_than_two_seconds_is_refused_at_once_with_the_time_to_wait() {
+    let counters = Counters::default();
+    let _counting = counters.count();
+    let node = node(1000).await;
+    let client = node.server.connect().await.expect("connects");
+    let began = Instant::now();
+    let joins = join_all((0..50).map(|number| {
+        let (node, client) = (&node, client.handle());
+        async move { (node.service.join_room(client, room(number)).await, began.elapsed()) }
+    }));
+    let outcomes = joins.await;
+    let (served, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(|(outcome, _)| outcome.is_ok());
+    assert_eq!(served.len(), 4 + 12, "in two seconds");
+    assert!(served.is_sorted_by_key(|(_, when)| *when), "in the order of their coming");
+    assert!(served[3].1 < MS && served[4].1 > 160 * MS && served[15].1 <= 2010 * MS, "{served:?}");
+    for (outcome, when) in refused {
+        let error = outcome.expect_err("refused");
+        assert_eq!(error.code(), ErrorCode::RateLimited);
+        assert!(error.retry_after().is_some_and(|wait| wait <= 167 * MS), "{error:?}");
+        assert_eq!(when, Duration::ZERO);
+    }
+    assert_eq!(counters.of("roomwire_limited_total(joinsPerSecond)"), 34);
+    assert_eq!(client.handle().rooms().len(), 16);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_else_waits_and_neither_does_who_is_in_the_room() {
+    let node = node(1000).await;
+    let (busy, other) =
+        (node.server.connect().await.expect("connects"), node.server.connect().await.expect("connects"));
+    join_all((0..10).map(|number| node.service.join_room(busy.handle(), room(number)))).await;
+    let began = Instant::now();
+    node.service.join_room(other.handle(), "room-1").await.expect("joins");
+    node.service.join_room(busy.handle(), "room-1").await.expect("is in");
+    assert_eq!(code(node.service.leave_room(busy.handle(), "no-room").await), Err(ErrorCode::NotInRoom));
+    node.service.delete_room("room-2").await.expect("deleted");
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_goes_leaves_all_its_rooms_at_once_and_what_waits_is_not_waited_for() {
+    let node = node(1000).await;
+    let ledger = Ledger::of([node.service.clone()]);
+    let client = node.server.connect().await.expect("connects");
+    for number in 0..30 {
+        node.service.join_room(client.handle(), room(number)).await.expect("joins");
+    }
+    let handle = client.handle().clone();
+    let began = Instant::now();
+    let waiting = tokio::spawn({
+        let (service, client) = (node.service.clone(), handle.clone());
+        async move { service.join_room(&client, "late").await }
+    });
+    tokio::task::yield_now().await;
+    drop(client);
+    tokio::task::yield_now().await;
+    assert_eq!(code(node.service.join_room(&handle, "later").await), Err(ErrorCode::ClientNotFound));
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    ledger.gone(1).await;
+    assert!(began.elapsed() < 100 * MS, "{:?}", began.elapsed());
+    assert_eq!(ledger.disconnected()[0].1, DisconnectReason::ClientDisconnected);
+    assert_eq!(code(waiting.await.expect("no panic")), Err(ErrorCode::ClientNotFound));
+    assert_eq!(node.service.room_count().await.expect("counts"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_join_that_is_given_up_while_it_waits_has_not_begun() {
+    let node = node(1000).await;
+    let client = node.server.connect().await.expect("connects");
+    join_all((0..4).map(|number| node.service.join_room(client.handle(), room(number)))).await;
+    let waited = tokio::time::timeout(MS, node.service.join_room(client.handle(), "given-up")).await;
+    waited.expect_err("it waits");
+    sleep(Duration::from_secs(5)).await;
+    assert_eq!(client.handle().rooms().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_never_in_more_rooms_than_it_may_also_when_its_joins_race() {
+    let counters = Counters::default();
+    let _counting = counters.count();
+    let limits = Limits { rooms_per_client: 7, ..config().limits };
+    let node = watched(MemoryState::new(), WebSocketConfig { limits, ..config() }, Gateway::new()).await;
+    node.store.stumble();
+    for _ in 0..20 {
+        let client = node.server.connect().await.expect("connects");
+        let joins = join_all((0..20).map(|number| node.service.join_room(client.handle(), room(number))));
+        let outcomes: Vec<_> = joins.await.into_iter().map(code).collect();
+        assert_eq!(outcomes.iter().filter(|outcome| outcome.is_ok()).count(), 7);
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == Err(ErrorCode::LimitExceeded)).count(), 13);
+        let rooms = client.handle().rooms();
+        assert_eq!(node.service.client(client.id()).await.expect("known").rooms, rooms);
+        node.service.join_room(client.handle(), &rooms[0]).await.expect("is in");
+        node.service.leave_room(client.handle(), &rooms[0]).await.expect("leaves");
+        node.service.join_room(client.handle(), "another").await.expect("there is room again");
+        let refused = node.service.join_room(client.handle(), "one-more").await.expect_err("refused");
+        assert_eq!(refused.message(), "a client may be in 7 rooms; leave one first");
+    }
+    assert_eq!(counters.of("roomwire_limited_total(roomsPerClient)"), 20 * 14);
+}
