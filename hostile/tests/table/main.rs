@@ -1,0 +1,7 @@
+//! What must hold whoever attacks: one test for each row of the table.
+//!
+//! A hundred honest clients chat beside each attack, and others come and go. Each test prints what it measured.
+
+mod names;
+
+const SERVER: &str = env!("CARGO_BIN_EXE_hostile-server");
