@@ -2,16 +2,21 @@
 
 use crate::{continuation, frame, head};
 
-/// Messages that polite clients send: text, or bytes that belong to the text before.
-pub(crate) const VALID: [&str; 14] = [
+/// Events that polite clients send.
+pub(crate) const EVENTS: [&str; 6] = [
     r#"42["size",{"text":"hello","number":17,"list":[1,2,3]}]"#,
     r#"427["size","räume 🏠",null,true,-1.5e3]"#,
     r#"42["say",{"room":"nobody","from":0,"number":0,"at":0,"phase":0}]"#,
     r#"4212["say",{"room":"nobody","text":"\u00e4\n\"quoted\""}]"#,
-    r#"421["join","mutants"]"#,
-    r#"422["leave","mutants"]"#,
     r#"42/,["size",[]]"#,
     r#"420["size",[[[[[[[[1]]]]]]]]]"#,
+];
+
+/// Events that wait their turn when one client sends too many of them, and all that come after them.
+pub(crate) const PACED: [&str; 2] = [r#"421["join","mutants"]"#, r#"422["leave","mutants"]"#];
+
+/// What else polite clients send.
+pub(crate) const OTHERS: [&str; 6] = [
     r#"451-["size",{"_placeholder":true,"num":0}]"#,
     r#"452-9["size",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#,
     r#"430[{"answer":1}]"#,

@@ -1,11 +1,6 @@
 //! A hundred honest clients in ten rooms, and those who come and go beside them.
 
-use std::{
-    fmt,
-    net::SocketAddr,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -16,9 +11,6 @@ use crate::{
     member::Member,
     newcomers::{self, Newcomers},
 };
-
-/// How many there are.
-const ALL: usize = 100;
 
 /// One of so many speaks by HTTP requests.
 const POLLING_ONE_OF: usize = 20;
@@ -34,6 +26,9 @@ pub struct Crowd {
 }
 
 impl Crowd {
+    /// How many there are, without those who come and go.
+    pub const ALL: usize = 100;
+
     /// Lets all come and begin to chat.
     ///
     /// # Panics
@@ -41,8 +36,8 @@ impl Crowd {
     pub(crate) async fn come(server: SocketAddr, with_newcomers: bool) -> Self {
         let thread = Builder::new_multi_thread().worker_threads(1).thread_name("crowd").enable_all().build();
         let thread = thread.unwrap_or_else(|error| panic!("no thread for the crowd: {error}"));
-        let (ledger, newcomers) = (Ledger::new(ALL), Arc::new(Newcomers::default()));
-        let coming: Vec<_> = (0..ALL)
+        let (ledger, newcomers) = (Ledger::new(Self::ALL), Arc::new(Newcomers::default()));
+        let coming: Vec<_> = (0..Self::ALL)
             .map(|index| thread.spawn(Member::come(server, index, index % POLLING_ONE_OF == POLLING_ONE_OF / 2)))
             .collect();
         // Nobody speaks before all are there: they would miss it.
@@ -73,7 +68,7 @@ impl Crowd {
     /// When anybody lost anything, was refused or disconnected, or when the 99th percentile of the latencies during
     /// the attack is more than twice as high as without.
     pub(crate) async fn verdict(self, row: &str) {
-        self.ledger.quiet.store(true, Ordering::Release);
+        self.ledger.close();
         eventually("all is heard", LAST, async || {
             let done = self.ledger.missing().is_empty() || !self.ledger.faults().is_empty();
             done.then_some(())

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use parking_lot::Mutex;
@@ -33,7 +33,8 @@ pub(crate) struct Said {
 pub(crate) struct Ledger {
     began: Instant,
     pub(crate) latencies: Latencies,
-    pub(crate) quiet: AtomicBool,
+    /// Held while a message is counted: none is after the ledger was closed.
+    closed: Mutex<bool>,
     /// How many messages each member has sent.
     sent: Vec<AtomicU64>,
     /// Of each member: how many messages of each member of its room it has heard.
@@ -47,15 +48,28 @@ impl Ledger {
         Arc::new(Self {
             began: Instant::now(),
             latencies: Latencies::new(),
-            quiet: AtomicBool::new(false),
+            closed: Mutex::default(),
             sent: (0..members).map(|_| AtomicU64::new(0)).collect(),
             heard: (0..members).map(|_| Mutex::default()).collect(),
             faults: Mutex::default(),
         })
     }
 
-    /// The next event of a member.
-    pub(crate) fn say(&self, member: usize, room: &str) -> String {
+    /// Nobody says anything any more.
+    pub(crate) fn close(&self) {
+        *self.closed.lock() = true;
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        *self.closed.lock()
+    }
+
+    /// The next event of a member; none when the ledger is closed.
+    pub(crate) fn say(&self, member: usize, room: &str) -> Option<String> {
+        let closed = self.closed.lock();
+        if *closed {
+            return None;
+        }
         let said = Said {
             room: room.to_owned(),
             from: member,
@@ -63,7 +77,7 @@ impl Ledger {
             at: self.now(),
             phase: self.latencies.phase(),
         };
-        format!(r#"42["say",{}]"#, serde_json::to_string(&said).unwrap_or_default())
+        Some(format!(r#"42["say",{}]"#, serde_json::to_string(&said).unwrap_or_default()))
     }
 
     /// A member heard something.

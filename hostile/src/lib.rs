@@ -21,6 +21,7 @@ mod newcomers;
 mod polling;
 mod server;
 mod stage;
+mod values;
 mod websocket;
 
 pub use address::{allow_many_files, connect_from, fresh};

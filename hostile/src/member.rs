@@ -1,6 +1,6 @@
 //! One of the crowd: says something at a steady pace and hears what others say.
 
-use std::{net::SocketAddr, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
@@ -71,8 +71,8 @@ async fn by_websocket(mut client: WebSocket, index: usize, ledger: &Ledger) {
                 Some(packet) => ledger.hear(index, &packet),
                 None => return,
             },
-            _ = ticks.tick(), if !ledger.quiet.load(Ordering::Acquire) => {
-                client.send(&ledger.say(index, &room)).await;
+            _ = ticks.tick() => if let Some(event) = ledger.say(index, &room) {
+                client.send(&event).await;
             }
         }
     }
@@ -100,7 +100,10 @@ async fn by_polling(mut client: Polling, index: usize, ledger: &Ledger) {
     let send = async {
         loop {
             let body = tokio::select! {
-                _ = ticks.tick() => if ledger.quiet.load(Ordering::Acquire) { continue } else { ledger.say(index, &room) },
+                _ = ticks.tick() => match ledger.say(index, &room) {
+                    Some(event) => event,
+                    None => continue,
+                },
                 Some(()) = pongs.recv() => "3".to_owned(),
             };
             let answer = posts.ask("POST", &target, &body).await;

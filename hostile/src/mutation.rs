@@ -2,7 +2,12 @@
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use crate::{corpus::VALID, frame, head};
+use serde_json::Value;
+
+use crate::{
+    corpus::{EVENTS, OTHERS, PACED},
+    frame, head, values,
+};
 
 /// Makes mutations.
 #[derive(Debug)]
@@ -34,24 +39,60 @@ impl Mutator {
         Self(StdRng::seed_from_u64(seed))
     }
 
-    /// The next one, as bytes of a websocket, or as the body of a request.
+    /// The next one.
+    ///
+    /// Most keep to what a connection hangs on, and break what a handler hangs on: those cost the sender nothing but an
+    /// answer, and many go over one connection. The others break what any parser on the way hangs on, the frame, the
+    /// type, the head of a packet, its JSON.
     pub fn mutation(&mut self) -> Mutation {
-        let valid = VALID[self.0.random_range(0..VALID.len())];
-        let mut bytes = valid.as_bytes().to_vec();
-        // The head of a packet is short and would hardly ever be hit; the heads of frames, and packet types, are even
-        // shorter, and mostly end the connection.
-        let from = match self.0.random_range(0..100) {
-            0..2 => return Mutation { websocket: self.of_frame(valid), body: None },
-            2..6 => 0,
-            6..12 => 1.min(bytes.len() - 1),
-            _ => valid.find('[').map_or(0, |at| at + 1),
+        let valid = match self.0.random_range(0..1000) {
+            0 => self.one_of(&PACED),
+            1..6 => self.one_of(&OTHERS),
+            _ => self.one_of(&EVENTS),
         };
+        match self.0.random_range(0..1000) {
+            0..5 => Mutation { websocket: self.of_frame(valid), body: None },
+            5..10 => self.of_text(valid, 0),
+            10..15 => self.of_text(valid, 1),
+            15..25 => self.of_text(valid, valid.find('[').map_or(0, |at| at + 1)),
+            _ => self.of_values(valid),
+        }
+    }
+
+    fn of_values(&mut self, valid: &str) -> Mutation {
+        let head = valid.find(['[', '{']).unwrap_or(valid.len());
+        let Ok(mut values) = serde_json::from_str(&valid[head..]) else { return self.of_text(valid, 0) };
+        for _ in 0..self.0.random_range(1..=3) {
+            values::mutate(&mut self.0, &mut values);
+        }
+        self.of_bytes(format!("{}{values}", &valid[..head]).into_bytes(), 1)
+    }
+
+    fn of_text(&mut self, valid: &str, from: usize) -> Mutation {
+        let mut bytes = valid.as_bytes().to_vec();
         for _ in 0..self.0.random_range(1..=3) {
             self.mutate(&mut bytes, from);
         }
-        let binary = self.0.random_ratio(1, 200);
-        let websocket = [head(if binary { 2 } else { 1 }, bytes.len()), bytes.clone()].concat();
+        if self.0.random_ratio(9, 10) {
+            // Otherwise most are not even text.
+            bytes = String::from_utf8_lossy(&bytes).into_owned().into_bytes();
+        }
+        let opcode = if self.0.random_ratio(1, 20) { 2 } else { 1 };
+        self.of_bytes(bytes, opcode)
+    }
+
+    fn of_bytes(&mut self, bytes: Vec<u8>, opcode: u8) -> Mutation {
+        let mut websocket = [head(opcode, bytes.len()), bytes.clone()].concat();
+        if bytes.starts_with(b"45") {
+            // As many bytes as belong to it, or not.
+            let attachments = self.0.random_range(0..=2);
+            (0..attachments).for_each(|_| websocket.extend([&head(2, 3)[..], &[1, 2, 3]].concat()));
+        }
         Mutation { websocket, body: Some(bytes) }
+    }
+
+    fn one_of<T: Copy>(&mut self, some: &[T]) -> T {
+        some[self.0.random_range(0..some.len())]
     }
 
     fn of_frame(&mut self, valid: &str) -> Vec<u8> {
@@ -65,14 +106,14 @@ impl Mutator {
     fn mutate(&mut self, bytes: &mut Vec<u8>, from: usize) {
         let from = from.min(bytes.len());
         let at = self.0.random_range(from..=bytes.len());
-        let telling = TELLING[self.0.random_range(0..TELLING.len())];
+        let telling = self.one_of(TELLING);
         match self.0.random_range(0..8) {
             0 | 1 if at < bytes.len() => bytes[at] = telling,
             2 if at < bytes.len() => bytes[at] ^= 1 << self.0.random_range(0..8),
             3 if at < bytes.len() => drop(bytes.remove(at)),
             4 => bytes.truncate(at.max(1)),
             5 => {
-                let piece = PIECES[self.0.random_range(0..PIECES.len())];
+                let piece = self.one_of(&PIECES);
                 drop(bytes.splice(at..at, piece.bytes()));
             }
             6 => {
@@ -97,15 +138,15 @@ impl Mutation {
     /// Whether the server may well end the connection because of it. It is only a guess.
     #[must_use]
     pub fn is_harsh(&self) -> bool {
-        let Some(body) = &self.body else { return true };
-        let Ok(text) = std::str::from_utf8(body) else { return true };
-        if self.websocket[0] != 0x81 {
+        let text = self.body.as_deref().and_then(|body| std::str::from_utf8(body).ok());
+        let Some(event) = text.and_then(|text| text.strip_prefix("42")).filter(|_| self.websocket[0] == 0x81) else {
             return true;
-        }
-        let Some(rest) = text.strip_prefix("42").or_else(|| text.strip_prefix("43")) else { return text != "3" };
-        let rest = rest.strip_prefix("/,").unwrap_or(rest);
-        let rest = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
-        text.starts_with("42") && !(rest.starts_with("[\"") && rest.ends_with(']') && rest.matches('"').count() >= 2)
+        };
+        let event = event.strip_prefix("/,").unwrap_or(event);
+        let values = event.trim_start_matches(|digit: char| digit.is_ascii_digit());
+        event.len() - values.len() > 9
+            || serde_json::from_str::<Vec<Value>>(values)
+                .map_or(true, |values| !values.first().is_some_and(Value::is_string))
     }
 }
 

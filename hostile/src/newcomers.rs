@@ -39,7 +39,7 @@ impl Newcomers {
 /// Lets one after the other come, each from an address of its own, until the ledger is closed.
 pub(crate) async fn come(server: SocketAddr, newcomers: Arc<Newcomers>, ledger: Arc<Ledger>) {
     let mut ticks = interval(PACE);
-    while !ledger.quiet.load(Ordering::Acquire) {
+    while !ledger.is_closed() {
         ticks.tick().await;
         let began = Instant::now();
         match timeout(TOO_LONG, one(server)).await {

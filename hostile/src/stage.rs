@@ -4,10 +4,12 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use tokio::time::{Instant, sleep};
 
-use crate::{Attackers, Crowd, Phase, Server, Settings, allow_many_files};
+use crate::{Attackers, Crowd, PATIENCE, Phase, Server, Settings, allow_many_files, eventually};
 
-/// How long the crowd is alone before and after each attack, at least.
-const QUIET: Duration = Duration::from_secs(3);
+/// How long the crowd is alone before the first attack.
+const QUIET: Duration = Duration::from_secs(4);
+/// How long it is alone after each attack.
+const REST: Duration = Duration::from_secs(1);
 
 /// All of it is gone when this is dropped.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl Stage {
         let server = Server::start(program, &settings).await;
         let crowd = Crowd::come(server.address, newcomers).await;
         let stage = Self { server, crowd, attackers: Attackers::new(), row, began };
-        stage.quiet().await;
+        sleep(QUIET).await;
         stage
     }
 
@@ -52,11 +54,6 @@ impl Stage {
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.server.address
-    }
-
-    /// Lets the crowd chat alone for a while.
-    pub async fn quiet(&self) {
-        sleep(QUIET).await;
     }
 
     /// Runs an attack to its end while the crowd chats, and lets the crowd chat alone after it.
@@ -67,8 +64,21 @@ impl Stage {
         self.crowd.begin(Phase::Attack);
         let output = self.attackers.run(attack).await;
         self.crowd.begin(Phase::Quiet);
-        self.quiet().await;
+        sleep(REST).await;
         output
+    }
+
+    /// Waits until the server has nobody but the crowd: attackers leave nothing behind.
+    ///
+    /// # Panics
+    /// When it does not come to that in time.
+    pub async fn settles(&self) {
+        // Those who come and go are there, or not.
+        let crowd = Crowd::ALL..=Crowd::ALL + 1;
+        eventually("nobody but the crowd is left", PATIENCE, async || {
+            crowd.contains(&self.server.counts().await.clients).then_some(())
+        })
+        .await;
     }
 
     /// Prints what was measured, and checks that the crowd and the server are well.

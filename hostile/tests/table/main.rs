@@ -2,6 +2,10 @@
 //!
 //! A hundred honest clients chat beside each attack, and others come and go. Each test prints what it measured.
 
+mod full;
+mod mutations;
 mod names;
+mod sizes;
+mod useless;
 
 const SERVER: &str = env!("CARGO_BIN_EXE_hostile-server");

@@ -1,9 +1,13 @@
 //! Names that look like something else.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
-use roomwire_hostile::{Settings, Stage, WebSocket};
+use roomwire_hostile::{Settings, Stage, WebSocket, within};
 use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// How long they go on.
+const GOES_ON: Duration = Duration::from_secs(4);
 
 /// Names that are names like any other.
 fn good() -> Vec<String> {
@@ -132,6 +136,15 @@ async fn names_are_names(row: &'static str, settings: Settings) {
                 }
             }
             members.push((client, String::new()));
+            // The same again for a while, for the crowd to notice.
+            let began = Instant::now();
+            while began.elapsed() < GOES_ON {
+                let mut client = WebSocket::connect(server).await;
+                for (nth, name) in (0..).zip(bad()) {
+                    client.send(&format!("42{nth}{}", json!(["join", name]))).await;
+                }
+                within("an answer", client.acknowledged(bad().len() as u32 - 1)).await.expect("an answer");
+            }
             members
         })
         .await;
