@@ -2,7 +2,7 @@
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
 
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
 use crate::{
     corpus::{EVENTS, OTHERS, PACED},
@@ -63,7 +63,7 @@ impl Mutator {
         let head = valid.find(['[', '{']).unwrap_or(valid.len());
         let Ok(mut values) = serde_json::from_str(&valid[head..]) else { return self.of_text(valid, 0) };
         for _ in 0..self.0.random_range(1..=3) {
-            values::mutate(&mut self.0, &mut values);
+            values::mutate_event(&mut self.0, &mut values);
         }
         self.of_bytes(format!("{}{values}", &valid[..head]).into_bytes(), 1)
     }
@@ -144,9 +144,12 @@ impl Mutation {
         };
         let event = event.strip_prefix("/,").unwrap_or(event);
         let values = event.trim_start_matches(|digit: char| digit.is_ascii_digit());
-        event.len() - values.len() > 9
-            || serde_json::from_str::<Vec<Value>>(values)
-                .map_or(true, |values| !values.first().is_some_and(Value::is_string))
+        if event.len() - values.len() > 9 {
+            return true;
+        }
+        // The engine takes no name that is written with an escape.
+        let written = values.strip_prefix("[\"").and_then(|rest| rest.split('"').next());
+        written.is_none_or(|name| name.contains('\\')) || serde_json::from_str::<IgnoredAny>(values).is_err()
     }
 }
 
@@ -162,6 +165,6 @@ mod tests {
         };
         assert_eq!(mutations(7), mutations(7));
         let different: std::collections::HashSet<_> = mutations(7).into_iter().chain(mutations(8)).collect();
-        assert!(different.len() > 1500, "{}", different.len());
+        assert!(different.len() > 1200, "{}", different.len());
     }
 }

@@ -27,6 +27,24 @@ const TEXTS: [&str; 16] = [
 const NUMBERS: [&str; 8] =
     ["-1", "0.1", "1e308", "-1e308", "18446744073709551615", "-9223372036854775808", "4294967296", "5e-324"];
 
+/// Changes one value somewhere in an event, which mostly keeps its name, and a name.
+pub(crate) fn mutate_event(random: &mut StdRng, event: &mut Value) {
+    match event {
+        Value::Array(values) if values.len() > 1 && random.random_ratio(99, 100) => {
+            if random.random_ratio(1, 20) {
+                values[0] = Value::String(text(random));
+            } else if random.random_ratio(1, 10) {
+                let more = another(random);
+                values.insert(random.random_range(1..=values.len()), more);
+            } else {
+                let at = random.random_range(1..values.len());
+                mutate(random, &mut values[at]);
+            }
+        }
+        event => mutate(random, event),
+    }
+}
+
 /// Changes one value somewhere in the others.
 pub(crate) fn mutate(random: &mut StdRng, value: &mut Value) {
     let goes_deeper = random.random_ratio(3, 4);

@@ -22,7 +22,7 @@ const BATCH: usize = 25;
 /// How many go over one connection: as many as one may send at once, and as many that are refused.
 const EACH: usize = 400;
 /// One of so many harsh ones goes by an HTTP request.
-const POSTED: u64 = 8;
+const POSTED: u64 = 16;
 
 /// A number from the environment, for who wants to see a run again.
 fn number(variable: &str, otherwise: u64) -> u64 {
@@ -63,6 +63,7 @@ impl Line {
             while let Some(mutation) = self.harsh.pop_front() {
                 delivered += 1;
                 if delivered % POSTED == 0
+                    && mutation.is_harsh()
                     && let Some(body) = &mutation.body
                 {
                     self.post(body).await;
