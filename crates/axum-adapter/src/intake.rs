@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use http::header;
 use roomwire_core::{AckId, ClientId, DisconnectReason, Error, ErrorCode};
 use roomwire_service::{Backpressure, Dispatcher, Handshake, Incoming};
 use socketioxide::{
@@ -35,7 +36,14 @@ impl Admission {
 
     async fn admit(&self, socket: Arc<Socket<Sockets>>, auth: Option<&Value>) -> Result<(), Error> {
         let id = ClientId::new(socket.id.as_str())?;
-        let handshake = Handshake { auth: frame::read_handshake(auth)?, ..Handshake::new(id) };
+        let request = socket.req_parts();
+        let handshake = Handshake {
+            auth: frame::read_handshake(auth)?,
+            headers: request.headers.clone(),
+            query: request.uri.query().unwrap_or_default().to_owned(),
+            origin: request.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(ToOwned::to_owned),
+            ..Handshake::new(id)
+        };
         let sender = self.sockets.sender().ok_or_else(|| Error::new(ErrorCode::ShuttingDown))?;
         let line = Arc::new(Line::default());
         if let Some(connection) = socket.req_parts().extensions.get::<Arc<Connection>>() {
