@@ -8,6 +8,7 @@ mod debug_log;
 mod door;
 mod first_event;
 mod heads;
+mod identity;
 mod latency;
 mod limits;
 mod malformed;
