@@ -22,6 +22,8 @@ const LAST: Duration = Duration::from_secs(10);
 pub struct Crowd {
     ledger: Arc<Ledger>,
     newcomers: Arc<Newcomers>,
+    /// What the server calls them: those that speak by HTTP requests first.
+    pub(crate) ids: Vec<String>,
     thread: Option<Runtime>,
 }
 
@@ -48,13 +50,16 @@ impl Crowd {
                 other => panic!("member {index} is not let in: {other:?}"),
             }
         }
+        let (mut ids, others) = members.iter().partition::<Vec<_>, _>(|member| matches!(member, Member::Polling(_)));
+        ids.extend(others);
+        let ids = ids.into_iter().map(|member| member.id().to_owned()).collect();
         for (index, member) in members.into_iter().enumerate() {
             thread.spawn(member.live(index, ledger.clone()));
         }
         if with_newcomers {
             thread.spawn(newcomers::come(server, newcomers.clone(), ledger.clone()));
         }
-        Self { ledger, newcomers, thread: Some(thread) }
+        Self { ledger, newcomers, ids, thread: Some(thread) }
     }
 
     /// What is sent from now on counts for this phase.

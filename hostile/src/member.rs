@@ -40,6 +40,14 @@ impl Member {
         }
     }
 
+    /// What the server calls it.
+    pub(crate) fn id(&self) -> &str {
+        match self {
+            Self::Websocket(client) => &client.id,
+            Self::Polling(client) => &client.id,
+        }
+    }
+
     /// Takes part until its connection ends, which it must not.
     pub(crate) async fn live(self, index: usize, ledger: Arc<Ledger>) {
         match self {

@@ -56,6 +56,12 @@ impl Stage {
         self.server.address
     }
 
+    /// What the server calls the members of the crowd: those that speak by HTTP requests first.
+    #[must_use]
+    pub fn ids(&self) -> &[String] {
+        &self.crowd.ids
+    }
+
     /// Runs an attack to its end while the crowd chats, and lets the crowd chat alone after it.
     ///
     /// # Panics
@@ -63,6 +69,15 @@ impl Stage {
     pub async fn attack<T: Send + 'static>(&self, attack: impl Future<Output = T> + Send + 'static) -> T {
         self.crowd.begin(Phase::Attack);
         let output = self.attackers.run(attack).await;
+        self.crowd.begin(Phase::Quiet);
+        sleep(REST).await;
+        output
+    }
+
+    /// As [`Self::attack`], for what the test itself does meanwhile.
+    pub async fn meanwhile<T>(&self, attack: impl Future<Output = T>) -> T {
+        self.crowd.begin(Phase::Attack);
+        let output = attack.await;
         self.crowd.begin(Phase::Quiet);
         sleep(REST).await;
         output

@@ -114,7 +114,6 @@ impl WebSocket {
             self.more().await.ok()?;
         };
         let head = String::from_utf8_lossy(&self.buffer[..end]).into_owned();
-        self.taken = end;
         let mut answer = Answer {
             status: head.split(' ').nth(1)?.parse().ok()?,
             headers: head.lines().skip(1).map(str::to_owned).collect(),
@@ -124,7 +123,10 @@ impl WebSocket {
         while answer.status != 101 && self.buffer.len() < end + length {
             self.more().await.ok()?;
         }
-        answer.body = String::from_utf8_lossy(&self.buffer[end..(end + length).min(self.buffer.len())]).into_owned();
+        if answer.status != 101 {
+            answer.body = String::from_utf8_lossy(&self.buffer[end..end + length]).into_owned();
+        }
+        self.taken = end;
         Some(answer)
     }
 

@@ -5,7 +5,11 @@
 mod full;
 mod mutations;
 mod names;
+mod origins;
+mod rates;
 mod sizes;
+mod slow;
+mod takeover;
 mod useless;
 
 const SERVER: &str = env!("CARGO_BIN_EXE_hostile-server");

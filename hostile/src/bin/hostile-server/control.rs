@@ -1,6 +1,9 @@
 //! What the test asks the server, past all limits.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use axum::{Json, Router, http::StatusCode, routing::post};
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -17,7 +20,7 @@ pub(crate) fn count_panic() {
 type Answer<T> = Result<Json<T>, (StatusCode, Json<Error>)>;
 
 pub(crate) fn router(service: WebSocketService, metrics: PrometheusHandle) -> Router {
-    let (counting, rooms) = (service.clone(), service.clone());
+    let (counting, rooms, sending) = (service.clone(), service.clone(), service.clone());
     Router::new()
         .route(
             "/counts",
@@ -27,6 +30,7 @@ pub(crate) fn router(service: WebSocketService, metrics: PrometheusHandle) -> Ro
         )
         .route("/metrics", post(async move || Json(metrics.render())))
         .route("/rooms", post(async move || answer(all_rooms(&rooms).await)))
+        .route("/broadcast", post(async move |Json(what)| answer(broadcast(&sending, what).await)))
         .route("/members", post(async move |Json(room): Json<RoomId>| answer(members(&service, room).await)))
 }
 
@@ -44,6 +48,22 @@ async fn all_rooms(service: &WebSocketService) -> Result<Vec<RoomId>, Error> {
         let Some(next) = page.next else { return Ok(rooms) };
         request = PageRequest::after(next, PageRequest::MAX_LIMIT);
     }
+}
+
+/// Sends so many messages of so many bytes to a room, two in five milliseconds; how many bytes that was.
+async fn broadcast(
+    service: &WebSocketService,
+    (room, event, messages, bytes): (RoomId, String, usize, usize),
+) -> Result<usize, Error> {
+    let data = "x".repeat(bytes);
+    let mut pace = tokio::time::interval(Duration::from_millis(5));
+    for message in 0..messages {
+        if message % 2 == 0 {
+            pace.tick().await;
+        }
+        service.broadcast_to_room(&room, &event, &data).await?;
+    }
+    Ok(messages * bytes)
 }
 
 /// The ids of a room's first members.
