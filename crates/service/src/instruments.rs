@@ -52,7 +52,7 @@ pub(crate) fn backplane_ignored() {
     counter!("roomwire_backplane_ignored_total").increment(1);
 }
 
-/// What a client had too much of. The label is the configuration key that says how much is too much.
+/// What a client had too much of. The label is what says how much is too much: a configuration key, or a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
     Events,
@@ -64,6 +64,7 @@ pub(crate) enum Limit {
     EventName,
     RoomName,
     Payload,
+    Layer,
 }
 
 impl Limit {
@@ -78,6 +79,7 @@ impl Limit {
             Self::EventName => "eventName",
             Self::RoomName => "roomName",
             Self::Payload => "payload",
+            Self::Layer => "rateLimitLayer",
         }
     }
 }
