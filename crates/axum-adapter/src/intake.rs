@@ -15,6 +15,7 @@ use crate::{
     connection::Connection,
     engine::Sockets,
     frame,
+    guard::ClientAddress,
     namespace_sockets::NamespaceSockets,
     socket::{ClientSocket, Line},
 };
@@ -41,6 +42,7 @@ impl Admission {
             auth: frame::read_handshake(auth)?,
             headers: request.headers.clone(),
             query: request.uri.query().unwrap_or_default().to_owned(),
+            address: request.extensions.get().map(|ClientAddress(address)| *address),
             origin: request.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(ToOwned::to_owned),
             ..Handshake::new(id)
         };

@@ -10,20 +10,21 @@ use std::{
 use axum::{body::Body, response::IntoResponse};
 use futures_util::future::BoxFuture;
 use http::{Request, Response, StatusCode};
-use roomwire_core::{ClientId, Error, ErrorCode, config::Transport};
+use roomwire_core::{ClientId, ErrorCode, config::Transport};
 use roomwire_service::WebSocketService;
 use tokio_util::sync::CancellationToken;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{
     answer,
     attendance::Attendances,
     connection::Connections,
     engine::{Engine, Io},
+    guard::{ClientAddress, Guard, Passed},
     namespace_sockets::NamespaceSockets,
     paced,
-    quota::Quota,
     request::{self, Asked},
+    seat::Seats,
     socket::Line,
     timely,
     upgrade::{self, Origin},
@@ -46,7 +47,8 @@ pub(crate) struct Running {
     pub(crate) engine: Engine,
     pub(crate) io: Io,
     pub(crate) namespaces: Vec<Arc<NamespaceSockets>>,
-    pub(crate) quota: Quota,
+    pub(crate) guard: Guard,
+    pub(crate) seats: Seats,
     pub(crate) connections: Connections,
     pub(crate) attendances: Attendances,
     /// Set at the very end: requests that still wait for messages are answered then.
@@ -139,19 +141,35 @@ where
 impl Mounted {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
         let Some(running) = &self.running else { return answer::disabled() };
+        match running.guard.admit(&mut request) {
+            Err(refused) => refused.answer(),
+            Ok(Passed { is_cross_origin: false }) => self.answer(running, request).await,
+            Ok(Passed { is_cross_origin: true }) => {
+                let answering =
+                    service_fn(|request| async { Ok::<_, Infallible>(self.answer(running, request).await) });
+                let answered = running.guard.cors().layer(answering).oneshot(request).await;
+                answered.unwrap_or_else(|never| match never {})
+            }
+        }
+    }
+
+    async fn answer(&self, running: &Running, mut request: Request<Body>) -> Response<Body> {
         let asked = Asked::by(&request);
         if matches!(asked, Asked::NewPolling | Asked::NewWebsocket) {
             if self.service.is_shutting_down() {
                 return answer::unavailable(&ErrorCode::ShuttingDown.into());
             }
-            let Some(place) = running.quota.take() else {
-                return answer::unavailable(&Error::new(ErrorCode::MaxConnections));
+            let address = request.extensions().get().map(|ClientAddress(address)| *address);
+            let seat = match running.seats.take(address) {
+                Ok(seat) => seat,
+                Err(error) if error.code() == ErrorCode::RateLimited => return answer::too_many(&error),
+                Err(error) => return answer::unavailable(&error),
             };
             request.extensions_mut().insert(running.attendances.begin());
             if matches!(asked, Asked::NewWebsocket) && self.allows_websocket() {
-                return running.upgrade(self, request, Origin::New(place));
+                return running.upgrade(self, request, Origin::New(seat));
             }
-            request.extensions_mut().insert(place);
+            request.extensions_mut().insert(seat);
         }
         match asked {
             Asked::Upgrade { session } if self.allows_websocket() => {
@@ -167,6 +185,7 @@ impl Mounted {
                 let answer = running.ask_engine(request).await;
                 if late.is_so() { answer::late() } else { answer }
             }
+            Asked::NewPolling => running.guard.reveal(running.ask_engine(request).await).await,
             _ => running.ask_engine(request).await,
         }
     }

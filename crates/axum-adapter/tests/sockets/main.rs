@@ -7,6 +7,7 @@ mod deadlines;
 mod debug_log;
 mod door;
 mod first_event;
+mod guard;
 mod heads;
 mod identity;
 mod latency;
