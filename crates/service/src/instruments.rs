@@ -64,6 +64,7 @@ pub(crate) enum Limit {
     EventName,
     RoomName,
     Payload,
+    Mailbox,
     Layer,
 }
 
@@ -79,12 +80,13 @@ impl Limit {
             Self::EventName => "eventName",
             Self::RoomName => "roomName",
             Self::Payload => "payload",
+            Self::Mailbox => "mailbox",
             Self::Layer => "rateLimitLayer",
         }
     }
 }
 
-/// Something was refused because a client may not have so much of it.
+/// Something was refused, or must wait, because a client may not have so much of it.
 pub(crate) fn limited(limit: Limit) {
     counter!("roomwire_limited_total", "limit" => limit.as_str()).increment(1);
 }

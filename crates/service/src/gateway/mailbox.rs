@@ -6,6 +6,7 @@ use parking_lot::Mutex;
 use roomwire_core::{AckId, DisconnectReason, Error};
 
 use super::{Incoming, held::HeldKey};
+use crate::instruments::{self, Limit};
 
 /// How a server stops reading from a client that sends faster than its events are handled.
 ///
@@ -107,6 +108,7 @@ impl Mailbox {
         }
         if queue.jobs.len() >= self.pause_at && !queue.paused && !queue.closed {
             queue.paused = true;
+            instruments::limited(Limit::Mailbox);
             if let Some(backpressure) = &self.backpressure {
                 backpressure.pause();
             }
