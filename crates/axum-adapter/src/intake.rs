@@ -12,7 +12,6 @@ use socketioxide::{
 
 use crate::{
     attendance::{Attendance, Attending},
-    connection::Connection,
     engine::Sockets,
     frame,
     guard::ClientAddress,
@@ -48,13 +47,15 @@ impl Admission {
         };
         let sender = self.sockets.sender().ok_or_else(|| Error::new(ErrorCode::ShuttingDown))?;
         let line = Arc::new(Line::default());
-        if let Some(connection) = socket.req_parts().extensions.get::<Arc<Connection>>() {
-            line.attach(connection.clone());
+        // Put there when the session began.
+        let attendance = socket.req_parts().extensions.get::<Arc<Attendance>>().cloned();
+        let attendance = attendance.ok_or_else(|| Error::internal("a session came past the layer"))?;
+        if let Some(connection) = attendance.connection() {
+            line.attach(connection);
         }
         let backpressure: Arc<dyn Backpressure> = line.clone();
         let session = self.dispatcher.admit(self.sockets.name(), handshake, Some(backpressure)).await?;
-        let client = Arc::new(ClientSocket::new(session, line, &socket, sender));
-        let attendance = socket.req_parts().extensions.get::<Arc<Attendance>>().cloned().unwrap_or_default();
+        let client = Arc::new(ClientSocket::new(session, line, &socket, sender, attendance.backlog().clone()));
         let attending = attendance.enter(client.session.client().id());
         let limits = &self.dispatcher.service().config().limits;
         let link = Link {
@@ -155,7 +156,11 @@ impl DisconnectHandler<Sockets, Own> for Link {
             let sockets = self.sockets.clone();
             self.attendance.watch(self.patience, move |session| sockets.end_polling(session.as_str()));
         }
+        let line = &self.client.line;
         self.end(match reason {
+            // However the engine noticed: it could not be written to.
+            _ if line.has_stalled() => DisconnectReason::SlowConsumer,
+            SocketReason::HeartbeatTimeout if line.is_blocked() => DisconnectReason::SlowConsumer,
             SocketReason::TransportClose | SocketReason::ClientNSDisconnect => DisconnectReason::ClientDisconnected,
             SocketReason::TransportError => DisconnectReason::ConnectionLost,
             SocketReason::HeartbeatTimeout => DisconnectReason::PingTimeout,

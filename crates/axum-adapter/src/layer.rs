@@ -5,11 +5,14 @@ use std::{
     fmt,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{body::Body, response::IntoResponse};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt;
 use roomwire_core::{ClientId, ErrorCode, config::Transport};
 use roomwire_service::WebSocketService;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +21,7 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 use crate::{
     answer,
     attendance::Attendances,
+    backlog::Backlog,
     connection::Connections,
     engine::{Engine, Io},
     guard::{ClientAddress, Guard, Passed},
@@ -52,6 +56,8 @@ pub(crate) struct Running {
     pub(crate) seats: Seats,
     pub(crate) connections: Connections,
     pub(crate) attendances: Attendances,
+    /// How long a websocket may take nothing of what is sent to it.
+    pub(crate) patience: Duration,
     /// Set at the very end: requests that still wait for messages are answered then.
     pub(crate) closed: CancellationToken,
 }
@@ -166,11 +172,16 @@ impl Mounted {
                 Err(error) if error.code() == ErrorCode::RateLimited => return answer::too_many(&error),
                 Err(error) => return answer::unavailable(&error),
             };
-            request.extensions_mut().insert(running.attendances.begin());
+            let attendance = running.attendances.begin(self.service.config().limits.send_buffer_bytes);
+            request.extensions_mut().insert(attendance.clone());
             if matches!(asked, Asked::NewWebsocket) && self.allows_websocket() {
                 return running.upgrade(self, request, Origin::New(seat));
             }
             request.extensions_mut().insert(seat);
+            if matches!(asked, Asked::NewPolling) {
+                let opened = running.ask_engine(request).await;
+                return running.guard.reveal(opened, |session| attendance.is_called(session)).await;
+            }
         }
         match asked {
             Asked::Upgrade { session } if self.allows_websocket() => {
@@ -193,7 +204,10 @@ impl Mounted {
                 }
                 answer
             }
-            Asked::NewPolling => running.guard.reveal(running.ask_engine(request).await).await,
+            Asked::Poll { session } => {
+                let backlog = running.attendances.backlog(&session);
+                running.ask_engine(request).await.map(|body| counted(body, backlog))
+            }
             _ => running.ask_engine(request).await,
         }
     }
@@ -201,6 +215,15 @@ impl Mounted {
     fn allows_websocket(&self) -> bool {
         self.service.config().transports.contains(&Transport::Websocket)
     }
+}
+
+/// What is handed to the network of this body no longer waits for the session.
+fn counted(body: Body, backlog: Option<Arc<Backlog>>) -> Body {
+    let Some(backlog) = backlog else { return body };
+    Body::new(body.map_frame(move |frame| {
+        backlog.take(frame.data_ref().map_or(0, Bytes::len));
+        frame
+    }))
 }
 
 impl Running {

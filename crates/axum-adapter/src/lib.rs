@@ -29,6 +29,7 @@
 mod addresses;
 mod answer;
 mod attendance;
+mod backlog;
 mod connection;
 mod delivery;
 mod engine;

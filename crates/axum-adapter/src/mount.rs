@@ -93,6 +93,7 @@ pub(crate) fn around_own_server(
     let (guard, seats) = (Guard::new(&config), Seats::new(&config));
     let connections = Connections::default();
     let (attendances, closed) = (Attendances::default(), CancellationToken::new());
-    let running = Running { engine, io, namespaces, guard, seats, connections, attendances, closed };
+    let patience = config.limits.write_timeout;
+    let running = Running { engine, io, namespaces, guard, seats, connections, attendances, patience, closed };
     Ok(RoomwireLayer::new(Mounted { service, running: Some(running) }))
 }

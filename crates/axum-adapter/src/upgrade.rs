@@ -26,15 +26,14 @@ pub(crate) enum Origin<'a> {
 /// Accepts a websocket and hands it to the engine, under the control of a [`Connection`].
 ///
 /// The engine would do the same with a stream that nobody can end, pause or see the end of.
-pub(crate) fn accept(running: &Running, path: &str, mut request: Request<Body>, origin: Origin<'_>) -> Response<Body> {
+pub(crate) fn accept(running: &Running, path: &str, request: Request<Body>, origin: Origin<'_>) -> Response<Body> {
     let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
         return answer(StatusCode::BAD_REQUEST);
     };
     let accept = derive_accept_key(key.as_bytes());
     let engine = running.engine.clone();
-    let connection = Arc::new(Connection::default());
+    let connection = Arc::new(Connection::with_patience(running.patience));
     let known = running.connections.add(&connection);
-    request.extensions_mut().insert(connection.clone());
     let on_end: Box<dyn FnOnce() + Send> = match origin {
         Origin::New(seat) => {
             if let Some(attendance) = request.extensions().get::<Arc<Attendance>>() {

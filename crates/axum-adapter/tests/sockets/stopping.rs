@@ -19,6 +19,7 @@ fn patient(timeout: Duration) -> WebSocketConfig {
     config.drain.timeout = timeout;
     // Whoever is gone is gone because of the stop.
     config.ping_timeout = Duration::from_secs(120);
+    config.limits.send_buffer_bytes = 100_000_000;
     config
 }
 
