@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use roomwire_hostile::{Http, Polling, Settings, Stage, WebSocket, eventually, fresh, within};
+use tokio::task::JoinSet;
 
 const REFUSED: &str = r#""code":"MAX_CONNECTIONS""#;
 const TARGET: &str = "/socket.io/?EIO=4&transport=polling";
@@ -58,7 +59,11 @@ async fn when_one_leaves_a_full_server_the_next_gets_in_and_counts_are_exact_aft
     let server = stage.address();
     let held = stage
         .attack(async move {
-            let held = (WebSocket::connect(server).await, Polling::connect(server).await);
+            // They stay, and answer pings.
+            let (mut socket, mut polling) = (WebSocket::connect(server).await, Polling::connect(server).await);
+            let mut held = JoinSet::new();
+            held.spawn(async move { drop(socket.rest().await) });
+            held.spawn(async move { while polling.poll().await.is_some() {} });
             rounds(server).await;
             held
         })

@@ -2,6 +2,7 @@
 //!
 //! A hundred honest clients chat beside each attack, and others come and go. Each test prints what it measured.
 
+mod expiry;
 mod full;
 mod mutations;
 mod names;

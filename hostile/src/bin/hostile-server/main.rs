@@ -2,6 +2,7 @@
 
 mod control;
 mod gateway;
+mod passes;
 
 use std::{
     error::Error,
@@ -27,7 +28,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         tell(panic);
     }));
     let metrics = PrometheusBuilder::new().install_recorder()?;
-    let builder = WebSocketService::builder(config.clone());
+    let builder = WebSocketService::builder(config.clone()).authenticator(passes::Passes);
     let service = if config.state.urls.is_empty() {
         builder.state(MemoryState::new()).build().await?
     } else {
