@@ -13,7 +13,7 @@ use roomwire_core::config::Algorithm;
 use tokio::{
     sync::Mutex,
     task::AbortHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep_until},
 };
 
 use super::{
@@ -51,13 +51,14 @@ impl KeyRing {
     /// # Errors
     /// When they cannot be read now or are of no use.
     pub(crate) async fn load(source: Source, algorithms: Vec<Algorithm>, refresh: Duration) -> Result<Self, JwtError> {
-        let asked = Mutex::new(Instant::now());
+        let now = Instant::now();
+        let asked = Mutex::new(now);
         let keys = RwLock::new(source.read(&algorithms).await?);
         let shared = Arc::new(Shared { source, algorithms, keys, asked, is_failing: AtomicBool::new(false) });
         tracing::info!(target: "roomwire", source = %shared.source, keys = shared.current().len(), "keys for tokens are read");
         let refresh = shared.source.can_change().then(|| {
             let shared = Arc::clone(&shared);
-            tokio::spawn(async move { shared.keep_fresh(refresh).await }).abort_handle()
+            tokio::spawn(async move { shared.keep_fresh(now + refresh, refresh).await }).abort_handle()
         });
         Ok(Self { shared, refresh })
     }
@@ -97,13 +98,12 @@ impl Shared {
         Arc::clone(&self.keys.read().keys)
     }
 
-    async fn keep_fresh(&self, refresh: Duration) {
-        let mut wait = refresh;
+    async fn keep_fresh(&self, mut due: Instant, refresh: Duration) {
         loop {
-            sleep(wait).await;
+            sleep_until(due).await;
             let mut asked = self.asked.lock().await;
             *asked = Instant::now();
-            wait = if self.read().await { refresh } else { refresh.min(RETRY) };
+            due = *asked + if self.read().await { refresh } else { refresh.min(RETRY) };
         }
     }
 

@@ -6,7 +6,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::watch,
-    task::AbortHandle,
+    task::JoinHandle,
 };
 
 /// Serves one answer, which can be changed, and counts how often it was asked for.
@@ -14,7 +14,7 @@ pub(crate) struct KeyServer {
     pub(crate) url: String,
     answer: Arc<Mutex<String>>,
     asked: watch::Receiver<usize>,
-    accepting: AbortHandle,
+    accepting: JoinHandle<()>,
 }
 
 impl KeyServer {
@@ -31,8 +31,7 @@ impl KeyServer {
                 tokio::spawn(answer_with(stream, answer));
                 count.send_modify(|count| *count += 1);
             }
-        })
-        .abort_handle();
+        });
         Self { url, answer, asked, accepting }
     }
 
@@ -44,6 +43,12 @@ impl KeyServer {
     /// Answers this from now on.
     pub(crate) fn answer_with(&self, response: &str) {
         *self.answer.lock().expect("not poisoned") = response.to_owned();
+    }
+
+    /// Stops listening.
+    pub(crate) async fn stop(mut self) {
+        self.accepting.abort();
+        let _ = (&mut self.accepting).await;
     }
 
     /// How often it was asked.

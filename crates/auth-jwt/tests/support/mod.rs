@@ -5,12 +5,16 @@
 pub(crate) mod issuer;
 pub(crate) mod key_server;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
-use roomwire_core::{Clock, ConnectRequest, Namespace, Payload, Timestamp, config::Auth};
+use roomwire_auth_jwt::JwtAuthenticator;
+use roomwire_core::{Authenticator, Clock, ConnectRequest, Namespace, Payload, Timestamp, config::Auth};
 use serde_json::{Value, json};
 
 /// Seconds since 1970: the time at which all tokens of these tests are judged.
@@ -63,4 +67,26 @@ pub(crate) fn showing(token: &str) -> ConnectRequest {
     let mut request = ConnectRequest::new(Namespace::default());
     request.auth = Payload::encode(&json!({ "token": token })).expect("encodes");
     request
+}
+
+/// Whether it admits whoever shows this token.
+pub(crate) async fn admits(authenticator: &JwtAuthenticator, token: &str) -> bool {
+    authenticator.authenticate(&showing(token)).await.is_ok()
+}
+
+/// Lets this much time pass for timers, at once. Sockets go on by real time.
+pub(crate) async fn pass(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
+}
+
+/// Waits until this holds; a test that waits for ever is stopped.
+pub(crate) async fn eventually(holds: impl AsyncFn() -> bool) {
+    let waiting = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it happens");
 }
