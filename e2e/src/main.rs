@@ -1,10 +1,15 @@
 //! A gateway that shows every part of the protocol to the end-to-end tests.
 
+mod certificate;
 mod count;
 mod errors;
 mod events;
 
-use axum::{Json, Router, extract::State, routing::get};
+use axum::{
+    Json, Router,
+    extract::State,
+    routing::{get, post},
+};
 use roomwire_axum_adapter::{Server, stop_requested};
 use roomwire_service::{Error, Gateway, WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
@@ -24,14 +29,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut config = WebSocketConfig::load()?;
     // The tests send and join faster than people do.
     config.limits = config.limits.without_rates();
+    certificate::write(&config).map_err(|error| error.to_string())?;
+    let renewing = config.clone();
+    let scheme = if config.ssl { "https" } else { "http" };
     let service = WebSocketService::builder(config).state(MemoryState::new()).build().await?;
     let app = Router::new()
         .route("/", get(|| async { "ok" }))
         .route("/logs/errors", get(move || async move { Json(json!({ "errors": errors.count() })) }))
         .route("/state", get(state))
+        .route(
+            "/certificate",
+            post(move || async move { certificate::write(&renewing).map_err(|error| error.to_string()) }),
+        )
         .with_state(service.clone());
     let server = Server::bind(app, service, [root(), admin()]).await?;
-    println!("e2e: http://{}", server.local_addr()?);
+    println!("e2e: {scheme}://{}", server.local_addr()?);
     Ok(server.run_until(stop_requested()).await?)
 }
 

@@ -30,6 +30,23 @@ pub(crate) fn too_many(error: &Error) -> Response<Body> {
     response
 }
 
+/// 403 with the code and message as JSON.
+pub(crate) fn forbidden(error: &Error) -> Response<Body> {
+    (StatusCode::FORBIDDEN, Json(error)).into_response()
+}
+
+/// 431: more headers than `limits.headers`, or larger ones than `limits.headerBytes`.
+pub(crate) fn head_too_large() -> Response<Body> {
+    let error = Error::with_message(ErrorCode::LimitExceeded, "The request has too many headers, or too large ones");
+    (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Json(error)).into_response()
+}
+
+/// What the engine answers for a session that it does not know, to the byte.
+pub(crate) fn unknown_session() -> Response<Body> {
+    const UNKNOWN: &str = r#"{"code":"1","message":"Session ID unknown"}"#;
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], UNKNOWN).into_response()
+}
+
 /// 408, and the end of the connection: the body did not come in time.
 pub(crate) fn late() -> Response<Body> {
     let error = Error::with_message(ErrorCode::Timeout, "The request's body did not come in time");

@@ -11,9 +11,9 @@ use parking_lot::Mutex;
 use roomwire_core::ClientId;
 use tokio::{task::AbortHandle, time::Instant};
 
-use crate::connection::Connection;
+use crate::{backlog::Backlog, connection::Connection};
 
-/// The sessions that take part in a namespace, or did, by their ids.
+/// The sessions over HTTP requests, and those that take part in a namespace or did, by their ids.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Attendances(Arc<Mutex<HashMap<ClientId, Weak<Attendance>>>>);
 
@@ -21,10 +21,11 @@ pub(crate) struct Attendances(Arc<Mutex<HashMap<ClientId, Weak<Attendance>>>>);
 /// socketioxide forgets the session.
 ///
 /// The library waits for a session's first namespace alone; one that left its namespaces could stay for ever.
-#[derive(Default)]
 pub(crate) struct Attendance {
     all: Attendances,
     id: OnceLock<ClientId>,
+    /// What waits to be written to it, in all its namespaces.
+    backlog: Arc<Backlog>,
     state: Mutex<State>,
 }
 
@@ -44,23 +45,54 @@ struct State {
 pub(crate) struct Attending(Arc<Attendance>);
 
 impl Attendances {
-    /// A session that is about to begin.
-    pub(crate) fn begin(&self) -> Arc<Attendance> {
-        Arc::new(Attendance { all: self.clone(), id: OnceLock::new(), state: Mutex::default() })
+    /// A session that is about to begin, for which so many bytes may wait.
+    pub(crate) fn begin(&self, backlog: usize) -> Arc<Attendance> {
+        let backlog = Arc::new(Backlog::new(backlog));
+        Arc::new(Attendance { all: self.clone(), id: OnceLock::new(), backlog, state: Mutex::default() })
+    }
+
+    /// What waits for this session, when it is known.
+    pub(crate) fn backlog(&self, session: &str) -> Option<Arc<Backlog>> {
+        self.known(session).map(|attendance| attendance.backlog.clone())
+    }
+
+    fn known(&self, session: &str) -> Option<Arc<Attendance>> {
+        ClientId::new(session).ok().and_then(|id| self.0.lock().get(&id)?.upgrade())
     }
 
     /// Remembers that a session asks to go on over this websocket.
     pub(crate) fn attach(&self, session: &str, connection: &Arc<Connection>) {
-        let known = ClientId::new(session).ok().and_then(|id| self.0.lock().get(&id)?.upgrade());
-        if let Some(attendance) = known {
+        if let Some(attendance) = self.known(session) {
             attendance.attach(connection);
         }
     }
 }
 
 impl Attendance {
+    /// The engine calls the session so.
+    pub(crate) fn is_called(self: &Arc<Self>, session: &str) {
+        if let Ok(id) = ClientId::new(session) {
+            self.call(&id);
+        }
+    }
+
+    fn call(self: &Arc<Self>, session: &ClientId) {
+        let id = self.id.get_or_init(|| session.clone()).clone();
+        self.all.0.lock().insert(id, Arc::downgrade(self));
+    }
+
+    pub(crate) fn backlog(&self) -> &Arc<Backlog> {
+        &self.backlog
+    }
+
+    /// The websocket that it uses, or asked last to use.
+    pub(crate) fn connection(&self) -> Option<Arc<Connection>> {
+        self.state.lock().connections.iter().rev().find_map(Weak::upgrade)
+    }
+
     /// Its messages come over this websocket.
     pub(crate) fn attach(&self, connection: &Arc<Connection>) {
+        connection.count_for(&self.backlog);
         let connections = &mut self.state.lock().connections;
         connections.retain(|known| known.strong_count() > 0);
         connections.push(Arc::downgrade(connection));
@@ -68,8 +100,7 @@ impl Attendance {
 
     /// The session takes part in one more namespace, until the answer is dropped.
     pub(crate) fn enter(self: &Arc<Self>, session: &ClientId) -> Attending {
-        let id = self.id.get_or_init(|| session.clone()).clone();
-        self.all.0.lock().insert(id, Arc::downgrade(self));
+        self.call(session);
         let mut state = self.state.lock();
         state.namespaces += 1;
         state.idle_since = None;
@@ -176,7 +207,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_that_left_its_last_namespace_is_ended_with_its_websocket() {
         let all = Attendances::default();
-        let attendance = all.begin();
+        let attendance = all.begin(1);
         let attending = attendance.enter(&id());
         let connection = Arc::new(Connection::default());
         all.attach(id().as_str(), &connection);
@@ -190,7 +221,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_session_that_comes_back_stays_and_has_all_the_time_again_when_it_leaves() {
-        let attendance = Attendances::default().begin();
+        let attendance = Attendances::default().begin(1);
         let first = attendance.enter(&id());
         let mut ended = watch(&attendance);
         drop(first);
@@ -204,7 +235,7 @@ mod tests {
         assert_eq!(left.elapsed(), PATIENCE);
         assert_eq!(not_twice.try_recv(), Err(TryRecvError::Disconnected));
 
-        let attendance = Attendances::default().begin();
+        let attendance = Attendances::default().begin(1);
         let stays = attendance.enter(&id());
         let mut ended = watch(&attendance);
         assert_eq!(ended.recv().await, None, "looked, found it in a namespace, and went");
@@ -214,7 +245,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_that_is_over_leaves_nothing_behind() {
         let all = Attendances::default();
-        let attendance = all.begin();
+        let attendance = all.begin(1);
         drop(attendance.enter(&id()));
         let mut ended = watch(&attendance);
         drop(attendance);

@@ -11,6 +11,11 @@ pub(crate) fn connection_refused(cause: &'static str) {
     counter!("roomwire_connections_refused_total", "cause" => cause).increment(1);
 }
 
+/// A request to the service's path that the handshake guard turned away.
+pub(crate) fn request_refused(cause: &'static str) {
+    counter!("roomwire_requests_refused_total", "cause" => cause).increment(1);
+}
+
 pub(crate) fn connection_closed(cause: &'static str) {
     counter!("roomwire_connections_closed_total", "cause" => cause).increment(1);
     gauge!("roomwire_connections").decrement(1);

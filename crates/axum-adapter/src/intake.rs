@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use http::header;
 use roomwire_core::{AckId, ClientId, DisconnectReason, Error, ErrorCode};
 use roomwire_service::{Backpressure, Dispatcher, Handshake, Incoming};
 use socketioxide::{
@@ -11,9 +12,9 @@ use socketioxide::{
 
 use crate::{
     attendance::{Attendance, Attending},
-    connection::Connection,
     engine::Sockets,
     frame,
+    guard::ClientAddress,
     namespace_sockets::NamespaceSockets,
     socket::{ClientSocket, Line},
 };
@@ -35,16 +36,26 @@ impl Admission {
 
     async fn admit(&self, socket: Arc<Socket<Sockets>>, auth: Option<&Value>) -> Result<(), Error> {
         let id = ClientId::new(socket.id.as_str())?;
-        let handshake = Handshake { auth: frame::read_handshake(auth)?, ..Handshake::new(id) };
+        let request = socket.req_parts();
+        let handshake = Handshake {
+            auth: frame::read_handshake(auth)?,
+            headers: request.headers.clone(),
+            query: request.uri.query().unwrap_or_default().to_owned(),
+            address: request.extensions.get().map(|ClientAddress(address)| *address),
+            origin: request.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).map(ToOwned::to_owned),
+            ..Handshake::new(id)
+        };
         let sender = self.sockets.sender().ok_or_else(|| Error::new(ErrorCode::ShuttingDown))?;
         let line = Arc::new(Line::default());
-        if let Some(connection) = socket.req_parts().extensions.get::<Arc<Connection>>() {
-            line.attach(connection.clone());
+        // Put there when the session began.
+        let attendance = socket.req_parts().extensions.get::<Arc<Attendance>>().cloned();
+        let attendance = attendance.ok_or_else(|| Error::internal("a session came past the layer"))?;
+        if let Some(connection) = attendance.connection() {
+            line.attach(connection);
         }
         let backpressure: Arc<dyn Backpressure> = line.clone();
         let session = self.dispatcher.admit(self.sockets.name(), handshake, Some(backpressure)).await?;
-        let client = Arc::new(ClientSocket::new(session, line, &socket, sender));
-        let attendance = socket.req_parts().extensions.get::<Arc<Attendance>>().cloned().unwrap_or_default();
+        let client = Arc::new(ClientSocket::new(session, line, &socket, sender, attendance.backlog().clone()));
         let attending = attendance.enter(client.session.client().id());
         let limits = &self.dispatcher.service().config().limits;
         let link = Link {
@@ -145,7 +156,11 @@ impl DisconnectHandler<Sockets, Own> for Link {
             let sockets = self.sockets.clone();
             self.attendance.watch(self.patience, move |session| sockets.end_polling(session.as_str()));
         }
+        let line = &self.client.line;
         self.end(match reason {
+            // However the engine noticed: it could not be written to.
+            _ if line.has_stalled() => DisconnectReason::SlowConsumer,
+            SocketReason::HeartbeatTimeout if line.is_blocked() => DisconnectReason::SlowConsumer,
             SocketReason::TransportClose | SocketReason::ClientNSDisconnect => DisconnectReason::ClientDisconnected,
             SocketReason::TransportError => DisconnectReason::ConnectionLost,
             SocketReason::HeartbeatTimeout => DisconnectReason::PingTimeout,

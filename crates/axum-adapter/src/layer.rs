@@ -5,25 +5,30 @@ use std::{
     fmt,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::{body::Body, response::IntoResponse};
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response, StatusCode};
-use roomwire_core::{ClientId, Error, ErrorCode, config::Transport};
+use http_body_util::BodyExt;
+use roomwire_core::{ClientId, ErrorCode, config::Transport};
 use roomwire_service::WebSocketService;
 use tokio_util::sync::CancellationToken;
-use tower::{Layer, Service, ServiceExt};
+use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{
     answer,
     attendance::Attendances,
+    backlog::Backlog,
     connection::Connections,
     engine::{Engine, Io},
+    guard::{ClientAddress, Guard, Passed},
     namespace_sockets::NamespaceSockets,
     paced,
-    quota::Quota,
     request::{self, Asked},
+    seat::Seats,
     socket::Line,
     timely,
     upgrade::{self, Origin},
@@ -46,9 +51,12 @@ pub(crate) struct Running {
     pub(crate) engine: Engine,
     pub(crate) io: Io,
     pub(crate) namespaces: Vec<Arc<NamespaceSockets>>,
-    pub(crate) quota: Quota,
+    pub(crate) guard: Guard,
+    pub(crate) seats: Seats,
     pub(crate) connections: Connections,
     pub(crate) attendances: Attendances,
+    /// How long a websocket may take nothing of what is sent to it.
+    pub(crate) patience: Duration,
     /// Set at the very end: requests that still wait for messages are answered then.
     pub(crate) closed: CancellationToken,
 }
@@ -139,19 +147,40 @@ where
 impl Mounted {
     async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
         let Some(running) = &self.running else { return answer::disabled() };
+        match running.guard.admit(&mut request) {
+            Err(refused) => refused.answer(),
+            Ok(Passed { is_cross_origin: false }) => self.answer(running, request).await,
+            Ok(Passed { is_cross_origin: true }) => {
+                let answering =
+                    service_fn(|request| async { Ok::<_, Infallible>(self.answer(running, request).await) });
+                let answered = running.guard.cors().layer(answering).oneshot(request).await;
+                answered.unwrap_or_else(|never| match never {})
+            }
+        }
+    }
+
+    async fn answer(&self, running: &Running, mut request: Request<Body>) -> Response<Body> {
         let asked = Asked::by(&request);
         if matches!(asked, Asked::NewPolling | Asked::NewWebsocket) {
             if self.service.is_shutting_down() {
                 return answer::unavailable(&ErrorCode::ShuttingDown.into());
             }
-            let Some(place) = running.quota.take() else {
-                return answer::unavailable(&Error::new(ErrorCode::MaxConnections));
+            let address = request.extensions().get().map(|ClientAddress(address)| *address);
+            let seat = match running.seats.take(address) {
+                Ok(seat) => seat,
+                Err(error) if error.code() == ErrorCode::RateLimited => return answer::too_many(&error),
+                Err(error) => return answer::unavailable(&error),
             };
-            request.extensions_mut().insert(running.attendances.begin());
+            let attendance = running.attendances.begin(self.service.config().limits.send_buffer_bytes);
+            request.extensions_mut().insert(attendance.clone());
             if matches!(asked, Asked::NewWebsocket) && self.allows_websocket() {
-                return running.upgrade(self, request, Origin::New(place));
+                return running.upgrade(self, request, Origin::New(seat));
             }
-            request.extensions_mut().insert(place);
+            request.extensions_mut().insert(seat);
+            if matches!(asked, Asked::NewPolling) {
+                let opened = running.ask_engine(request).await;
+                return running.guard.reveal(opened, |session| attendance.is_called(session)).await;
+            }
         }
         match asked {
             Asked::Upgrade { session } if self.allows_websocket() => {
@@ -167,6 +196,10 @@ impl Mounted {
                 let answer = running.ask_engine(request).await;
                 if late.is_so() { answer::late() } else { answer }
             }
+            Asked::Poll { session } => {
+                let backlog = running.attendances.backlog(&session);
+                running.ask_engine(request).await.map(|body| counted(body, backlog))
+            }
             _ => running.ask_engine(request).await,
         }
     }
@@ -174,6 +207,15 @@ impl Mounted {
     fn allows_websocket(&self) -> bool {
         self.service.config().transports.contains(&Transport::Websocket)
     }
+}
+
+/// What is handed to the network of this body no longer waits for the session.
+fn counted(body: Body, backlog: Option<Arc<Backlog>>) -> Body {
+    let Some(backlog) = backlog else { return body };
+    Body::new(body.map_frame(move |frame| {
+        backlog.take(frame.data_ref().map_or(0, Bytes::len));
+        frame
+    }))
 }
 
 impl Running {

@@ -29,10 +29,12 @@
 mod addresses;
 mod answer;
 mod attendance;
+mod backlog;
 mod connection;
 mod delivery;
 mod engine;
 mod frame;
+mod guard;
 mod instruments;
 mod intake;
 mod layer;
@@ -43,6 +45,7 @@ mod namespace_sockets;
 mod paced;
 mod quota;
 mod request;
+mod seat;
 mod serve;
 mod signal;
 mod socket;
@@ -50,6 +53,7 @@ mod stream;
 mod timely;
 mod upgrade;
 
+pub use guard::ClientAddress;
 pub use layer::{RoomwireLayer, RoomwireTower};
 pub use listener::TlsError;
 pub use logging::init as init_logging;

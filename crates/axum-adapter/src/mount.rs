@@ -12,8 +12,9 @@ use crate::{
     connection::Connections,
     delivery::SocketDelivery,
     engine,
+    guard::Guard,
     layer::{Mounted, RoomwireLayer, Running},
-    quota::Quota,
+    seat::Seats,
 };
 
 /// Why a service cannot be mounted.
@@ -44,7 +45,7 @@ pub enum MountError {
 /// Makes the layer that serves these gateways, for an app that has a server of its own.
 ///
 /// Put it around the whole app with [`axum::Router::layer`]. Layers that are added after it see Socket.IO
-/// requests too, for example CORS. To stop in good order, call [`RoomwireLayer::shutdown`]. Of the configuration, `host`,
+/// requests too; for cross-origin requests none is needed, `allowedOrigins` is enough. To stop in good order, call [`RoomwireLayer::shutdown`]. Of the configuration, `host`,
 /// `port`, `keepAlive` and `logger` are the server's own affair then, and so is TLS: `ssl = true` is refused, because
 /// nobody should believe in an encryption that is not there.
 ///
@@ -89,9 +90,10 @@ pub(crate) fn around_own_server(
     let (engine, io, namespaces) = engine::build(&config, &dispatcher);
     let delivery = SocketDelivery::new(namespaces.iter().cloned());
     service.attach_delivery(Arc::new(delivery)).map_err(|source| MountError::Service { source })?;
-    let quota = Quota::new(config.max_connections);
+    let (guard, seats) = (Guard::new(&config), Seats::new(&config));
     let connections = Connections::default();
     let (attendances, closed) = (Attendances::default(), CancellationToken::new());
-    let running = Running { engine, io, namespaces, quota, connections, attendances, closed };
+    let patience = config.limits.write_timeout;
+    let running = Running { engine, io, namespaces, guard, seats, connections, attendances, patience, closed };
     Ok(RoomwireLayer::new(Mounted { service, running: Some(running) }))
 }

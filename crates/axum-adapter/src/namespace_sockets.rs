@@ -91,7 +91,11 @@ impl NamespaceSockets {
             // Its events are still answered, and then its transport is closed with all others, so that the
             // client comes back by itself, to another node.
             DisconnectReason::ServerShutdown => {}
-            DisconnectReason::DisconnectedByServer if socket.leave_namespace() => {}
+            // It is told, with what was sent to it before, and does not come back by itself with what it showed.
+            DisconnectReason::DisconnectedByServer
+            | DisconnectReason::TokenExpired
+            | DisconnectReason::AccessRevoked
+                if socket.leave_namespace() => {}
             _ => self.break_off(&socket),
         }
         socket.session.closed(reason);

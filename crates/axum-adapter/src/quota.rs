@@ -12,8 +12,7 @@ pub(crate) struct Quota {
     most: u32,
 }
 
-/// One session's place. A websocket has it for as long as it stands. For a session over HTTP requests it travels with the
-/// request that opened the session, and is given back when socketioxide forgets the session, whatever the reason.
+/// One session's place, given back when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place(Arc<AtomicU32>);
 
@@ -23,10 +22,10 @@ impl Quota {
     }
 
     /// A place, when one is free.
-    pub(crate) fn take(&self) -> Option<Arc<Place>> {
+    pub(crate) fn take(&self) -> Option<Place> {
         let taken =
             self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| (used < self.most).then_some(used + 1));
-        taken.ok().map(|_| Arc::new(Place(self.used.clone())))
+        taken.ok().map(|_| Place(self.used.clone()))
     }
 }
 

@@ -19,9 +19,14 @@ pub(crate) enum Asked {
         /// Which session.
         session: String,
     },
+    /// To wait for what is sent to a client.
+    Poll {
+        /// Which session.
+        session: String,
+    },
     /// A websocket, in words that are no websocket handshake.
     NoWebsocket,
-    /// Anything else: waiting for messages, or nonsense.
+    /// Anything else.
     Other,
 }
 
@@ -38,6 +43,7 @@ impl Asked {
                 session.map_or(Self::NewWebsocket, |session| Self::Upgrade { session })
             }
             (&Method::GET, Some("polling"), None) if is_new => Self::NewPolling,
+            (&Method::GET, Some("polling"), Some(session)) => Self::Poll { session },
             (&Method::POST, _, Some(session)) => Self::Post { session },
             _ => Self::Other,
         }
@@ -102,6 +108,8 @@ mod tests {
             asked("GET", "EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAA", true),
             Asked::Upgrade { session: session.clone() }
         );
+        let poll = asked("GET", "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", false);
+        assert_eq!(poll, Asked::Poll { session: session.clone() });
         assert_eq!(asked("POST", "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", false), Asked::Post { session });
     }
 

@@ -14,11 +14,15 @@ use socketioxide::{AckError, SocketError, TransportType, adapter::Emitter, socke
 use socketioxide_core::{
     Sid,
     adapter::{BroadcastOptions, CoreLocalAdapter},
-    packet::Packet,
 };
 use tokio::sync::Notify;
 
-use crate::{connection::Connection, engine::Sockets, frame};
+use crate::{
+    backlog::Backlog,
+    connection::Connection,
+    engine::Sockets,
+    frame::{self, Outgoing},
+};
 
 /// Where a client is read from: the websocket it uses now, or HTTP requests.
 #[derive(Default)]
@@ -43,6 +47,16 @@ impl Line {
         if let Some(connection) = self.connection.lock().as_ref() {
             connection.end();
         }
+    }
+
+    /// Whether the websocket was given up because its peer took nothing for too long.
+    pub(crate) fn has_stalled(&self) -> bool {
+        self.connection.lock().as_ref().is_some_and(|connection| connection.has_stalled())
+    }
+
+    /// Whether its peer takes nothing at this moment.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.connection.lock().as_ref().is_some_and(|connection| connection.is_blocked())
     }
 
     /// Waits until the client may be read from.
@@ -90,6 +104,8 @@ pub(crate) struct ClientSocket {
     /// Weak: socketioxide decides how long a socket lives, and its end is the end of the session.
     socket: Weak<Socket<Sockets>>,
     sender: Arc<CoreLocalAdapter<Emitter>>,
+    /// What waits for its session.
+    backlog: Arc<Backlog>,
     stage: Mutex<Stage>,
 }
 
@@ -110,8 +126,17 @@ impl ClientSocket {
         line: Arc<Line>,
         socket: &Arc<Socket<Sockets>>,
         sender: Arc<CoreLocalAdapter<Emitter>>,
+        backlog: Arc<Backlog>,
     ) -> Self {
-        Self { session, line, id: socket.id, socket: Arc::downgrade(socket), sender, stage: Mutex::new(Stage::Waiting) }
+        Self {
+            session,
+            line,
+            id: socket.id,
+            socket: Arc::downgrade(socket),
+            sender,
+            backlog,
+            stage: Mutex::new(Stage::Waiting),
+        }
     }
 
     pub(crate) fn session_id(&self) -> Sid {
@@ -126,31 +151,41 @@ impl ClientSocket {
         }
     }
 
-    /// Queues a packet.
-    pub(crate) fn send(&self, packet: Packet) -> Result<(), Undeliverable> {
+    /// Queues a packet. One that does not fit is the last.
+    pub(crate) fn send(&self, Outgoing { packet, bytes }: Outgoing) -> Result<(), Undeliverable> {
         let mut stage = self.check()?;
+        if !self.backlog.add(bytes) {
+            *stage = Stage::Cut;
+            return Err(Undeliverable::BufferFull);
+        }
         match self.sender.broadcast(packet, BroadcastOptions::new(self.id)) {
             Ok(()) => Ok(()),
             Err(problems) => {
                 *stage = Stage::Cut;
+                self.backlog.take(bytes);
                 Err(undeliverable(problems.first()))
             }
         }
     }
 
     /// Queues an event and waits for its acknowledgement.
-    pub(crate) async fn ask(&self, packet: Packet, timeout: Duration) -> Answer {
+    pub(crate) async fn ask(&self, Outgoing { packet, bytes }: Outgoing, timeout: Duration) -> Answer {
         let (mut answers, at_once) = {
             let mut stage = match self.check() {
                 Ok(stage) => stage,
                 Err(problem) => return Answer::Undelivered(problem),
             };
+            if !self.backlog.add(bytes) {
+                *stage = Stage::Cut;
+                return Answer::Undelivered(Undeliverable::BufferFull);
+            }
             let (answers, _) = self.sender.broadcast_with_ack(packet, BroadcastOptions::new(self.id), Some(timeout));
             let mut answers = Box::pin(answers);
             // A full buffer is an answer at once, seen before anybody else can send something after the gap.
             let at_once = answers.next().now_or_never();
             if let Some(Some((_, Err(AckError::Socket(SocketError::InternalChannelFull))))) = &at_once {
                 *stage = Stage::Cut;
+                self.backlog.take(bytes);
             }
             (answers, at_once)
         };

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower::ServiceExt;
 
 use crate::{
-    attendance::Attendance, connection::Connection, layer::Running, namespace_sockets::end_polling, quota::Place,
+    attendance::Attendance, connection::Connection, layer::Running, namespace_sockets::end_polling, seat::Seat,
     stream::ControlledStream,
 };
 
@@ -18,7 +18,7 @@ use crate::{
 pub(crate) enum Origin<'a> {
     /// Nowhere: it begins with the websocket, and its place is given back with the websocket. socketioxide
     /// remembers a session that never connected to a namespace for a while after its end.
-    New(Arc<Place>),
+    New(Arc<Seat>),
     /// It moves from HTTP requests to the websocket.
     Polling(&'a str),
 }
@@ -26,21 +26,20 @@ pub(crate) enum Origin<'a> {
 /// Accepts a websocket and hands it to the engine, under the control of a [`Connection`].
 ///
 /// The engine would do the same with a stream that nobody can end, pause or see the end of.
-pub(crate) fn accept(running: &Running, path: &str, mut request: Request<Body>, origin: Origin<'_>) -> Response<Body> {
+pub(crate) fn accept(running: &Running, path: &str, request: Request<Body>, origin: Origin<'_>) -> Response<Body> {
     let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
         return answer(StatusCode::BAD_REQUEST);
     };
     let accept = derive_accept_key(key.as_bytes());
     let engine = running.engine.clone();
-    let connection = Arc::new(Connection::default());
+    let connection = Arc::new(Connection::with_patience(running.patience));
     let known = running.connections.add(&connection);
-    request.extensions_mut().insert(connection.clone());
     let on_end: Box<dyn FnOnce() + Send> = match origin {
-        Origin::New(place) => {
+        Origin::New(seat) => {
             if let Some(attendance) = request.extensions().get::<Arc<Attendance>>() {
                 attendance.attach(&connection);
             }
-            Box::new(move || drop((known, place)))
+            Box::new(move || drop((known, seat)))
         }
         Origin::Polling(session) => {
             running.attendances.attach(session, &connection);

@@ -1,7 +1,7 @@
 //! What every part of Roomwire agrees on.
 //!
 //! This crate holds the names a client may use, the records the service keeps, its configuration, its
-//! error codes, the messages that travel between nodes, and the three *ports* that the other crates
+//! error codes, the messages that travel between nodes, and the *ports* that the other crates
 //! plug into:
 //!
 //! | port | who implements it | who calls it |
@@ -9,6 +9,8 @@
 //! | [`StateStore`] | a state backend (`roomwire-state-memory`, …) | `roomwire-service` |
 //! | [`Backplane`] | the same backend | `roomwire-service` |
 //! | [`LocalDelivery`] | a server (`roomwire-axum-adapter`) or a test | `roomwire-service` |
+//! | [`Authenticator`] | `roomwire-auth-jwt`, or the application | `roomwire-service` |
+//! | [`RoomPolicy`] | the application | `roomwire-service` |
 //!
 //! It knows no runtime, no web framework and no database. Applications meet its types through
 //! `roomwire-service`, which re-exports what a handler needs.
@@ -20,6 +22,7 @@ pub mod contract_tests;
 mod envelope;
 mod error;
 mod error_code;
+mod grants;
 mod identity;
 mod names;
 mod payload;
@@ -32,6 +35,7 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use envelope::{EncodedPayload, Envelope, EnvelopeError, NodeMessage};
 pub use error::Error;
 pub use error_code::ErrorCode;
+pub use grants::Grants;
 pub use identity::Identity;
 pub use names::{
     ClientId, ClientKey, EventName, Incarnation, NameError, Namespace, NodeId, RoomId, RoomKey, ToClientId, ToRoom,
@@ -39,10 +43,10 @@ pub use names::{
 };
 pub use payload::{Binary, IntoPayload, Payload};
 pub use ports::{
-    AckId, Answer, Authenticator, Backplane, BackplaneEvent, BackplaneEvents, Channel, ConnectRequest, DeletedRoom,
-    Delivery, Departure, HeldClient, JoinOutcome, LeaseStatus, LiveClient, LocalDelivery, MemberRecord, NewClient,
-    NewRoom, NodeSummary, OutboundEvent, Page, PageRequest, ReapOutcome, RoomChange, RoomSummary, RoomUid, StateError,
-    StateStore, Undeliverable,
+    AckId, Actor, Answer, Authenticator, Backplane, BackplaneEvent, BackplaneEvents, Channel, ConnectRequest,
+    DefaultPolicy, DeletedRoom, Delivery, Departure, HeldClient, JoinOutcome, LeaseStatus, LiveClient, LocalDelivery,
+    MemberRecord, NewClient, NewRoom, NodeSummary, OutboundEvent, Page, PageRequest, ReapOutcome, RoomChange,
+    RoomPolicy, RoomSummary, RoomUid, StateError, StateStore, Undeliverable,
 };
 pub use reason::{DisconnectReason, LeaveReason};
 pub use record::{Metadata, WebSocketClient, WebSocketRoom};

@@ -8,13 +8,16 @@ use std::{
     },
 };
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Mutex, MutexGuard, RwLock};
 use roomwire_core::{
-    ClientId, ClientKey, DisconnectReason, Incarnation, LiveClient, Metadata, NameError, Namespace, NewClient, Payload,
-    RoomId, RoomKey, RoomUid, Timestamp, ToClientId, UserId,
+    ClientId, ClientKey, DisconnectReason, Identity, Incarnation, LiveClient, Metadata, NameError, Namespace,
+    NewClient, Payload, RoomId, RoomKey, RoomUid, Timestamp, ToClientId, UserId,
 };
 
-use crate::membership::{Changes, Present};
+use crate::{
+    membership::{Changes, Present},
+    service::Introduction,
+};
 
 /// A client that is connected to this node.
 ///
@@ -26,6 +29,8 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     key: ClientKey,
     user: Option<UserId>,
+    /// What proved who it is; replaced when it shows something newer.
+    identity: RwLock<Arc<Identity>>,
     handshake: Payload,
     connected_at: Timestamp,
     /// The last activity in milliseconds, shifted left by one; the lowest bit says that it was not told to the store.
@@ -86,12 +91,18 @@ impl Known {
 }
 
 impl Client {
-    pub(crate) fn new(new: &NewClient, handshake: Payload, registered: (Incarnation, u64), present: Present) -> Self {
+    pub(crate) fn new(
+        new: &NewClient,
+        introduction: Introduction,
+        registered: (Incarnation, u64),
+        present: Present,
+    ) -> Self {
         let known = Known { metadata: new.metadata.clone(), present: Some(present), ..Known::default() };
         Self(Arc::new(Inner {
             key: new.key.clone(),
             user: new.user.clone(),
-            handshake,
+            identity: RwLock::new(introduction.identity),
+            handshake: introduction.auth,
             connected_at: new.connected_at,
             activity: AtomicU64::new(new.connected_at.as_millis() << 1),
             reason: OnceLock::new(),
@@ -119,6 +130,22 @@ impl Client {
     #[must_use]
     pub fn user(&self) -> Option<&UserId> {
         self.0.user.as_ref()
+    }
+
+    /// What proved who it is, with its claims. A client may show something newer while it is connected; its user stays
+    /// the same.
+    #[must_use]
+    pub fn identity(&self) -> Arc<Identity> {
+        self.0.identity.read().clone()
+    }
+
+    /// Different from that of any other client of this process, as long as this handle lives.
+    pub(crate) fn serial(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+
+    pub(crate) fn set_identity(&self, identity: Arc<Identity>) {
+        *self.0.identity.write() = identity;
     }
 
     /// What the client sent with its handshake (`auth` in JavaScript).

@@ -16,6 +16,11 @@ pub(crate) fn event_handled(outcome: &'static str) {
     counter!("roomwire_events_total", "outcome" => outcome).increment(1);
 }
 
+/// Somebody was asked who it is: `OK`, or the code of what it was told.
+pub(crate) fn authenticated(outcome: &'static str) {
+    counter!("roomwire_authentications_total", "outcome" => outcome).increment(1);
+}
+
 pub(crate) fn delivered(messages: usize) {
     counter!("roomwire_messages_queued_total").increment(messages as u64);
 }

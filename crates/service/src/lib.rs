@@ -27,6 +27,7 @@
 //!
 //! [`testing`] drives a gateway without any socket.
 
+mod acting;
 mod bounds;
 mod client;
 mod events;
@@ -39,6 +40,7 @@ mod service;
 mod task;
 pub mod testing;
 
+pub use acting::ActingClient;
 pub use client::Client;
 pub use events::{ServiceEvent, ServiceEvents};
 pub use gateway::{
@@ -47,8 +49,9 @@ pub use gateway::{
 };
 pub use health::{Availability, Health};
 pub use roomwire_core::{
-    Binary, ClientId, DisconnectReason, Error, ErrorCode, EventName, IntoPayload, LeaveReason, MemberRecord, Metadata,
-    Namespace, NewRoom, NodeId, NodeSummary, Page, PageRequest, Payload, RoomId, RoomSummary, Timestamp, ToClientId,
-    ToRoom, UserId, WebSocketClient, WebSocketConfig, WebSocketRoom,
+    Actor, Authenticator, Binary, ClientId, ConnectRequest, DefaultPolicy, DisconnectReason, Error, ErrorCode,
+    EventName, Grants, Identity, IntoPayload, LeaveReason, MemberRecord, Metadata, Namespace, NewRoom, NodeId,
+    NodeSummary, Page, PageRequest, Payload, RoomId, RoomPolicy, RoomSummary, Timestamp, ToClientId, ToRoom, UserId,
+    WebSocketClient, WebSocketConfig, WebSocketRoom,
 };
 pub use service::{Handshake, RoomAnswers, WebSocketService, WebSocketServiceBuilder};

@@ -1,6 +1,9 @@
 // A server under test: started on a free loopback port, stopped by SIGTERM, its logs kept.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import http from "node:http";
+import https from "node:https";
 import { createServer } from "node:net";
 import { serverEnvironment } from "./environment.mjs";
 import { until, within } from "./wait.mjs";
@@ -44,7 +47,8 @@ export class Server {
     this.#binary = binary;
     this.#environment = environment;
     this.port = port;
-    this.url = `http://${HOST}:${port}`;
+    const scheme = environment.ROOMWIRE_SSL === "true" ? "https" : "http";
+    this.url = `${scheme}://${HOST}:${port}`;
   }
 
   get isRunning() {
@@ -81,11 +85,35 @@ export class Server {
     return this.log.slice(-LOG_TAIL);
   }
 
+  /** Whom clients of this server must trust: its certificate; nobody when it speaks plain HTTP. */
+  async trust() {
+    const certificate = this.#environment.ROOMWIRE_TLS__CERT;
+    return certificate ? { ca: await readFile(certificate, "utf8") } : {};
+  }
+
   /** The body of a GET, which must be answered with 200. */
-  async get(path) {
-    const response = await fetch(this.url + path, { signal: AbortSignal.timeout(5_000) });
-    const body = await response.text();
-    assert.equal(response.status, 200, `GET ${path}: ${response.status} ${body}`);
+  get(path) {
+    return this.#request("GET", path);
+  }
+
+  /** As `get`, with an empty body. */
+  post(path) {
+    return this.#request("POST", path);
+  }
+
+  async #request(method, path) {
+    const { request } = this.url.startsWith("https:") ? https : http;
+    const options = { method, agent: false, timeout: 5_000, ...(await this.trust()) };
+    const [status, body] = await new Promise((resolve, reject) => {
+      const asked = request(this.url + path, options, (response) => {
+        let body = "";
+        response.setEncoding("utf8").on("data", (text) => (body += text));
+        response.once("end", () => resolve([response.statusCode, body])).once("error", reject);
+      });
+      asked.once("timeout", () => asked.destroy(new Error(`${method} ${path} took too long`)));
+      asked.once("error", reject).end();
+    });
+    assert.equal(status, 200, `${method} ${path}: ${status} ${body}`);
     return body;
   }
 

@@ -27,6 +27,8 @@ pub(super) struct Serving {
     tls: Option<Arc<Certificates>>,
     http: http1::Builder,
     handshake_timeout: Duration,
+    /// How long a peer may take nothing of what is sent to it.
+    patience: Duration,
     /// All that stand, also those that were upgraded.
     connections: Connections,
     /// Set when no connection takes a further request.
@@ -49,6 +51,8 @@ impl Serving {
             tls,
             http,
             handshake_timeout: limits.handshake_timeout,
+            // Of a websocket, the one that speaks through it is to notice first: it knows whose it is.
+            patience: limits.write_timeout + Duration::from_secs(1),
             connections: Connections::default(),
             closing: CancellationToken::new(),
             ended: CancellationToken::new(),
@@ -69,7 +73,7 @@ impl Serving {
     async fn serve_to_its_end(&self, stream: TcpStream, peer: SocketAddr, open: Open) {
         let deadline = Instant::now() + self.handshake_timeout;
         let open = Arc::new(open);
-        let connection = Arc::new(Connection::default());
+        let connection = Arc::new(Connection::with_patience(self.patience));
         let known = self.connections.add(&connection);
         let held = (open.clone(), connection.clone());
         // Counted until nothing uses it any more: also a websocket, which outlives this task.

@@ -35,8 +35,8 @@ fn in_time(began: Instant) {
 }
 
 /// Waits until the server does not know a session any more.
-async fn is_forgotten(stage: &Stage, session: &str) {
-    let target = format!("/socket.io/?EIO=4&transport=polling&sid={session}");
+async fn is_forgotten(stage: &Stage, ticket: &str) {
+    let target = format!("/socket.io/?EIO=4&transport=polling&sid={ticket}");
     eventually("the session is unknown", async || Http::once(stage.address, "GET", &target, "").await.status == 400)
         .await;
 }
@@ -75,7 +75,7 @@ async fn a_post_that_does_not_come_is_answered_with_408_and_ends_its_session() {
     for (stage, mut departures) in stages().await {
         let polling = Polling::connect(stage.address).await;
         let mut post = Http::connect(stage.address).await;
-        let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.session);
+        let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.ticket);
         let began = Instant::now();
         post.write(format!("POST {target} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n42[").as_bytes()).await;
         let answer = post.rest().await;
@@ -92,7 +92,7 @@ async fn a_session_that_never_connects_to_a_namespace_ends() {
         WebSocket::open(stage.address).await.closed_by_server().await;
         in_time(began);
         let began = Instant::now();
-        is_forgotten(&stage, &Polling::open(stage.address).await.session).await;
+        is_forgotten(&stage, &Polling::open(stage.address).await.ticket).await;
         in_time(began);
     }
 }
@@ -140,14 +140,14 @@ async fn a_session_by_http_requests_that_left_its_last_namespace_ends_wherever_i
             assert_eq!(polling.post("41").await.status, 200);
             stage.holds(0).await;
             if upgrades {
-                let query = format!("&sid={}", polling.session);
+                let query = format!("&sid={}", polling.ticket);
                 let mut socket = WebSocket::ask(stage.address, &query).await.expect("begins");
                 socket.send("2probe").await;
                 assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
                 socket.send("5").await;
                 socket.closed_by_server().await;
             }
-            is_forgotten(&stage, &polling.session).await;
+            is_forgotten(&stage, &polling.ticket).await;
             in_time(began);
         }
     }
@@ -159,7 +159,7 @@ async fn an_upgrade_that_is_not_finished_ends_with_its_session() {
         for probes in [false, true] {
             let polling = Polling::connect(stage.address).await;
             let began = Instant::now();
-            let mut socket = WebSocket::ask(stage.address, &format!("&sid={}", polling.session)).await.expect("begins");
+            let mut socket = WebSocket::ask(stage.address, &format!("&sid={}", polling.ticket)).await.expect("begins");
             if probes {
                 socket.send("2probe").await;
                 assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));

@@ -131,7 +131,7 @@ async fn who_is_there_at_the_end_is_told_that_the_server_stops() {
 async fn an_upgrade_that_breaks_off_ends_its_session() {
     let (stage, mut departures) = stage().await;
     let client = Polling::connect(stage.address).await;
-    let upgrade = WebSocket::ask(stage.address, &format!("&sid={}", client.session)).await.expect("begins");
+    let upgrade = WebSocket::ask(stage.address, &format!("&sid={}", client.ticket)).await.expect("begins");
     upgrade.reset();
     assert_eq!(departures.next().await.client.as_str(), client.session);
     stage.empty().await;

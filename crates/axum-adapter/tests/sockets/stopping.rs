@@ -19,6 +19,7 @@ fn patient(timeout: Duration) -> WebSocketConfig {
     config.drain.timeout = timeout;
     // Whoever is gone is gone because of the stop.
     config.ping_timeout = Duration::from_secs(120);
+    config.limits.send_buffer_bytes = 100_000_000;
     config
 }
 
@@ -80,7 +81,7 @@ async fn a_request_that_was_begun_and_never_ended_holds_the_end_up_for_a_bounded
     let mut body = Http::connect(stage.address).await;
     let request = format!(
         "POST /socket.io/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n42",
-        polling.session
+        polling.ticket
     );
     body.write(request.as_bytes()).await;
     assert_eq!(polling.post("3").await.status, 200);

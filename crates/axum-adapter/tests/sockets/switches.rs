@@ -83,7 +83,7 @@ async fn only_the_transports_that_are_configured_are_served() {
     let stage = Stage::new(config_of(Transport::Polling), Gateway::new()).await;
     let polling = Polling::connect(stage.address).await;
     assert_eq!(WebSocket::ask(stage.address, "").await.expect_err("refused").0, 400);
-    let upgrade = format!("&sid={}", polling.session);
+    let upgrade = format!("&sid={}", polling.ticket);
     assert_eq!(WebSocket::ask(stage.address, &upgrade).await.expect_err("refused").0, 400);
     stage.holds(1).await;
 

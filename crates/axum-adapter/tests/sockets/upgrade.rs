@@ -35,7 +35,7 @@ async fn moves(stage: &Stage, heard: &Heard) {
     let mut next = move || sent.next().map(|number| format!(r#"42["hear",{number}]"#));
 
     polling.begin_poll().await;
-    let mut socket = WebSocket::ask(stage.address, &format!("&sid={}", polling.session)).await.expect("begins");
+    let mut socket = WebSocket::ask(stage.address, &format!("&sid={}", polling.ticket)).await.expect("begins");
     socket.send("2probe").await;
     for _ in 0..20 {
         assert_eq!(polling.post(&next().expect("more")).await.status, 200);
@@ -94,8 +94,13 @@ async fn a_second_websocket_for_a_session_changes_nothing() {
     config.limits.send_buffer = 16;
     config.max_connections = 1;
     let stage = Stage::new(config, gateway).await;
-    let mut socket = WebSocket::open_narrow(stage.address).await.joined().await;
-    let mut second = WebSocket::ask(stage.address, &format!("&sid={}", socket.session)).await.expect("begins");
+    let polling = Polling::connect(stage.address).await;
+    let ticket = format!("&sid={}", polling.ticket);
+    let mut socket = WebSocket::ask_narrow(stage.address, &ticket).await.expect("begins");
+    socket.send("2probe").await;
+    assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
+    socket.send("5").await;
+    let mut second = WebSocket::ask(stage.address, &ticket).await.expect("begins");
     second.send("2probe").await;
     second.closed_by_server().await;
     stage.holds(1).await;
@@ -108,7 +113,7 @@ async fn a_second_websocket_for_a_session_changes_nothing() {
         stage.service.local_client_count() == 0
     })
     .await;
-    assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::SlowConsumer);
+    assert_eq!(departures.reason_of(&polling.session).await, DisconnectReason::SlowConsumer);
     eventually("its connection is over", async || WebSocket::ask(stage.address, "").await.is_ok()).await;
     socket.closed_by_server().await;
 }

@@ -7,6 +7,7 @@ mod lease;
 mod node;
 mod page;
 mod room;
+mod room_policy;
 mod state;
 mod state_error;
 
@@ -17,5 +18,6 @@ pub use lease::{Departure, HeldClient, LeaseStatus, ReapOutcome};
 pub use node::NodeSummary;
 pub use page::{Page, PageRequest};
 pub use room::{DeletedRoom, JoinOutcome, MemberRecord, NewRoom, RoomChange, RoomSummary, RoomUid};
+pub use room_policy::{Actor, DefaultPolicy, RoomPolicy};
 pub use state::{LiveClient, NewClient, StateStore};
 pub use state_error::StateError;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use roomwire_core::{Error, ErrorCode, Namespace};
+use roomwire_core::{Error, ErrorCode, EventName, Namespace};
 
 use super::{Backpressure, Gateway, GatewayError, Session, problem::Problem, route::Routes};
 use crate::{Handshake, WebSocketService, task};
@@ -47,6 +47,9 @@ impl Dispatcher {
         let mut problems = Vec::new();
         let mut routes = HashMap::new();
         for gateway in gateways.into_gateways() {
+            if service.node.authenticator.is_some() && gateway.handles(&EventName::AUTHENTICATE) {
+                problems.push(Problem::Authenticate);
+            }
             match gateway.finish() {
                 Ok((namespace, found)) => {
                     if routes.insert(namespace.clone(), Arc::new(found)).is_some() {
@@ -74,15 +77,16 @@ impl Dispatcher {
         self.routes.keys()
     }
 
-    /// Registers a client with the store. To be awaited before the client is told that it is connected: its
+    /// Finds out who a client is and registers it with the store. To be awaited before the client is told that it is connected: its
     /// session then takes events at once, and none is lost.
     ///
     /// # Errors
-    /// What the client is to be told: `SHUTTING_DOWN`, `STATE_UNAVAILABLE`, `INVALID_NAME` for an unknown namespace,
+    /// What the client is to be told: what the authenticator says, usually `UNAUTHORIZED`; `TIMEOUT` when it does not answer
+    /// within `auth.timeout`; `SHUTTING_DOWN`, `STATE_UNAVAILABLE`, `INVALID_NAME` for an unknown namespace,
     /// `INVALID_PAYLOAD` or `LIMIT_EXCEEDED` when the handshake is larger than the limits allow.
     ///
     /// # Cancellation
-    /// An admission that has begun ends, also when the future is dropped; then its session is closed at once.
+    /// A question to the authenticator is dropped. A registration that has begun ends, also when the future is dropped; then its session is closed at once.
     pub async fn admit(
         &self,
         namespace: &Namespace,
@@ -93,12 +97,14 @@ impl Dispatcher {
             return Err(Error::with_message(ErrorCode::InvalidName, "Invalid namespace"));
         };
         let service = self.service.in_namespace(namespace);
+        service.node.check_running()?;
+        let (handshake, identity) = service.identify(handshake).await?;
         task::to_the_end(async move {
             // Counted before it is asked again whether the node stops, so that a stop waits for it.
             let node = service.node.clone();
             node.check_running()?;
             node.session_begins();
-            let registered = service.register(handshake).await;
+            let registered = service.register(handshake, identity).await;
             if registered.is_err() {
                 node.session_ends();
             }

@@ -182,6 +182,10 @@ impl Gateway {
         self
     }
 
+    fn handles(&self, event: &EventName) -> bool {
+        self.routes.contains_key(event)
+    }
+
     fn require<A, H: Handler<A>>(&mut self, by: &str) {
         self.required.extend(H::requires().into_iter().map(|requirement| (by.into(), requirement)));
     }

@@ -13,10 +13,23 @@ pub struct GatewayError(Vec<Problem>);
 
 #[derive(Debug)]
 pub(super) enum Problem {
-    Name { event: ByteString, error: NameError },
-    Namespace { namespace: ByteString, error: NameError },
-    Twice { what: ByteString },
-    NoState { by: ByteString, requirement: Requirement },
+    Name {
+        event: ByteString,
+        error: NameError,
+    },
+    Namespace {
+        namespace: ByteString,
+        error: NameError,
+    },
+    Twice {
+        what: ByteString,
+    },
+    /// An event of an application's own that clients of this service cannot send.
+    Authenticate,
+    NoState {
+        by: ByteString,
+        requirement: Requirement,
+    },
 }
 
 impl GatewayError {
@@ -43,6 +56,9 @@ impl fmt::Display for Problem {
             Self::Name { event, error } => write!(f, ".on({event:?}, …): {error}"),
             Self::Namespace { namespace, error } => write!(f, "Gateway::of({namespace:?}): {error}"),
             Self::Twice { what } => write!(f, "`{what}` is registered twice; only one can be used"),
+            Self::Authenticate => f.write_str(
+                ".on(\"authenticate\", …): the service has an authenticator, which answers this event; choose another name",
+            ),
             Self::NoState { by, requirement } => write!(
                 f,
                 "the handler of `{by}` wants State<{name}>, but .with_state(…) was not given a {name}",

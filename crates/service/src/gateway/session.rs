@@ -193,8 +193,12 @@ impl Inner {
         wants_ack: bool,
     ) -> Result<Payload, Error> {
         let began = Instant::now();
-        let event = Event { wants_ack, ..self.event(name.clone(), payload) };
-        let reply = route::handle(service, event).await;
+        let reply = if name == EventName::AUTHENTICATE && self.service.node.authenticator.is_some() {
+            self.service.renew_identity(&self.client, payload).await
+        } else {
+            let event = Event { wants_ack, ..self.event(name.clone(), payload) };
+            route::handle(service, event).await
+        };
         let outcome = reply.as_ref().map_or_else(|error| error.code().as_str(), |_| "OK");
         instruments::event_handled(outcome);
         tracing::debug!(

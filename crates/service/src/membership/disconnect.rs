@@ -2,9 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use roomwire_core::{
-    Channel, DisconnectReason, Error, Incarnation, LeaveReason, NewClient, Payload, RoomId, StateError,
-};
+use roomwire_core::{Channel, DisconnectReason, Error, Incarnation, LeaveReason, NewClient, RoomId, StateError};
 use tokio::sync::oneshot;
 
 use super::{LocalRoom, NamespaceState, leave::take_out, unexplained::Unexplained};
@@ -13,6 +11,7 @@ use crate::{
     client::{Client, Membership},
     instruments,
     node::{Deadline, Debt, Node},
+    service::Introduction,
 };
 
 /// What becomes of the memberships of a client that goes.
@@ -31,7 +30,7 @@ impl Node {
         self: &Arc<Self>,
         namespace: &NamespaceState,
         new: NewClient,
-        handshake: Payload,
+        introduction: Introduction,
     ) -> Result<Client, Error> {
         self.check_running()?;
         let until = self.deadline();
@@ -41,7 +40,7 @@ impl Node {
         loop {
             let life = until.turn(self.life.hold()).await?;
             match self.retrying(until, || self.store.connect(&life, &new)).await {
-                Ok(()) => return Ok(Client::new(&new, handshake, (life.clone(), self.restorations()), present)),
+                Ok(()) => return Ok(Client::new(&new, introduction, (life.clone(), self.restorations()), present)),
                 Err(StateError::Fenced) if !healed => {
                     let lost = life.clone();
                     drop(life);
@@ -77,6 +76,8 @@ impl Node {
         instruments::client_connected();
         known.told = true;
         self.events.send(|| ServiceEvent::ClientConnected { client: client.key().clone() });
+        drop(known);
+        self.expiries.watch(client);
         true
     }
 
@@ -101,6 +102,7 @@ impl Node {
             known.left = known.rooms.iter().map(|membership| membership.room.clone()).collect();
             (std::mem::take(&mut known.rooms), known.told)
         };
+        self.expiries.forget(&client);
         let reason = client.reason_or(reason);
         let welcomed = namespace.client(client.id()).as_ref() == Some(&client);
         namespace.remove_client(&client);
@@ -139,6 +141,9 @@ impl Node {
         drop(membership);
         if welcomed {
             instruments::client_disconnected(reason.as_str());
+            if reason == DisconnectReason::SlowConsumer {
+                instruments::slow_consumer();
+            }
         }
         let then = (welcomed && told && !reported)
             .then(|| ServiceEvent::ClientDisconnected { client: client.key().clone(), reason });

@@ -2,6 +2,7 @@
 
 mod deadline;
 mod delivery;
+mod expiry;
 mod fan_in;
 mod healing;
 mod lease;
@@ -23,14 +24,14 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use roomwire_core::{
-    Backplane, Clock, Envelope, Error, ErrorCode, Incarnation, LocalDelivery, Namespace, NodeId, NodeMessage,
-    StateStore, WebSocketConfig,
+    Authenticator, Backplane, Clock, Envelope, Error, ErrorCode, Incarnation, LocalDelivery, Namespace, NodeId,
+    NodeMessage, RoomPolicy, StateStore, WebSocketConfig,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{deadline::Deadline, life::Life, questions::Questions, settlement::Debt};
-use self::{settlement::Settlement, vigilance::Vigilance};
+use self::{expiry::Expiries, settlement::Settlement, vigilance::Vigilance};
 use crate::{
     events::EventBus,
     membership::{NamespaceState, Pace},
@@ -46,6 +47,11 @@ pub(crate) struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) life: Life,
     pub(crate) events: EventBus,
+    /// Who decides who clients are; nobody does when absent.
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    /// Who decides what clients may do.
+    pub(crate) policy: Arc<dyn RoomPolicy>,
+    pub(crate) expiries: Arc<Expiries>,
     pub(crate) questions: Questions,
     /// How fast each client may join and leave.
     pub(crate) pace: Pace,
@@ -74,6 +80,13 @@ pub(crate) struct Node {
     pub(crate) stop: CancellationToken,
 }
 
+/// Who decides what clients may do, and who they are.
+#[derive(Debug)]
+pub(crate) struct Gates {
+    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    pub(crate) policy: Arc<dyn RoomPolicy>,
+}
+
 impl Node {
     pub(crate) fn new(
         config: WebSocketConfig,
@@ -81,6 +94,7 @@ impl Node {
         store: Arc<dyn StateStore>,
         backplane: Arc<dyn Backplane>,
         clock: Arc<dyn Clock>,
+        gates: Gates,
     ) -> Self {
         let life = Life::begin(id.clone());
         let vigilance = Vigilance::begin(&*clock);
@@ -93,6 +107,9 @@ impl Node {
             clock,
             life,
             events: EventBus::default(),
+            authenticator: gates.authenticator,
+            policy: gates.policy,
+            expiries: Arc::default(),
             questions: Questions::default(),
             pace,
             settlement: Settlement::default(),
@@ -123,6 +140,7 @@ impl Node {
         self.retrying(until, || self.call(one_try(), self.store.begin_lease(&life, lasts))).await?;
         let incoming = self.retrying(until, || self.call(one_try(), self.backplane.open(&self.id))).await?;
         fan_in::spawn(Arc::downgrade(self), incoming, self.stop.clone());
+        expiry::spawn(self, self.stop.clone());
         lease::spawn(self, self.stop.clone());
         reconcile::spawn(self, self.stop.clone());
         Ok(())

@@ -1,19 +1,30 @@
 //! Clients that come and go.
 
-use roomwire_core::{ClientId, DisconnectReason, Error, Metadata, NewClient, Payload, RoomId, UserId};
+use std::{fmt, net::IpAddr, sync::Arc};
+
+use http::HeaderMap;
+use roomwire_core::{ClientId, DisconnectReason, Error, Identity, Metadata, NewClient, Payload, RoomId};
 
 use super::WebSocketService;
 use crate::{Client, bounds, task};
 
 /// What is known about a client when it connects.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Handshake {
     /// The id it will see as `socket.id`. Unique within its namespace, across the cluster.
     pub client: ClientId,
     /// What it sent along (`auth` in JavaScript).
     pub auth: Payload,
-    /// Who it is, when that was established.
-    pub user: Option<UserId>,
+    /// The headers of the request that opened its connection.
+    pub headers: HeaderMap,
+    /// The query of that request, without `?`.
+    pub query: String,
+    /// Where it comes from.
+    pub address: Option<IpAddr>,
+    /// The origin of the page that it is on, when a browser said so.
+    pub origin: Option<String>,
+    /// Who it is, when whoever made the handshake has established that; the service's authenticator is asked otherwise.
+    pub identity: Option<Identity>,
     /// What the application notes about it from the start.
     pub metadata: Metadata,
 }
@@ -22,22 +33,39 @@ impl Handshake {
     /// A handshake of an unknown user that sent nothing along.
     #[must_use]
     pub fn new(client: ClientId) -> Self {
-        Self { client, auth: Payload::default(), user: None, metadata: Metadata::new() }
+        Self {
+            client,
+            auth: Payload::default(),
+            headers: HeaderMap::new(),
+            query: String::new(),
+            address: None,
+            origin: None,
+            identity: None,
+            metadata: Metadata::new(),
+        }
+    }
+
+    /// A handshake of somebody who is known.
+    #[must_use]
+    pub fn identified(client: ClientId, identity: Identity) -> Self {
+        Self { identity: Some(identity), ..Self::new(client) }
     }
 }
 
 impl WebSocketService {
-    /// Registers a client and lets it take part. Servers call it; the adapters do it through
+    /// Finds out who a client is, registers it and lets it take part. Servers call it; the adapters do it through
     /// [`Dispatcher::admit`](crate::Dispatcher::admit).
     ///
     /// # Errors
+    /// What the authenticator says, usually `UNAUTHORIZED`, or `TIMEOUT` when it does not answer within `auth.timeout`;
     /// `SHUTTING_DOWN`, or `STATE_UNAVAILABLE` when the store did not answer; `INVALID_PAYLOAD` when what it sent along is
     /// nested deeper than `limits.depth`, `LIMIT_EXCEEDED` when its metadata is larger than `limits.metadata`.
     ///
     /// # Cancellation
     /// A dropped call may leave the client registered until its id is registered again or the node stops.
     pub async fn handle_connection(&self, handshake: Handshake) -> Result<Client, Error> {
-        let client = self.register(handshake).await?;
+        let (handshake, identity) = self.identify(handshake).await?;
+        let client = self.register(handshake, identity).await?;
         self.node.welcome(&self.namespace, &client);
         Ok(client)
     }
@@ -63,15 +91,32 @@ impl WebSocketService {
         self.disconnect_for(client.to_client_id()?, DisconnectReason::DisconnectedByServer).await
     }
 
-    pub(crate) async fn register(&self, handshake: Handshake) -> Result<Client, Error> {
-        bounds::depth(&self.config().limits, &handshake.auth)?;
+    /// Of a client whose identity was established.
+    pub(crate) async fn register(&self, handshake: Handshake, identity: Arc<Identity>) -> Result<Client, Error> {
         bounds::notes(&self.config().limits, &handshake.metadata, 0)?;
         let new = NewClient {
             key: self.client_key(handshake.client),
-            user: handshake.user,
+            user: identity.user.clone(),
             metadata: handshake.metadata,
             connected_at: self.node.clock.now(),
         };
-        self.node.register(&self.namespace, new, handshake.auth).await
+        self.node.register(&self.namespace, new, Introduction { auth: handshake.auth, identity }).await
+    }
+}
+
+/// What a client showed when it came. Only this node knows it.
+pub(crate) struct Introduction {
+    pub(crate) auth: Payload,
+    pub(crate) identity: Arc<Identity>,
+}
+
+/// Shows nothing that may be a secret.
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("client", &self.client)
+            .field("address", &self.address)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }

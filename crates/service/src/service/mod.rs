@@ -1,6 +1,7 @@
 //! The façade: what an application asks of the service, one short method a use case.
 
 mod acknowledgement;
+mod authentication;
 mod broadcast;
 mod builder;
 mod clients;
@@ -19,6 +20,7 @@ use roomwire_core::{
 pub use acknowledgement::RoomAnswers;
 pub use builder::WebSocketServiceBuilder;
 pub use connection::Handshake;
+pub(crate) use connection::Introduction;
 
 use crate::{Health, events::ServiceEvents, membership::NamespaceState, node::Node};
 

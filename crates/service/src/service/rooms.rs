@@ -167,7 +167,7 @@ impl WebSocketService {
     }
 
     /// A client belongs to its own namespace, whichever handle is asked.
-    pub(super) fn of_client(&self, client: &Client) -> Self {
+    pub(crate) fn of_client(&self, client: &Client) -> Self {
         if client.namespace() == self.namespace_name() { self.clone() } else { self.in_namespace(client.namespace()) }
     }
 }

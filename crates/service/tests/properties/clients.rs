@@ -2,7 +2,7 @@
 
 use roomwire_core::Namespace;
 use roomwire_service::{
-    Client, ClientId, DisconnectReason, Error, ErrorCode, Gateway, Handshake, Metadata, PageRequest, Payload,
+    Client, ClientId, DisconnectReason, Error, ErrorCode, Gateway, Handshake, Identity, Metadata, PageRequest, Payload,
     ServiceEvent, UserId, WebSocketService,
 };
 use roomwire_state_memory::MemoryState;
@@ -22,10 +22,10 @@ async fn a_client_is_known_on_every_node_with_what_it_brought() {
     let cluster = Cluster::of(2, Gateway::new).await;
     let [here, there] = &cluster.nodes[..] else { panic!("two nodes") };
     let handshake = Handshake {
-        client: ClientId::new("ada-1").expect("valid"),
         auth: Payload::encode(&"secret").expect("encodes"),
-        user: Some(UserId::new("ada").expect("valid")),
+        identity: Some(Identity::of(UserId::new("ada").expect("valid"))),
         metadata: note("from the start"),
+        ..Handshake::new(ClientId::new("ada-1").expect("valid"))
     };
     let client = here.server.connect_with(&Namespace::root(), handshake).await.expect("connects");
     for room in ["b", "a"] {

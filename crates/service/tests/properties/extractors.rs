@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use roomwire_core::Namespace;
 use roomwire_service::{
     Client, ClientId, Data, DisconnectReason, Encoded, Error, ErrorCode, Event, EventName, FromEvent, Gateway,
-    Handshake, LeftRooms, Payload, Requirement, RoomId, State, UserId, WebSocketService,
+    Handshake, Identity, LeftRooms, Payload, Requirement, RoomId, State, UserId, WebSocketService,
 };
 use tokio::sync::mpsc;
 
@@ -82,10 +82,8 @@ async fn an_extractor_of_the_application_gives_its_type_or_refuses_and_the_handl
     let stranger = server.connect().await.expect("connects");
     let refused = stranger.emit_with_ack::<UserId>("whoami", &()).await.expect_err("nobody");
     assert_eq!((refused.code(), refused.message()), (ErrorCode::Unauthorized, "Not authorized"));
-    let handshake = Handshake {
-        user: Some(UserId::new("ada").expect("valid")),
-        ..Handshake::new(ClientId::new("c").expect("valid"))
-    };
+    let ada = Identity::of(UserId::new("ada").expect("valid"));
+    let handshake = Handshake::identified(ClientId::new("c").expect("valid"), ada);
     let ada = server.connect_with(&Namespace::root(), handshake).await.expect("connects");
     assert_eq!(ada.emit_with_ack::<String>("whoami", &()).await.expect("answers"), "ada");
 }

@@ -17,6 +17,7 @@ mod direct;
 mod extractors;
 mod healing;
 mod health;
+mod identity;
 mod layers;
 mod lost_node;
 mod mistakes;

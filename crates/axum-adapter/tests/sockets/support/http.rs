@@ -67,23 +67,30 @@ impl Http {
 
     /// The next answer; none when the connection was closed.
     pub(crate) async fn answer(&mut self) -> Option<Answer> {
+        within("an HTTP answer", self.read()).await.map(|(_, answer)| answer)
+    }
+
+    /// The next answer after its header lines, each ended by CR LF.
+    pub(crate) async fn answer_with_head(&mut self) -> Option<(String, Answer)> {
         within("an HTTP answer", self.read()).await
     }
 
-    async fn read(&mut self) -> Option<Answer> {
+    async fn read(&mut self) -> Option<(String, Answer)> {
+        let mut head = String::new();
         let first = self.line().await?;
         let status = first.split(' ').nth(1)?.parse().ok()?;
         let mut length = 0;
         loop {
             let line = self.line().await?;
             let Some((name, value)) = line.split_once(':') else { break };
+            head.extend([&*line, "\r\n"]);
             if name.eq_ignore_ascii_case("content-length") {
                 length = value.trim().parse().expect("a length");
             }
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).await.ok()?;
-        Some(Answer { status, body: String::from_utf8(body).expect("text") })
+        Some((head, Answer { status, body: String::from_utf8(body).expect("text") }))
     }
 
     async fn line(&mut self) -> Option<String> {

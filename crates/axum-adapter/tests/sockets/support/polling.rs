@@ -7,7 +7,10 @@ use super::{Answer, Http};
 /// A session over HTTP requests: one connection to send, one to receive.
 #[derive(Debug)]
 pub(crate) struct Polling {
+    /// What the server calls the client.
     pub(crate) session: String,
+    /// What opens the session.
+    pub(crate) ticket: String,
     target: String,
     posts: Http,
     gets: Http,
@@ -20,9 +23,10 @@ impl Polling {
         let answer = gets.ask("GET", "/socket.io/?EIO=4&transport=polling", "").await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let open: serde_json::Value = serde_json::from_str(&answer.body[1..]).expect("an open packet");
-        let session = open["sid"].as_str().expect("a session").to_owned();
-        let target = format!("/socket.io/?EIO=4&transport=polling&sid={session}");
-        Self { session, target, posts: Http::connect(address).await, gets }
+        let ticket = open["sid"].as_str().expect("a session").to_owned();
+        let session = ticket.split('.').next().expect("a name").to_owned();
+        let target = format!("/socket.io/?EIO=4&transport=polling&sid={ticket}");
+        Self { session, ticket, target, posts: Http::connect(address).await, gets }
     }
 
     /// Opens a session and connects to the namespace `/`.

@@ -47,7 +47,8 @@ impl Stage {
         Self::of(builder.build().await.expect("builds"), gateways).await
     }
 
-    async fn of(service: WebSocketService, gateways: impl IntoGateways) -> Self {
+    /// Roomwire's own server, for a service that the test put together.
+    pub(crate) async fn of(service: WebSocketService, gateways: impl IntoGateways) -> Self {
         let app = Router::new().route("/hello", get(|| async { "hello" }));
         let server = Server::bind(app, service.clone(), gateways).await.expect("binds");
         let address = server.local_addr().expect("an address");

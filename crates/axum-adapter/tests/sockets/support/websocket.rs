@@ -90,10 +90,15 @@ impl WebSocket {
 
     /// As [`Self::open`], with the smallest window for what it receives.
     pub(crate) async fn open_narrow(address: SocketAddr) -> Self {
+        Self::ask_narrow(address, "").await.expect("a websocket").opened().await
+    }
+
+    /// As [`Self::ask`], with the smallest window for what it receives.
+    pub(crate) async fn ask_narrow(address: SocketAddr, query: &str) -> Result<Self, (u16, String)> {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(4096).expect("a buffer");
         let stream = socket.connect(address).await.expect("connects");
-        Self::ask_on(stream, "").await.expect("a websocket").opened().await
+        Self::ask_on(stream, query).await
     }
 
     async fn opened(mut self) -> Self {

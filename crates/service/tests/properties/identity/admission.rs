@@ -1,0 +1,130 @@
+//! Who is admitted, and as whom.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use roomwire_core::Namespace;
+use roomwire_service::{
+    Authenticator, Client, ClientId, ConnectRequest, Error, ErrorCode, Gateway, GatewayError, Handshake, Identity,
+    UserId, WebSocketConfig, WebSocketService,
+    testing::{TestServer, TestServerError},
+};
+use roomwire_state_memory::MemoryState;
+use serde_json::json;
+
+use super::stage::{Believer, Shown, Stage, refusal};
+use crate::stage::{config, eventually, server};
+
+/// Does not come back.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait]
+impl Authenticator for Silent {
+    async fn authenticate(&self, _: &ConnectRequest) -> Result<Identity, Error> {
+        std::future::pending().await
+    }
+}
+
+#[derive(Debug)]
+struct Broken;
+
+#[async_trait]
+impl Authenticator for Broken {
+    async fn authenticate(&self, _: &ConnectRequest) -> Result<Identity, Error> {
+        panic!("no keys")
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_who_the_authenticator_says_and_never_who_it_says_itself() {
+    async fn whoami(client: Client) -> Result<Option<UserId>, Error> {
+        assert_eq!(client.user(), client.identity().user.as_ref());
+        Ok(client.user().cloned())
+    }
+    let asking = Stage::new(Believer, Gateway::new().on("whoami", whoami)).await;
+    let ada = asking.connect("c", &Shown::of("ada").with_claims(&json!({ "role": "author" }))).await.expect("admitted");
+    assert_eq!(ada.emit_with_ack::<Option<String>>("whoami", &()).await.expect("answers").as_deref(), Some("ada"));
+    assert_eq!(ada.handle().identity().claims["role"], "author");
+    assert_eq!(asking.server.service().client("c").await.expect("known").user.as_deref(), Some("ada"));
+    // Whom nobody asks for a proof is nobody, whatever it sends along.
+    let trusting = server(Gateway::new().on("whoami", whoami)).await;
+    let handshake = super::stage::showing("c", &Shown::of("ada"));
+    let stranger = trusting.connect_with(&Namespace::root(), handshake).await.expect("admitted");
+    assert_eq!(stranger.emit_with_ack::<Option<String>>("whoami", &()).await.expect("answers"), None);
+}
+
+#[tokio::test]
+async fn who_is_refused_was_never_there() {
+    let stage = Stage::new(Believer, Gateway::new()).await;
+    let mut events = stage.server.service().events();
+    assert_eq!(refusal(stage.connect("c", &"nonsense").await).0, ErrorCode::Unauthorized);
+    let past = Shown::of("ada").until(super::stage::BEGIN);
+    assert_eq!(refusal(stage.connect("d", &past).await), (ErrorCode::Unauthorized, "Not authorized".to_owned()));
+    assert_eq!(stage.server.service().client_count().await.expect("counts"), 0);
+    let admitted = stage.connect("e", &Shown::of("ada")).await.expect("admitted");
+    let first = format!("{:?}", events.next().await.expect("an event"));
+    assert!(first.contains("ClientConnected") && first.contains(admitted.id().as_str()), "{first}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_authenticator_that_hangs_or_panics_costs_the_client_its_admission_and_nobody_anything() {
+    let hanging = Stage::new(Silent, Gateway::new()).await;
+    let (code, message) = refusal(hanging.connect("c", &()).await);
+    assert_eq!(code, ErrorCode::Timeout);
+    assert!(message.contains("in time"), "{message}");
+    let broken = Stage::new(Broken, Gateway::new()).await;
+    for id in ["a", "b"] {
+        assert_eq!(refusal(broken.connect(id, &()).await).0, ErrorCode::Internal);
+    }
+    // None of them counts as one for whom a stop waits.
+    for stage in [hanging, broken] {
+        let stopped = tokio::time::timeout(Duration::from_secs(60), stage.server.service().shutdown());
+        assert_eq!(stopped.await.expect("nobody is waited for"), 0);
+    }
+}
+
+#[tokio::test]
+async fn whom_a_server_vouches_for_is_not_asked_again() {
+    let stage = Stage::new(Silent, Gateway::new()).await;
+    let id = ClientId::new("c").expect("valid");
+    let vouched = Handshake::identified(id, Identity::of(UserId::new("ada").expect("valid")));
+    let ada = stage.server.connect_with(&Namespace::root(), vouched).await.expect("admitted");
+    assert_eq!(ada.handle().user().map(UserId::as_str), Some("ada"));
+}
+
+#[tokio::test]
+async fn a_client_that_goes_while_it_is_asked_is_forgotten() {
+    let stage = Stage::new(Silent, Gateway::new()).await;
+    let connecting = tokio::time::timeout(Duration::from_millis(20), stage.connect("c", &()));
+    assert!(connecting.await.is_err(), "it is still asked");
+    assert_eq!(stage.server.service().client_count().await.expect("counts"), 0);
+    eventually("nobody is waited for", async || stage.server.service().local_client_count() == 0).await;
+}
+
+#[tokio::test]
+async fn settings_for_tokens_without_anybody_who_checks_them_do_not_start() {
+    let mut config = WebSocketConfig::default();
+    config.auth.jwks = Some("https://example.com/keys".to_owned());
+    config.auth.algorithms = vec![roomwire_core::config::Algorithm::Es256];
+    let refused = WebSocketService::builder(config).state(MemoryState::new()).build().await.expect_err("refused");
+    assert!(refused.message().contains("JwtAuthenticator"), "{refused}");
+}
+
+#[tokio::test]
+async fn the_event_by_which_clients_show_something_newer_cannot_be_handled_twice() {
+    async fn handler() -> Result<(), Error> {
+        Ok(())
+    }
+    let gateway = || Gateway::new().on("authenticate", handler);
+    let service = WebSocketService::builder(config()).state(MemoryState::new()).authenticator(Believer);
+    let service = service.build().await.expect("builds");
+    let refused: GatewayError = match TestServer::new(service, gateway()) {
+        Err(TestServerError::Gateways(refused)) => refused,
+        other => panic!("{other:?}"),
+    };
+    assert!(refused.to_string().contains("choose another name"), "{refused}");
+    // Without an authenticator it is an event as any other.
+    let client = server(gateway()).await.connect().await.expect("connects");
+    client.emit_with_ack::<()>("authenticate", &()).await.expect("handled");
+}

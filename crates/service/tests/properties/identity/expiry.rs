@@ -1,0 +1,148 @@
+//! How long an identity holds, and how it is renewed.
+
+use std::{sync::Arc, time::Duration};
+
+use roomwire_core::Timestamp;
+use roomwire_service::{DisconnectReason, Error, ErrorCode, Gateway, State, testing::TestClient};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::stage::{BEGIN, Believer, Shown, Stage, refusal};
+use crate::stage::{eventually, within};
+
+type Departures = mpsc::UnboundedReceiver<DisconnectReason>;
+
+async fn stage() -> (Stage, Departures) {
+    type Log = mpsc::UnboundedSender<DisconnectReason>;
+    async fn gone(State(log): State<Log>, why: DisconnectReason) -> Result<(), Error> {
+        log.send(why).map_err(Error::internal)
+    }
+    let (log, departures) = mpsc::unbounded_channel();
+    let gateway = Gateway::new().with_state::<Log>(log).on_disconnect(gone);
+    (Stage::new(Believer, gateway).await, departures)
+}
+
+/// The code by which the client is told of its end.
+async fn told(client: &mut TestClient) -> String {
+    #[derive(Deserialize)]
+    struct Told {
+        code: String,
+    }
+    client.expect::<Told>("error").await.code
+}
+
+async fn renew(client: &TestClient, shown: &Shown) -> Result<Value, Error> {
+    client.emit_with_ack("authenticate", shown).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_told_and_disconnected_when_its_identity_expires_and_not_before() {
+    let (stage, mut departures) = stage().await;
+    let mut ada = stage.connect("a", &Shown::of("ada").until(BEGIN + 60_000)).await.expect("admitted");
+    let bob = stage.connect("b", &Shown::of("bob")).await.expect("admitted");
+    stage.clock.set(Timestamp::from_millis(BEGIN + 59_999));
+    tokio::time::sleep(Duration::from_secs(120)).await;
+    assert!(ada.handle().is_connected() && ada.drain().is_empty());
+    stage.clock.advance(Duration::from_millis(1));
+    let began = tokio::time::Instant::now();
+    assert_eq!(told(&mut ada).await, "TOKEN_EXPIRED");
+    assert_eq!(within("on_disconnect", departures.recv()).await, Some(DisconnectReason::TokenExpired));
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(bob.handle().is_connected());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_renewed_in_time_holds_on_and_says_until_when() {
+    let (stage, mut departures) = stage().await;
+    let mut ada = stage.connect("a", &Shown::of("ada").until(BEGIN + 1_000)).await.expect("admitted");
+    let newer = Shown::of("ada").until(BEGIN + 5_000).with_claims(&json!({ "role": "editor" }));
+    let answer = renew(&ada, &newer).await.expect("renewed");
+    assert_eq!(answer, json!({ "expiresAt": Timestamp::from_millis(BEGIN + 5_000) }));
+    assert_eq!(ada.handle().identity().claims["role"], "editor");
+    stage.clock.set(Timestamp::from_millis(BEGIN + 4_999));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(ada.handle().is_connected());
+    // Something that holds for ever takes the end away, and something shorter brings it back.
+    assert_eq!(renew(&ada, &Shown::of("ada")).await.expect("renewed"), json!({}));
+    stage.clock.set(Timestamp::from_millis(BEGIN + 10_000));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert!(ada.handle().is_connected());
+    renew(&ada, &Shown::of("ada").until(BEGIN + 10_001)).await.expect("renewed");
+    stage.clock.advance(Duration::from_millis(1));
+    assert_eq!(told(&mut ada).await, "TOKEN_EXPIRED");
+    assert_eq!(within("on_disconnect", departures.recv()).await, Some(DisconnectReason::TokenExpired));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_becomes_somebody_else_by_renewing_and_what_was_shown_before_holds_on() {
+    let (stage, _departures) = stage().await;
+    let ada = stage.connect("a", &Shown::of("ada").until(BEGIN + 1_000)).await.expect("admitted");
+    for other in [Shown::of("bob"), Shown::default()] {
+        let (code, message) = refusal(renew(&ada, &other).await);
+        assert_eq!(code, ErrorCode::Forbidden);
+        assert!(message.contains("connect again"), "{message}");
+    }
+    assert_eq!(refusal(ada.emit_with_ack::<Value>("authenticate", &"nonsense").await).0, ErrorCode::Unauthorized);
+    let past = Shown::of("ada").until(BEGIN);
+    assert_eq!(refusal(renew(&ada, &past).await).0, ErrorCode::Unauthorized);
+    assert!(ada.handle().is_connected());
+    assert_eq!(ada.handle().identity().expires_at, Some(Timestamp::from_millis(BEGIN + 1_000)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_renewal_that_races_the_end_is_either_acknowledged_and_stays_or_refused_and_goes() {
+    let (stage, _departures) = stage().await;
+    let stage = Arc::new(stage);
+    let (mut stayed, mut went) = (0, 0);
+    for round in 0..400_u64 {
+        let now = BEGIN + round * 10;
+        stage.clock.set(Timestamp::from_millis(now));
+        let ada = stage.connect(&format!("a{round}"), &Shown::of("ada").until(now + 5)).await.expect("admitted");
+        let clock = stage.clock.clone();
+        let mover = tokio::task::spawn_blocking(move || clock.set(Timestamp::from_millis(now + 5)));
+        // A short-lived newcomer makes the timer look at once.
+        let (longer, short, eve) =
+            (Shown::of("ada").until(now + 1_000_000), Shown::of("eve").until(now + 6), format!("e{round}"));
+        let renewed = async {
+            tokio::select! {
+                answer = renew(&ada, &longer) => answer.is_ok(),
+                // Nobody answers a client that is gone.
+                () = eventually("its end", async || !ada.handle().is_connected()) => false,
+            }
+        };
+        let (renewed, poke) = tokio::join!(renewed, stage.connect(&eve, &short));
+        mover.await.expect("moves");
+        drop(poke);
+        if renewed {
+            stayed += 1;
+            tokio::task::yield_now().await;
+            assert!(ada.handle().is_connected(), "round {round}: told that it stays");
+        } else {
+            went += 1;
+            eventually("who was refused is gone", async || !ada.handle().is_connected()).await;
+        }
+    }
+    assert!(stayed > 0 && stayed + went == 400, "{stayed} stayed, {went} went");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ten_thousand_clients_that_expire_together_go_together_and_who_left_before_is_not_remembered() {
+    let (stage, mut departures) = stage().await;
+    let mut clients = Vec::new();
+    for number in 0..10_000 {
+        let shown = Shown::of("ada").until(BEGIN + 1_000 + number % 7);
+        clients.push(stage.connect(&format!("c{number}"), &shown).await.expect("admitted"));
+    }
+    for client in clients.drain(..5_000) {
+        client.disconnect();
+    }
+    for _ in 0..5_000 {
+        assert_eq!(within("on_disconnect", departures.recv()).await, Some(DisconnectReason::ClientDisconnected));
+    }
+    stage.clock.advance(Duration::from_millis(1_010));
+    for _ in 0..5_000 {
+        assert_eq!(within("on_disconnect", departures.recv()).await, Some(DisconnectReason::TokenExpired));
+    }
+    assert_eq!(stage.server.service().client_count().await.expect("counts"), 0);
+}
