@@ -34,3 +34,4 @@ mod settlement;
 mod shutdown;
 mod slow_consumer;
 mod stage;
+mod users;
