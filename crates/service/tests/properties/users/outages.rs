@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use roomwire_core::{BackplaneEvent, PageRequest, Revoked, StateStore};
-use roomwire_service::{ErrorCode, Gateway};
+use roomwire_service::ErrorCode;
 use roomwire_state_memory::MemoryHub;
 
 use super::stage::{connect, ends, showed, user};
