@@ -1,4 +1,4 @@
-//! The Rust code of the README and of the pages beside it, compiled as documentation tests.
+//! The Rust code of the README and of pages beside this file, compiled as documentation tests.
 
 /// The README.
 #[cfg(doctest)]
@@ -11,3 +11,9 @@ pub struct Readme;
 #[doc = include_str!("authentication.md")]
 #[derive(Debug)]
 pub struct Authentication;
+
+/// What limits there are.
+#[cfg(doctest)]
+#[doc = include_str!("limits.md")]
+#[derive(Debug)]
+pub struct Limits;

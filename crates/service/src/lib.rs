@@ -44,8 +44,9 @@ pub use acting::ActingClient;
 pub use client::Client;
 pub use events::{ServiceEvent, ServiceEvents};
 pub use gateway::{
-    Backpressure, Data, Dispatcher, Encoded, Event, EventService, FromEvent, Gateway, GatewayError, Handler, Incoming,
-    IntoGateways, IntoReply, LeftRooms, Requirement, Session, State,
+    Around, Backpressure, Data, Debounce, DebounceLayer, Dispatcher, Encoded, Event, EventLayer, EventService,
+    FromEvent, Gateway, GatewayError, Handler, Incoming, IntoGateways, IntoReply, Layered, LeftRooms, RateLimit,
+    RateLimitLayer, Requirement, Session, State,
 };
 pub use health::{Availability, Health};
 pub use roomwire_core::{
