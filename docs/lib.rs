@@ -6,14 +6,14 @@
 #[derive(Debug)]
 pub struct Readme;
 
-/// How clients prove who they are.
-#[cfg(doctest)]
-#[doc = include_str!("authentication.md")]
-#[derive(Debug)]
-pub struct Authentication;
-
 /// What limits there are.
 #[cfg(doctest)]
 #[doc = include_str!("limits.md")]
 #[derive(Debug)]
 pub struct Limits;
+
+/// How clients prove who they are.
+#[cfg(doctest)]
+#[doc = include_str!("authentication.md")]
+#[derive(Debug)]
+pub struct Authentication;

@@ -29,6 +29,11 @@ pub(crate) fn slow_consumer() {
     counter!("roomwire_slow_consumers_total").increment(1);
 }
 
+/// A client was disconnected because its access was taken back.
+pub(crate) fn access_revoked() {
+    counter!("roomwire_access_revoked_total").increment(1);
+}
+
 /// 1 while the shared state can be reached, else 0.
 pub(crate) fn state_available(available: bool) {
     gauge!("roomwire_state_available").set(f64::from(u8::from(available)));

@@ -52,7 +52,7 @@ pub use health::{Availability, Health};
 pub use roomwire_core::{
     Actor, Authenticator, Binary, ClientId, ConnectRequest, DefaultPolicy, DisconnectReason, Error, ErrorCode,
     EventName, Grants, Identity, IntoPayload, LeaveReason, MemberRecord, Metadata, Namespace, NewRoom, NodeId,
-    NodeSummary, Page, PageRequest, Payload, RoomId, RoomPolicy, RoomSummary, Timestamp, ToClientId, ToRoom, UserId,
-    WebSocketClient, WebSocketConfig, WebSocketRoom,
+    NodeSummary, Page, PageRequest, Payload, RoomId, RoomPolicy, RoomSummary, Timestamp, ToClientId, ToRoom, TokenId,
+    UserId, WebSocketClient, WebSocketConfig, WebSocketRoom,
 };
 pub use service::{Handshake, RoomAnswers, WebSocketService, WebSocketServiceBuilder};

@@ -38,3 +38,4 @@ mod settlement;
 mod shutdown;
 mod slow_consumer;
 mod stage;
+mod users;
