@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytestring::ByteString;
-use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, EventName, OutboundEvent, Payload, RoomId};
+use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, EventName, OutboundEvent, Payload, Printable, RoomId};
 use serde::Serialize;
 
 use super::{
@@ -116,7 +116,7 @@ impl Session {
             Accepted::Queued | Accepted::StartWorker if abused => {
                 mailbox.stop_listening();
                 service.node.disconnect_here(client, DisconnectReason::RateLimited);
-                tracing::info!(target: "roomwire", client = %client.id(), "disconnected: goes on sending more than it may");
+                tracing::info!(target: "roomwire", client = %Printable(client.id()), "disconnected: goes on sending more than it may");
             }
             Accepted::Queued | Accepted::StartWorker | Accepted::Closed => {}
         }
@@ -202,7 +202,7 @@ impl Inner {
         let outcome = reply.as_ref().map_or_else(|error| error.code().as_str(), |_| "OK");
         instruments::event_handled(outcome);
         tracing::debug!(
-            target: "roomwire", client = %self.client.id(), event = ?name, outcome, took = ?began.elapsed(), "event"
+            target: "roomwire", client = %Printable(self.client.id()), event = ?name, outcome, took = ?began.elapsed(), "event"
         );
         reply
     }
@@ -217,7 +217,7 @@ impl Inner {
             node.disconnect_here(&self.client, DisconnectReason::ServerShutdown);
             return;
         }
-        tracing::debug!(target: "roomwire", client = %self.client.id(), namespace = %self.client.namespace(), "connected");
+        tracing::debug!(target: "roomwire", client = %Printable(self.client.id()), namespace = %Printable(self.client.namespace()), "connected");
         let Some(handler) = &self.routes.on_connect else { return };
         let event = self.event(EventName::CONNECT, self.client.handshake().clone());
         if let Err(error) = route::run(handler, event).await {
@@ -233,7 +233,7 @@ impl Inner {
         self.service.handle_disconnect(&self.client, reason).await;
         // Also when somebody else took the client out before.
         let rooms: Arc<[RoomId]> = self.client.left_rooms().into();
-        tracing::debug!(target: "roomwire", client = %self.client.id(), %reason, "disconnected");
+        tracing::debug!(target: "roomwire", client = %Printable(self.client.id()), %reason, "disconnected");
         let handler = self.routes.on_disconnect.as_ref().filter(|_| self.welcomed.load(Ordering::Acquire));
         if let Some(handler) = handler {
             let event =
@@ -295,6 +295,6 @@ impl Inner {
 fn log_internal(client: &Client, error: &Error) {
     if error.code() == ErrorCode::Internal {
         let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-        tracing::error!(target: "roomwire", client = %client.id(), %error, source, "a handler failed");
+        tracing::error!(target: "roomwire", client = %Printable(client.id()), error = %Printable(error), source = %Printable(source), "a handler failed");
     }
 }
