@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use roomwire_core::ClientId;
+use roomwire_core::{ClientId, Printable};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower::ServiceExt;
 
@@ -64,7 +64,7 @@ pub(crate) fn accept(running: &Running, path: &str, request: Request<Body>, orig
         let upgraded = match hyper::upgrade::on(request).await {
             Ok(upgraded) => upgraded,
             Err(error) => {
-                tracing::debug!(target: "roomwire", %error, "a websocket was not established");
+                tracing::debug!(target: "roomwire", error = %Printable(&error), "a websocket was not established");
                 on_end();
                 return;
             }
@@ -72,7 +72,7 @@ pub(crate) fn accept(running: &Running, path: &str, request: Request<Body>, orig
         let stream = ControlledStream::new(TokioIo::new(upgraded), connection, Some(on_end));
         // Refused only for a query that the engine does not understand: the stream is dropped then.
         if let Err(error) = engine.oneshot((stream, handshake)).await {
-            tracing::debug!(target: "roomwire", %error, "a websocket was refused");
+            tracing::debug!(target: "roomwire", error = %Printable(&error), "a websocket was refused");
         }
     });
     let mut response = answer(StatusCode::SWITCHING_PROTOCOLS);

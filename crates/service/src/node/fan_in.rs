@@ -8,7 +8,7 @@ use std::{
 use futures_util::StreamExt;
 use roomwire_core::{
     Answer, BackplaneEvent, BackplaneEvents, Channel, ClientKey, EncodedPayload, Envelope, EventName, NodeId,
-    NodeMessage, OutboundEvent, Payload,
+    NodeMessage, OutboundEvent, Payload, Printable,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +40,7 @@ impl Node {
             Ok(envelope) => envelope,
             Err(error) => {
                 instruments::backplane_ignored();
-                tracing::debug!(target: "roomwire", %error, "message was ignored");
+                tracing::debug!(target: "roomwire", error = %Printable(&error), "message was ignored");
                 return;
             }
         };
@@ -114,7 +114,7 @@ impl Node {
             let message = NodeMessage::Answered { question, client: client.client, answer };
             let Ok(bytes) = self.envelope(message) else { return };
             if let Err(error) = self.bounded(self.backplane.publish(&Channel::Node(asker), bytes)).await {
-                tracing::debug!(target: "roomwire", %error, "an answer could not be passed on");
+                tracing::debug!(target: "roomwire", error = %Printable(&error), "an answer could not be passed on");
             }
         });
     }
@@ -125,7 +125,7 @@ fn outbound(name: String, payload: EncodedPayload) -> Option<OutboundEvent> {
         Ok(name) => Some(OutboundEvent { name, payload: payload.into() }),
         Err(error) => {
             instruments::backplane_ignored();
-            tracing::debug!(target: "roomwire", %error, "message was ignored");
+            tracing::debug!(target: "roomwire", error = %Printable(&error), "message was ignored");
             None
         }
     }

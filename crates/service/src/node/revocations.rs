@@ -11,8 +11,8 @@ use std::{
 
 use parking_lot::RwLock;
 use roomwire_core::{
-    Channel, DisconnectReason, Error, Identity, NodeMessage, PageRequest, Revocation, Revoked, StateError, Timestamp,
-    TokenId, UserId,
+    Channel, DisconnectReason, Error, Identity, NodeMessage, PageRequest, Printable, Revocation, Revoked, StateError,
+    Timestamp, TokenId, UserId,
 };
 
 use super::{Deadline, Node};
@@ -121,7 +121,7 @@ impl Node {
         for client in clients {
             if self.is_revoked(&client.identity()).is_some() {
                 instruments::access_revoked();
-                tracing::info!(target: "roomwire", client = %client.id(), "disconnected: its access was revoked");
+                tracing::info!(target: "roomwire", client = %Printable(client.id()), "disconnected: its access was revoked");
                 self.disconnect_here(client, DisconnectReason::AccessRevoked);
             }
         }
@@ -181,7 +181,7 @@ impl Node {
             return;
         }
         if let Err(error) = self.compare_revocations().await {
-            tracing::debug!(target: "roomwire", %error, "revocations could not be compared, trying again");
+            tracing::debug!(target: "roomwire", error = %Printable(error), "revocations could not be compared, trying again");
             self.revocations.note_stale();
         }
     }
