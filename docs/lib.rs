@@ -11,3 +11,9 @@ pub struct Readme;
 #[doc = include_str!("limits.md")]
 #[derive(Debug)]
 pub struct Limits;
+
+/// How clients prove who they are.
+#[cfg(doctest)]
+#[doc = include_str!("authentication.md")]
+#[derive(Debug)]
+pub struct Authentication;

@@ -48,6 +48,8 @@ pub(crate) struct ExampleArgs {
 pub(crate) enum Example {
     /// The chat, with its page for browsers
     Chat,
+    /// Sockets of people who have logged in
+    Login,
     /// An axum app of one's own that mounts the layer
     Mount,
     /// A test of a gateway without any socket
