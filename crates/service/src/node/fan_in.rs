@@ -89,7 +89,7 @@ impl Node {
             NodeMessage::DisconnectUser { namespace, user, reason } => {
                 self.disconnect_user_here(&self.namespace(&namespace), &user, reason);
             }
-            NodeMessage::Revoked(revocation) => self.revoked(revocation),
+            NodeMessage::Revoked(revocation) => self.revoked(&revocation),
             NodeMessage::RoomDeleted { room, uid } => {
                 let node = self.clone();
                 tokio::spawn(async move { node.forget_deleted_room(&room, uid).await });
