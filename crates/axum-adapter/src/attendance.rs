@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use roomwire_core::ClientId;
 use tokio::{task::AbortHandle, time::Instant};
 
-use crate::{backlog::Backlog, connection::Connection};
+use crate::{backlog::Backlog, connection::Connection, instruments};
 
 /// The sessions over HTTP requests, and those that take part in a namespace or did, by their ids.
 #[derive(Clone, Debug, Default)]
@@ -139,6 +139,7 @@ async fn watch(attendance: Weak<Attendance>, patience: Duration, end_polling: im
             None => return,
             Some(remaining) if !remaining.is_zero() => pause = remaining,
             Some(_) => {
+                instruments::session_without_namespace();
                 tracing::debug!(target: "roomwire", "a session without a namespace is ended");
                 let connections = std::mem::take(&mut attendance.state.lock().connections);
                 connections.iter().filter_map(Weak::upgrade).for_each(|connection| connection.end());

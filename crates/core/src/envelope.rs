@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, DisconnectReason, Incarnation, Namespace, NodeId, Payload, RoomKey, RoomUid};
+use crate::{
+    ClientId, DisconnectReason, Incarnation, Namespace, NodeId, Payload, Revocation, RoomKey, RoomUid, UserId,
+};
 
 /// A message between nodes, with its version and sender.
 ///
@@ -30,6 +32,10 @@ pub enum NodeMessage {
         event: String,
         /// Its arguments.
         payload: EncodedPayload,
+        /// Of the events with this key that a slow member has not been sent yet, only the newest matters. Without a key
+        /// every event does.
+        #[serde(default)]
+        conflate: Option<String>,
     },
     /// Deliver an event to every client of a namespace, except to one.
     ToAll {
@@ -93,6 +99,28 @@ pub enum NodeMessage {
         /// The life of the room that ended; a later room of the same name is not meant.
         uid: RoomUid,
     },
+    /// Deliver an event to all clients of a user in a namespace.
+    ToUser {
+        /// The clients' namespace.
+        namespace: Namespace,
+        /// The user.
+        user: UserId,
+        /// The event's name.
+        event: String,
+        /// Its arguments.
+        payload: EncodedPayload,
+    },
+    /// Disconnect all clients of a user in a namespace.
+    DisconnectUser {
+        /// The clients' namespace.
+        namespace: Namespace,
+        /// The user.
+        user: UserId,
+        /// The reason to give.
+        reason: DisconnectReason,
+    },
+    /// Access was taken back: clients that it covers are disconnected, and refused from now on.
+    Revoked(Revocation),
 }
 
 /// A payload on its way between nodes.
@@ -133,7 +161,7 @@ pub enum EnvelopeError {
 
 impl Envelope {
     /// The version of the format. Nodes of different versions ignore each other's messages.
-    pub const VERSION: u8 = 1;
+    pub const VERSION: u8 = 2;
 
     /// The largest message that is accepted, in bytes: the largest payload a client may send, and the
     /// names around it.
@@ -178,7 +206,10 @@ impl Envelope {
 #[cfg(test)]
 mod tests {
     use super::{Envelope, EnvelopeError, NodeMessage};
-    use crate::{Binary, Incarnation, Namespace, NodeId, Payload, RoomId, RoomKey};
+    use crate::{
+        Binary, Incarnation, Namespace, NodeId, Payload, Revocation, Revoked, RoomId, RoomKey, Timestamp, TokenId,
+        UserId,
+    };
 
     fn envelope() -> Envelope {
         let payload = Payload::encode(&("text", Binary::from(vec![1, 2, 3]))).expect("encodes");
@@ -189,6 +220,7 @@ mod tests {
                 except: None,
                 event: "greet".to_owned(),
                 payload: (&payload).into(),
+                conflate: None,
             },
         }
     }
@@ -200,11 +232,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_said_of_users_is_read_as_it_was_written() {
+        let moment = Timestamp::from_millis(1_795_446_540_120);
+        let subjects = [
+            Revoked::User(UserId::new("ada").expect("valid")),
+            Revoked::Token(TokenId::new("a,b {c}").expect("valid")),
+        ];
+        for subject in subjects {
+            let message = NodeMessage::Revoked(Revocation { subject, revoked_at: moment, until: moment });
+            let sent = Envelope { message, ..envelope() };
+            assert_eq!(Envelope::decode(&sent.encode().expect("encodes")).expect("decodes"), sent);
+        }
+    }
+
+    #[test]
     fn foreign_newer_and_cut_messages_are_refused() {
         let bytes = envelope().encode().expect("encodes");
         let mut newer = bytes.to_vec();
-        newer[0] = 2;
-        assert_eq!(Envelope::decode(&newer), Err(EnvelopeError::Version(2)));
+        for other in [1, 3] {
+            newer[0] = other;
+            assert_eq!(Envelope::decode(&newer), Err(EnvelopeError::Version(other)));
+        }
         assert_eq!(Envelope::decode(&[]), Err(EnvelopeError::Malformed));
         for end in 1..bytes.len() {
             assert!(Envelope::decode(&bytes[..end]).is_err(), "cut at {end}");

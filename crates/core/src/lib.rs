@@ -30,6 +30,7 @@ mod ports;
 mod printable;
 mod reason;
 mod record;
+mod revocation;
 
 pub use crate::config::WebSocketConfig;
 pub use clock::{Clock, SystemClock, Timestamp};
@@ -52,3 +53,4 @@ pub use ports::{
 pub use printable::Printable;
 pub use reason::{DisconnectReason, LeaveReason};
 pub use record::{Metadata, WebSocketClient, WebSocketRoom};
+pub use revocation::{Revocation, Revoked};

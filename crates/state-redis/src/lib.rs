@@ -27,6 +27,7 @@ mod nodes;
 mod reaping;
 mod reply;
 mod restarts;
+mod revocations;
 mod rooms;
 mod router;
 mod script;
@@ -36,6 +37,7 @@ mod state;
 mod store;
 mod subscriptions;
 mod topology;
+mod users;
 mod writes;
 
 pub use config::RedisConfig;

@@ -11,8 +11,28 @@ const PREFIX: &str = "roomwire";
 
 /// Of these, names are made. `roomwire:` and `m:` stand here because keys are made of them too.
 const PIECES: [&str; 22] = [
-    "a", "b", "{", "}", "}{", ":", "/", ".", "*", "?", "[", "\\", "\"", "'", " ", "\u{202e}", "é", "e\u{301}", "0", "m:",
-    "roomwire:", ",",
+    "a",
+    "b",
+    "{",
+    "}",
+    "}{",
+    ":",
+    "/",
+    ".",
+    "*",
+    "?",
+    "[",
+    "\\",
+    "\"",
+    "'",
+    " ",
+    "\u{202e}",
+    "é",
+    "e\u{301}",
+    "0",
+    "m:",
+    "roomwire:",
+    ",",
 ];
 
 fn name(random: &mut StdRng, first: &str) -> String {

@@ -148,8 +148,8 @@ mod tests {
     #[test]
     fn the_first_packet_shows_the_ticket_and_other_answers_stay_as_they_are() {
         let tickets = Tickets::new();
-        let shown = tickets
-            .reveal(br#"0{"sid":"AAAAAAAAAAAAAAHs","upgrades":["websocket"],"pingInterval":25000}"#, |name| {
+        let shown =
+            tickets.reveal(br#"0{"sid":"AAAAAAAAAAAAAAHs","upgrades":["websocket"],"pingInterval":25000}"#, |name| {
                 assert_eq!(name, SESSION);
             });
         let open: serde_json::Value = serde_json::from_str(&shown.expect("an open packet")[1..]).expect("JSON");

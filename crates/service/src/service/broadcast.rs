@@ -63,6 +63,7 @@ impl WebSocketService {
             except,
             event: event.name.as_str().to_owned(),
             payload: EncodedPayload::from(&event.payload),
+            conflate: None,
         })
         .await
     }
@@ -80,7 +81,7 @@ impl WebSocketService {
     }
 
     /// Publishes one message, unless nobody can be listening.
-    async fn to_others(&self, channel: Channel, message: impl FnOnce() -> NodeMessage) -> Result<(), Error> {
+    pub(super) async fn to_others(&self, channel: Channel, message: impl FnOnce() -> NodeMessage) -> Result<(), Error> {
         if !self.node.backplane.may_reach_others(&channel) {
             return Ok(());
         }
