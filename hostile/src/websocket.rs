@@ -156,7 +156,7 @@ impl WebSocket {
             let socket = TcpSocket::new_v4()?;
             socket.set_recv_buffer_size(4096)?;
             socket.bind(SocketAddr::from((fresh(), 0)))?;
-            io::Result::Ok(socket.connect(server).await?)
+            socket.connect(server).await
         };
         let stream = narrow.await.unwrap_or_else(|error| panic!("{server}: {error}"));
         let opened = Self::ask(stream, "", "").await;

@@ -90,7 +90,7 @@ impl Shared {
                     Err(StateError::Fenced) => verdict.fenced = Some(life.clone()),
                     // Its rooms are out of reach; those of the others are not.
                     Err(error) => {
-                        tracing::debug!(target: "roomwire", error = %Printable(&error), "a partition could not be asked")
+                        tracing::debug!(target: "roomwire", error = %Printable(&error), "a partition could not be asked");
                     }
                 }
             }
