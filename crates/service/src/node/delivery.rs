@@ -48,7 +48,7 @@ impl Node {
         let outcome = namespace.with_clients_of(user, |clients| delivery.deliver(namespace.name(), clients, event));
         tracing::debug!(
             target: "roomwire",
-            namespace = %namespace.name(), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent to a user"
+            namespace = %Printable(namespace.name()), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent to a user"
         );
         self.settle_delivery(namespace, outcome);
     }
