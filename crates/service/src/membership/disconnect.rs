@@ -141,6 +141,9 @@ impl Node {
         drop(membership);
         if welcomed {
             instruments::client_disconnected(reason.as_str());
+            if reason == DisconnectReason::SlowConsumer {
+                instruments::slow_consumer();
+            }
         }
         let then = (welcomed && told && !reported)
             .then(|| ServiceEvent::ClientDisconnected { client: client.key().clone(), reason });

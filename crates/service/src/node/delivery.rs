@@ -107,7 +107,6 @@ impl Node {
             if problem == Undeliverable::BufferFull
                 && self.disconnect_local(namespace, &client, DisconnectReason::SlowConsumer)
             {
-                instruments::slow_consumer();
                 tracing::info!(target: "roomwire", %client, "disconnected: does not take its messages fast enough");
             }
         }
