@@ -8,22 +8,28 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use roomwire_core::ClientId;
+use roomwire_core::{ClientId, config::Limits};
 use tokio::{task::AbortHandle, time::Instant};
 
-use crate::connection::Connection;
+use crate::{
+    connection::Connection,
+    outbox::{Bounds, Outbox},
+};
 
 /// The sessions that take part in a namespace, or did, by their ids.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Attendances(Arc<Mutex<HashMap<ClientId, Weak<Attendance>>>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Attendances {
+    all: Arc<Mutex<HashMap<ClientId, Weak<Attendance>>>>,
+    bounds: Bounds,
+}
 
 /// One session's part in namespaces. It travels with the request that opened the session, and is dropped when
 /// socketioxide forgets the session.
 ///
 /// The library waits for a session's first namespace alone; one that left its namespaces could stay for ever.
-#[derive(Default)]
 pub(crate) struct Attendance {
     all: Attendances,
+    outbox: Arc<Outbox>,
     id: OnceLock<ClientId>,
     state: Mutex<State>,
 }
@@ -44,21 +50,41 @@ struct State {
 pub(crate) struct Attending(Arc<Attendance>);
 
 impl Attendances {
-    /// A session that is about to begin.
-    pub(crate) fn begin(&self) -> Arc<Attendance> {
-        Arc::new(Attendance { all: self.clone(), id: OnceLock::new(), state: Mutex::default() })
+    /// Of sessions for which so much may wait.
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { all: Arc::default(), bounds }
     }
 
-    /// Remembers that a session asks to go on over this websocket.
-    pub(crate) fn attach(&self, session: &str, connection: &Arc<Connection>) {
-        let known = ClientId::new(session).ok().and_then(|id| self.0.lock().get(&id)?.upgrade());
-        if let Some(attendance) = known {
-            attendance.attach(connection);
-        }
+    /// A session that is about to begin, over HTTP requests or a websocket.
+    pub(crate) fn begin(&self, polling: bool) -> Arc<Attendance> {
+        let (id, state) = (OnceLock::new(), Mutex::default());
+        Arc::new(Attendance { all: self.clone(), outbox: Outbox::new(self.bounds, polling), id, state })
+    }
+
+    pub(crate) fn get(&self, session: &str) -> Option<Arc<Attendance>> {
+        self.all.lock().get(session)?.upgrade()
+    }
+}
+
+impl Default for Attendances {
+    fn default() -> Self {
+        Self::new(Bounds::from(&Limits::default()))
+    }
+}
+
+impl Default for Attendance {
+    fn default() -> Self {
+        let all = Attendances::default();
+        Self { outbox: Outbox::new(all.bounds, false), all, id: OnceLock::new(), state: Mutex::default() }
     }
 }
 
 impl Attendance {
+    /// What waits to be sent to it.
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
     /// Its messages come over this websocket.
     pub(crate) fn attach(&self, connection: &Arc<Connection>) {
         let connections = &mut self.state.lock().connections;
@@ -66,10 +92,29 @@ impl Attendance {
         connections.push(Arc::downgrade(connection));
     }
 
+    /// The websocket that it asked for last.
+    pub(crate) fn connection(&self) -> Option<Arc<Connection>> {
+        self.state.lock().connections.iter().rev().find_map(Weak::upgrade)
+    }
+
+    /// The session has this id: it can be found by it.
+    pub(crate) fn named(self: &Arc<Self>, session: &ClientId) {
+        let id = self.id.get_or_init(|| session.clone()).clone();
+        self.all.all.lock().insert(id, Arc::downgrade(self));
+    }
+
+    /// Ends the session: breaks its websockets off, and ends it by its name when it uses none.
+    pub(crate) fn break_off(&self, end_polling: impl FnOnce(&ClientId)) {
+        let connections = std::mem::take(&mut self.state.lock().connections);
+        connections.iter().filter_map(Weak::upgrade).for_each(|connection| connection.end());
+        if let Some(id) = self.id.get() {
+            end_polling(id);
+        }
+    }
+
     /// The session takes part in one more namespace, until the answer is dropped.
     pub(crate) fn enter(self: &Arc<Self>, session: &ClientId) -> Attending {
-        let id = self.id.get_or_init(|| session.clone()).clone();
-        self.all.0.lock().insert(id, Arc::downgrade(self));
+        self.named(session);
         let mut state = self.state.lock();
         state.namespaces += 1;
         state.idle_since = None;
@@ -109,11 +154,7 @@ async fn watch(attendance: Weak<Attendance>, patience: Duration, end_polling: im
             Some(remaining) if !remaining.is_zero() => pause = remaining,
             Some(_) => {
                 tracing::debug!(target: "roomwire", "a session without a namespace is ended");
-                let connections = std::mem::take(&mut attendance.state.lock().connections);
-                connections.iter().filter_map(Weak::upgrade).for_each(|connection| connection.end());
-                if let Some(id) = attendance.id.get() {
-                    end_polling(id);
-                }
+                attendance.break_off(end_polling);
                 return;
             }
         }
@@ -136,7 +177,7 @@ impl Drop for Attendance {
             watch.abort();
         }
         if let Some(id) = self.id.get() {
-            self.all.0.lock().remove(id);
+            self.all.all.lock().remove(id);
         }
     }
 }
@@ -176,10 +217,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_that_left_its_last_namespace_is_ended_with_its_websocket() {
         let all = Attendances::default();
-        let attendance = all.begin();
+        let attendance = all.begin(true);
         let attending = attendance.enter(&id());
         let connection = Arc::new(Connection::default());
-        all.attach(id().as_str(), &connection);
+        all.get(id().as_str()).expect("known").attach(&connection);
         let began = Instant::now();
         let mut ended = watch(&attendance);
         drop(attending);
@@ -190,7 +231,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_session_that_comes_back_stays_and_has_all_the_time_again_when_it_leaves() {
-        let attendance = Attendances::default().begin();
+        let attendance = Attendances::default().begin(true);
         let first = attendance.enter(&id());
         let mut ended = watch(&attendance);
         drop(first);
@@ -204,7 +245,7 @@ mod tests {
         assert_eq!(left.elapsed(), PATIENCE);
         assert_eq!(not_twice.try_recv(), Err(TryRecvError::Disconnected));
 
-        let attendance = Attendances::default().begin();
+        let attendance = Attendances::default().begin(true);
         let stays = attendance.enter(&id());
         let mut ended = watch(&attendance);
         assert_eq!(ended.recv().await, None, "looked, found it in a namespace, and went");
@@ -214,11 +255,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_that_is_over_leaves_nothing_behind() {
         let all = Attendances::default();
-        let attendance = all.begin();
+        let attendance = all.begin(true);
         drop(attendance.enter(&id()));
         let mut ended = watch(&attendance);
         drop(attendance);
-        assert!(all.0.lock().is_empty());
+        assert!(all.all.lock().is_empty());
         let began = Instant::now();
         assert_eq!(ended.recv().await, None);
         assert_eq!(began.elapsed(), Duration::ZERO, "its task does not wait");

@@ -16,6 +16,8 @@ use parking_lot::Mutex;
 #[derive(Default)]
 pub(crate) struct Connection {
     ended: AtomicBool,
+    /// It was ended because its peer took nothing.
+    stalled: AtomicBool,
     /// How many of its clients (one a namespace) have more events waiting than they should.
     pauses: AtomicUsize,
     reader: AtomicWaker,
@@ -28,6 +30,16 @@ impl Connection {
         self.ended.store(true, Ordering::Release);
         self.reader.wake();
         self.writer.wake();
+    }
+
+    /// Ends the connection because its peer takes nothing.
+    pub(crate) fn stall(&self) {
+        self.stalled.store(true, Ordering::Release);
+        self.end();
+    }
+
+    pub(crate) fn has_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Acquire)
     }
 
     pub(crate) fn has_ended(&self) -> bool {

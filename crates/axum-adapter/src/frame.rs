@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn an_event_goes_out_and_comes_in_the_same() {
         let payload = Payload::encode(&("a \"quoted\" text", Binary::from(vec![1, 2]))).expect("encodes");
-        let outbound = OutboundEvent { name: EventName::new("say \"hi\"").expect("valid"), payload };
+        let outbound = OutboundEvent::new(EventName::new("say \"hi\"").expect("valid"), payload);
         let packet = event(&"/".into(), &outbound);
         let PacketData::BinaryEvent(value, None) = packet.inner else { panic!("not a binary event: {packet:?}") };
         let (name, payload) = read_event(value).expect("reads");

@@ -17,12 +17,12 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{
     answer,
-    attendance::Attendances,
+    attendance::{Attendance, Attendances},
     connection::Connections,
     engine::{Engine, Io},
     guard::{ClientAddress, Guard, Passed},
     namespace_sockets::NamespaceSockets,
-    paced,
+    paced, polling,
     request::{self, Asked},
     seat::Seats,
     socket::Line,
@@ -165,7 +165,7 @@ impl Mounted {
                 Err(error) if error.code() == ErrorCode::RateLimited => return answer::too_many(&error),
                 Err(error) => return answer::unavailable(&error),
             };
-            request.extensions_mut().insert(running.attendances.begin());
+            request.extensions_mut().insert(running.attendances.begin(matches!(asked, Asked::NewPolling)));
             if matches!(asked, Asked::NewWebsocket) && self.allows_websocket() {
                 return running.upgrade(self, request, Origin::New(seat));
             }
@@ -185,7 +185,15 @@ impl Mounted {
                 let answer = running.ask_engine(request).await;
                 if late.is_so() { answer::late() } else { answer }
             }
-            Asked::NewPolling => running.guard.reveal(running.ask_engine(request).await).await,
+            Asked::NewPolling => {
+                let attendance = request.extensions().get::<Arc<Attendance>>().cloned();
+                let opened = polling::opened(running.ask_engine(request).await, attendance).await;
+                running.guard.reveal(opened).await
+            }
+            Asked::Poll { session } => {
+                let attendance = running.attendances.get(&session);
+                polling::polled(running.ask_engine(request).await, attendance).await
+            }
             _ => running.ask_engine(request).await,
         }
     }
@@ -206,7 +214,7 @@ impl Running {
     }
 
     fn upgrade(&self, mounted: &Mounted, request: Request<Body>, origin: Origin<'_>) -> Response<Body> {
-        upgrade::accept(self, &mounted.service.config().path, request, origin)
+        upgrade::accept(self, mounted.service.config(), request, origin)
     }
 
     /// By which a session is read from, one for each namespace it is connected to.

@@ -41,7 +41,9 @@ mod listener;
 mod logging;
 mod mount;
 mod namespace_sockets;
+mod outbox;
 mod paced;
+mod polling;
 mod quota;
 mod request;
 mod seat;
@@ -51,6 +53,7 @@ mod socket;
 mod stream;
 mod timely;
 mod upgrade;
+mod write_deadline;
 
 pub use guard::ClientAddress;
 pub use layer::{RoomwireLayer, RoomwireTower};

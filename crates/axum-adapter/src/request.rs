@@ -21,7 +21,12 @@ pub(crate) enum Asked {
     },
     /// A websocket, in words that are no websocket handshake.
     NoWebsocket,
-    /// Anything else: waiting for messages, or nonsense.
+    /// What waits for a client.
+    Poll {
+        /// In which session.
+        session: String,
+    },
+    /// Anything else: nonsense.
     Other,
 }
 
@@ -38,6 +43,7 @@ impl Asked {
                 session.map_or(Self::NewWebsocket, |session| Self::Upgrade { session })
             }
             (&Method::GET, Some("polling"), None) if is_new => Self::NewPolling,
+            (&Method::GET, Some("polling"), Some(session)) => Self::Poll { session },
             (&Method::POST, _, Some(session)) => Self::Post { session },
             _ => Self::Other,
         }

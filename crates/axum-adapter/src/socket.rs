@@ -1,24 +1,20 @@
 //! One client's socket as the service sees it.
 
-use std::{
-    fmt,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use parking_lot::{Mutex, MutexGuard};
-use roomwire_core::{Answer, Undeliverable};
+use roomwire_core::{Answer, Conflation, Undeliverable};
 use roomwire_service::{Backpressure, Session};
-use socketioxide::{AckError, SocketError, TransportType, adapter::Emitter, socket::Socket};
-use socketioxide_core::{
-    Sid,
-    adapter::{BroadcastOptions, CoreLocalAdapter},
-    packet::Packet,
-};
+use socketioxide::{AckError, TransportType};
+use socketioxide_core::{Sid, packet::Packet};
 use tokio::sync::Notify;
 
-use crate::{connection::Connection, engine::Sockets, frame};
+use crate::{
+    connection::Connection,
+    frame,
+    outbox::{Load, Outbox, Way},
+};
 
 /// Where a client is read from: the websocket it uses now, or HTTP requests.
 #[derive(Default)]
@@ -86,10 +82,8 @@ impl fmt::Debug for Line {
 pub(crate) struct ClientSocket {
     pub(crate) session: Session,
     pub(crate) line: Arc<Line>,
-    id: Sid,
-    /// Weak: socketioxide decides how long a socket lives, and its end is the end of the session.
-    socket: Weak<Socket<Sockets>>,
-    sender: Arc<CoreLocalAdapter<Emitter>>,
+    way: Arc<Way>,
+    outbox: Arc<Outbox>,
     stage: Mutex<Stage>,
 }
 
@@ -105,17 +99,12 @@ enum Stage {
 }
 
 impl ClientSocket {
-    pub(crate) fn new(
-        session: Session,
-        line: Arc<Line>,
-        socket: &Arc<Socket<Sockets>>,
-        sender: Arc<CoreLocalAdapter<Emitter>>,
-    ) -> Self {
-        Self { session, line, id: socket.id, socket: Arc::downgrade(socket), sender, stage: Mutex::new(Stage::Waiting) }
+    pub(crate) fn new(session: Session, line: Arc<Line>, way: Way, outbox: Arc<Outbox>) -> Self {
+        Self { session, line, way: Arc::new(way), outbox, stage: Mutex::new(Stage::Waiting) }
     }
 
     pub(crate) fn session_id(&self) -> Sid {
-        self.id
+        self.way.id()
     }
 
     /// The client was told that it is connected: it can be sent to.
@@ -126,65 +115,65 @@ impl ClientSocket {
         }
     }
 
-    /// Queues a packet.
-    pub(crate) fn send(&self, packet: Packet) -> Result<(), Undeliverable> {
+    /// Queues a packet of this weight.
+    pub(crate) fn send(
+        &self,
+        packet: &Packet,
+        load: Load,
+        conflation: Option<&Arc<Conflation>>,
+    ) -> Result<(), Undeliverable> {
         let mut stage = self.check()?;
-        match self.sender.broadcast(packet, BroadcastOptions::new(self.id)) {
-            Ok(()) => Ok(()),
-            Err(problems) => {
-                *stage = Stage::Cut;
-                Err(undeliverable(problems.first()))
-            }
+        let sent = self.outbox.send(&self.way, packet, load, conflation);
+        if sent.is_err() {
+            *stage = Stage::Cut;
         }
+        sent
     }
 
     /// Queues an event and waits for its acknowledgement.
     pub(crate) async fn ask(&self, packet: Packet, timeout: Duration) -> Answer {
-        let (mut answers, at_once) = {
+        let asked = {
             let mut stage = match self.check() {
                 Ok(stage) => stage,
                 Err(problem) => return Answer::Undelivered(problem),
             };
-            let (answers, _) = self.sender.broadcast_with_ack(packet, BroadcastOptions::new(self.id), Some(timeout));
-            let mut answers = Box::pin(answers);
-            // A full buffer is an answer at once, seen before anybody else can send something after the gap.
-            let at_once = answers.next().now_or_never();
-            if let Some(Some((_, Err(AckError::Socket(SocketError::InternalChannelFull))))) = &at_once {
-                *stage = Stage::Cut;
+            let load = Load::of(&packet);
+            match self.outbox.ask(&self.way, packet, load, timeout) {
+                Ok(asked) => asked,
+                Err(problem) => {
+                    *stage = Stage::Cut;
+                    return Answer::Undelivered(problem);
+                }
             }
-            (answers, at_once)
         };
-        let answer = match at_once {
-            Some(answer) => answer,
-            None => answers.next().await,
-        };
-        match answer {
-            Some((_, Ok(value))) => match frame::read_acknowledgement(value) {
+        let answer = tokio::time::timeout(timeout, async { asked.await.ok()?.next().await });
+        match answer.await {
+            Ok(Some((_, Ok(value)))) => match frame::read_acknowledgement(value) {
                 Ok(payload) => Answer::Acknowledged(payload),
                 // A client that acknowledges with nonsense has not answered.
                 Err(_) => Answer::TimedOut,
             },
-            Some((_, Err(AckError::Socket(problem)))) => Answer::Undelivered(undeliverable(Some(&problem))),
-            Some((_, Err(AckError::Timeout | AckError::Decode(_)))) => Answer::TimedOut,
-            None => Answer::Undelivered(Undeliverable::Gone),
+            Ok(Some((_, Err(AckError::Socket(_))))) | Ok(None) => Answer::Undelivered(Undeliverable::Gone),
+            Ok(Some((_, Err(AckError::Timeout | AckError::Decode(_))))) | Err(_) => Answer::TimedOut,
         }
     }
 
     /// Sends nothing more.
     pub(crate) fn cut_off(&self) {
         *self.stage.lock() = Stage::Cut;
+        self.outbox.forget(&self.way);
     }
 
-    /// Leaves the namespace as the server's decision: the client does not come back by itself. False when
-    /// the client's buffer is too full to tell it.
+    /// Leaves the namespace as the server's decision, after what was sent before: the client does not come back by
+    /// itself. False when the client cannot be told.
     pub(crate) fn leave_namespace(&self) -> bool {
-        self.cut_off();
-        self.socket.upgrade().is_none_or(|socket| socket.disconnect().is_ok())
+        *self.stage.lock() = Stage::Cut;
+        self.outbox.leave(&self.way)
     }
 
     /// Whether the client sends and receives by HTTP requests.
     pub(crate) fn is_polling(&self) -> bool {
-        self.socket.upgrade().is_some_and(|socket| socket.transport_type() == TransportType::Polling)
+        self.way.socket.upgrade().is_some_and(|socket| socket.transport_type() == TransportType::Polling)
     }
 
     fn check(&self) -> Result<MutexGuard<'_, Stage>, Undeliverable> {
@@ -193,15 +182,8 @@ impl ClientSocket {
     }
 }
 
-fn undeliverable(problem: Option<&SocketError>) -> Undeliverable {
-    match problem {
-        Some(SocketError::InternalChannelFull) => Undeliverable::BufferFull,
-        Some(SocketError::Closed) | None => Undeliverable::Gone,
-    }
-}
-
 impl fmt::Debug for ClientSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientSocket").field("id", &self.id).field("line", &self.line).finish_non_exhaustive()
+        f.debug_struct("ClientSocket").field("id", &self.way.id()).field("line", &self.line).finish_non_exhaustive()
     }
 }

@@ -5,11 +5,16 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::connection::Connection;
+use crate::{
+    connection::Connection,
+    outbox::{Frames, Outbox},
+    write_deadline::{Probe, WriteDeadline, stalled},
+};
 
 /// A stream under the control of a [`Connection`].
 pub(crate) struct ControlledStream<S> {
@@ -17,18 +22,46 @@ pub(crate) struct ControlledStream<S> {
     connection: Arc<Connection>,
     /// Called when the stream is dropped: the connection is over.
     on_end: Option<Box<dyn FnOnce() + Send>>,
+    deadline: Option<WriteDeadline<S>>,
+    /// Whose messages these bytes are, of a websocket.
+    outlet: Option<(Frames, Arc<Outbox>)>,
 }
 
 impl<S> ControlledStream<S> {
     pub(crate) fn new(stream: S, connection: Arc<Connection>, on_end: Option<Box<dyn FnOnce() + Send>>) -> Self {
-        Self { stream, connection, on_end }
+        Self { stream, connection, on_end, deadline: None, outlet: None }
+    }
+
+    /// Ends the connection when nothing could be written for so long. The probe tells a peer that reads slowly from one
+    /// that does not read.
+    pub(crate) fn with_deadline(mut self, patience: Duration, probe: Option<Probe<S>>) -> Self {
+        self.deadline = Some(WriteDeadline::new(patience, probe));
+        self
+    }
+
+    /// Tells the outbox of a session what was written, and when that could not be done in time.
+    pub(crate) fn with_outbox(mut self, outbox: Arc<Outbox>) -> Self {
+        self.outlet = Some((Frames::default(), outbox));
+        self
     }
 
     fn check(&self) -> io::Result<()> {
+        if self.connection.has_stalled() {
+            return Err(stalled());
+        }
         if self.connection.has_ended() {
             return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "ended by the server"));
         }
         Ok(())
+    }
+
+    /// Something was not done in time, here or below.
+    fn note(&self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::TimedOut
+            && let Some((_, outbox)) = &self.outlet
+        {
+            outbox.timed_out();
+        }
     }
 }
 
@@ -40,24 +73,46 @@ impl<S: AsyncRead + Unpin> AsyncRead for ControlledStream<S> {
         if self.connection.is_paused() {
             return Poll::Pending;
         }
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if let Poll::Ready(Err(error)) = &read {
+            self.note(error);
+        }
+        read
     }
 }
 
 impl<S: AsyncWrite + Unpin> ControlledStream<S> {
-    /// Writes, or whatever else a writer waits for. Nothing is registered unless there is something to wait for: each
-    /// delivered message comes through here.
-    fn as_writer<T>(
+    /// Writes these bytes, or whatever else a writer waits for. Nothing is registered unless there is something to wait
+    /// for: each delivered message comes through here.
+    fn as_writer(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+        bytes: &[u8],
+        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         self.check()?;
-        let written = write(Pin::new(&mut self.stream), cx);
+        let mut written = write(Pin::new(&mut self.stream), cx);
         if written.is_pending() {
             self.connection.wake_writer_with(cx.waker());
             // Asked again after registering, so that an end in between is not missed.
             self.check()?;
+            if let Some(deadline) = &mut self.deadline {
+                written = deadline.poll_wait(cx, &self.stream, bytes);
+                if let Poll::Ready(Err(_)) = &written {
+                    self.connection.stall();
+                }
+            }
+        } else if let Some(deadline) = &mut self.deadline {
+            deadline.progressed();
+        }
+        match &written {
+            Poll::Ready(Ok(count)) => {
+                if let Some((frames, outbox)) = &mut self.outlet {
+                    outbox.wrote(frames.read(&bytes[..*count]));
+                }
+            }
+            Poll::Ready(Err(error)) => self.note(error),
+            Poll::Pending => {}
         }
         written
     }
@@ -65,7 +120,7 @@ impl<S: AsyncWrite + Unpin> ControlledStream<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for ControlledStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.as_writer(cx, |stream, cx| stream.poll_write(cx, bytes))
+        self.as_writer(cx, bytes, |stream, cx| stream.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -73,19 +128,23 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ControlledStream<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.as_writer(cx, |stream, cx| stream.poll_write_vectored(cx, slices))
+        let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
+        if self.outlet.is_some() {
+            return self.poll_write(cx, first);
+        }
+        self.as_writer(cx, first, |stream, cx| stream.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.outlet.is_none() && self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.as_writer(cx, AsyncWrite::poll_flush)
+        self.as_writer(cx, &[], |stream, cx| stream.poll_flush(cx).map_ok(|()| 0)).map_ok(|_| ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.as_writer(cx, AsyncWrite::poll_shutdown)
+        self.as_writer(cx, &[], |stream, cx| stream.poll_shutdown(cx).map_ok(|()| 0)).map_ok(|_| ())
     }
 }
 
