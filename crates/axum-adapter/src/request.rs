@@ -108,6 +108,8 @@ mod tests {
             asked("GET", "EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAA", true),
             Asked::Upgrade { session: session.clone() }
         );
+        let poll = asked("GET", "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", false);
+        assert_eq!(poll, Asked::Poll { session: session.clone() });
         assert_eq!(asked("POST", "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", false), Asked::Post { session });
     }
 

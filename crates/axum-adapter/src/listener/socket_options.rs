@@ -10,6 +10,11 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
 
+/// So much later than the deadline for writes the system gives a connection up of which nothing is acknowledged: whoever is
+/// there and takes nothing is told apart from who vanished.
+#[cfg(target_os = "linux")]
+const LATER: Duration = Duration::from_secs(2);
+
 /// How many connections may wait to be accepted. With the usual 128, many clients that come back at once are reset.
 const BACKLOG: u32 = 4096;
 
@@ -35,7 +40,7 @@ pub(super) fn set_up(stream: &TcpStream, config: &WebSocketConfig) {
         tracing::debug!(target: "roomwire", %error, "keepalive could not be set");
     }
     #[cfg(target_os = "linux")]
-    if let Err(error) = socket.set_tcp_user_timeout(Some(config.limits.write_timeout)) {
+    if let Err(error) = socket.set_tcp_user_timeout(Some(config.limits.write_timeout + LATER)) {
         tracing::debug!(target: "roomwire", %error, "TCP_USER_TIMEOUT could not be set");
     }
 }
@@ -70,7 +75,7 @@ mod tests {
             let socket = SockRef::from(&stream);
             assert_eq!(socket.keepalive().expect("known"), keep_alive);
             #[cfg(target_os = "linux")]
-            assert_eq!(socket.tcp_user_timeout().expect("known"), Some(Duration::from_millis(1234)));
+            assert_eq!(socket.tcp_user_timeout().expect("known"), Some(Duration::from_millis(1234) + super::LATER));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A client that does not read costs nobody anything but itself.
 
+use std::time::{Duration, Instant};
+
 use roomwire_service::{Client, DisconnectReason, Error, Gateway, WebSocketService};
 
 use crate::support::{Departures, Polling, Stage, WebSocket, config, eventually};
@@ -107,4 +109,84 @@ async fn a_polling_client_that_does_not_poll_is_disconnected() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_polling_client_that_does_not_poll_is_disconnected_in_a_foreign_server_too() {
     a_polling_client_that_does_not_poll(true).await;
+}
+
+/// Sends more than the network holds and less than may wait, so that only time tells.
+async fn a_websocket_that_takes_nothing(foreign: bool) {
+    let (gateway, mut departures) = Departures::of(Gateway::new().on_connect(enter));
+    let mut config = config();
+    config.limits.write_timeout = Duration::from_millis(500);
+    config.limits.send_buffer_bytes = 100_000_000;
+    config.limits.send_buffer = 65_536;
+    let stage = if foreign { Stage::foreign(config, gateway).await } else { Stage::new(config, gateway).await };
+    let mut deaf = WebSocket::open_narrow(stage.address).await.joined().await;
+    let mut reader = WebSocket::connect(stage.address).await;
+    members(&stage, 2).await;
+    let filler = "x".repeat(1_000_000);
+    let began = Instant::now();
+    for number in 0..20 {
+        stage.service.broadcast_to_room(ROOM, "said", &(number, &filler)).await.expect("sent");
+        assert!(reader.message().await.starts_with(&format!(r#"42["said",[{number},"#)));
+    }
+    assert_eq!(departures.reason_of(&deaf.session).await, DisconnectReason::SlowConsumer);
+    let elapsed = began.elapsed();
+    assert!(elapsed >= Duration::from_millis(500), "{elapsed:?}");
+    members(&stage, 1).await;
+    deaf.closed_by_server().await;
+    assert!(reader.ask_for(1, r#"["nothing"]"#).await.contains("UNKNOWN_EVENT"));
+    assert!(departures.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_that_takes_nothing_is_given_up_in_time() {
+    a_websocket_that_takes_nothing(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_that_takes_nothing_is_given_up_in_a_foreign_server_too() {
+    a_websocket_that_takes_nothing(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_for_which_too_many_bytes_wait_is_disconnected_however_few_messages_they_are() {
+    let (gateway, mut departures) = Departures::of(Gateway::new().on_connect(enter));
+    let mut config = config();
+    config.limits.send_buffer_bytes = 1_000_000;
+    let stage = Stage::new(config, gateway).await;
+    let socket = WebSocket::open_narrow(stage.address).await.joined().await;
+    let polling = Polling::connect(stage.address).await;
+    members(&stage, 2).await;
+    let filler = "x".repeat(400_000);
+    let mut reasons = Vec::new();
+    // A few more than fit into the network's own buffers.
+    for _ in 0..30 {
+        stage.service.broadcast_to_room(ROOM, "said", &filler).await.expect("sent");
+    }
+    for _ in 0..2 {
+        let departure = departures.next().await;
+        reasons.push((departure.client.to_string(), departure.reason));
+    }
+    for session in [&socket.session, &polling.session] {
+        assert!(reasons.contains(&(session.clone(), DisconnectReason::SlowConsumer)), "{reasons:?}");
+    }
+}
+
+/// Who reads slowly, but reads, has all the time in the world: what was written no longer waits.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_keeps_up_is_sent_far_more_than_may_wait_at_one_time_over_both_transports() {
+    let (gateway, mut departures) = Departures::of(Gateway::new().on_connect(enter));
+    let mut config = config();
+    config.limits.send_buffer_bytes = 100_000;
+    let stage = Stage::new(config, gateway).await;
+    let mut socket = WebSocket::connect(stage.address).await;
+    let mut polling = Polling::connect(stage.address).await;
+    members(&stage, 2).await;
+    let filler = "x".repeat(40_000);
+    for number in 0..200 {
+        stage.service.broadcast_to_room(ROOM, "said", &(number, &filler)).await.expect("sent");
+        let expected = format!(r#"42["said",[{number},"#);
+        assert!(socket.message().await.starts_with(&expected));
+        assert!(polling.poll().await[0].starts_with(&expected));
+    }
+    assert!(departures.is_empty());
 }

@@ -19,6 +19,7 @@ fn patient(timeout: Duration) -> WebSocketConfig {
     config.drain.timeout = timeout;
     // Whoever is gone is gone because of the stop.
     config.ping_timeout = Duration::from_secs(120);
+    config.limits.send_buffer_bytes = 100_000_000;
     config
 }
 
@@ -94,10 +95,7 @@ async fn a_request_that_was_begun_and_never_ended_holds_the_end_up_for_a_bounded
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_never_read_and_handlers_that_never_return_are_ended_too() {
-    let mut config = patient(Duration::from_millis(300));
-    config.limits.send_buffer_bytes = 64_000_000;
-    let (gateway, mut departures) = Departures::of(Gateway::new().on_connect(enter).on("hangs", hangs));
-    let mut stage = Stage::new(config, gateway).await;
+    let (mut stage, mut departures) = stage(Duration::from_millis(300)).await;
     let mut deaf = WebSocket::open_narrow(stage.address).await.joined().await;
     let mut hanging = WebSocket::connect(stage.address).await;
     hanging.send(r#"42["hangs"]"#).await;

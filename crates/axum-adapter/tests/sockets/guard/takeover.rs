@@ -57,8 +57,12 @@ async fn a_session_is_not_reached_by_its_public_id_nor_by_a_guess_and_its_client
             tries(&stage, &known).await;
         }
         assert_eq!(polling.post(&format!(r#"42{round}["echo","mine"]"#)).await.status, 200);
-        let answer = polling.polled().await.expect("an answer");
-        assert_eq!((answer.status, answer.body), (200, format!(r#"43{round}["mine"]"#)));
+        let mut packets = polling.polled().await.expect("an answer").body;
+        if packets == "2" {
+            assert_eq!(polling.post("3").await.status, 200);
+            packets = polling.poll().await.concat();
+        }
+        assert_eq!(packets, format!(r#"43{round}["mine"]"#));
         assert_eq!(socket.ask_for(round, r#"["echo","mine"]"#).await, r#"["mine"]"#);
     }
     assert!(departures.is_empty());
