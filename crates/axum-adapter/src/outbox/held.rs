@@ -71,9 +71,9 @@ impl<K: Clone + Eq + Hash, M> Held<K, M> {
     }
 
     /// Keeps at most `most` messages with keys, and of these at most `bytes` bytes, but always the newest.
-    pub(super) fn push_latest(&mut self, key: K, load: Load, message: M, most: usize, bytes: usize) -> Kept {
+    pub(super) fn push_latest(&mut self, key: &K, load: Load, message: M, most: usize, bytes: usize) -> Kept {
         self.replaceable_bytes += load.bytes;
-        let older = self.turns.get(&key).and_then(|turn| self.waiting.get_mut(turn));
+        let older = self.turns.get(key).and_then(|turn| self.waiting.get_mut(turn));
         let replaced = if let Some(entry) = older {
             self.replaceable_bytes -= entry.load.bytes;
             (entry.load, entry.message) = (load, message);
@@ -86,7 +86,7 @@ impl<K: Clone + Eq + Hash, M> Held<K, M> {
         };
         let mut dropped = 0;
         while (self.replaceable.len() > most || self.replaceable_bytes > bytes)
-            && let Some(turn) = self.replaceable.iter().copied().find(|turn| self.turns.get(&key) != Some(turn))
+            && let Some(turn) = self.replaceable.iter().copied().find(|turn| self.turns.get(key) != Some(turn))
         {
             self.take(turn);
             dropped += 1;
@@ -151,14 +151,14 @@ mod tests {
     fn the_newest_of_a_key_is_sent_in_the_turn_of_the_first() {
         let mut held = Held::default();
         held.push(ONE, 1);
-        assert_eq!(held.push_latest("a", ONE, 2, 9, 999), Kept { replaced: false, dropped: 0 });
+        assert_eq!(held.push_latest(&"a", ONE, 2, 9, 999), Kept { replaced: false, dropped: 0 });
         held.push(ONE, 3);
-        held.push_latest("b", ONE, 4, 9, 999);
-        assert_eq!(held.push_latest("a", ONE, 5, 9, 999), Kept { replaced: true, dropped: 0 });
+        held.push_latest(&"b", ONE, 4, 9, 999);
+        assert_eq!(held.push_latest(&"a", ONE, 5, 9, 999), Kept { replaced: true, dropped: 0 });
         assert_eq!(held.waiting(), (2, 20), "what can be replaced does not count");
         assert_eq!(held.take_first(), Some(1));
         assert_eq!(held.take_first(), Some(5));
-        held.push_latest("a", ONE, 6, 9, 999);
+        held.push_latest(&"a", ONE, 6, 9, 999);
         assert_eq!(all(held), [3, 4, 6]);
     }
 
@@ -169,7 +169,7 @@ mod tests {
         let names: Vec<String> = (1..=1000).map(|number| number.to_string()).collect();
         let mut dropped = 0;
         for (number, name) in (1..).zip(&names) {
-            dropped += held.push_latest(name.as_str(), ONE, number, 3, 999).dropped;
+            dropped += held.push_latest(&name.as_str(), ONE, number, 3, 999).dropped;
         }
         assert_eq!(dropped, 997);
         assert_eq!(held.waiting.len(), 4, "no trace is left of what was dropped");
@@ -179,9 +179,12 @@ mod tests {
     #[test]
     fn of_too_many_bytes_the_newest_stays_though_it_is_too_large_alone() {
         let mut held = Held::default();
-        held.push_latest("a", ONE, 1, 9, 25);
-        held.push_latest("b", ONE, 2, 9, 25);
-        assert_eq!(held.push_latest("a", Load { frames: 1, bytes: 30 }, 3, 9, 25), Kept { replaced: true, dropped: 1 });
+        held.push_latest(&"a", ONE, 1, 9, 25);
+        held.push_latest(&"b", ONE, 2, 9, 25);
+        assert_eq!(
+            held.push_latest(&"a", Load { frames: 1, bytes: 30 }, 3, 9, 25),
+            Kept { replaced: true, dropped: 1 }
+        );
         assert_eq!(held.replaceable_bytes, 30);
         assert_eq!(all(held), [3]);
     }
@@ -191,10 +194,10 @@ mod tests {
         let mut held = Held::default();
         held.push(ONE, 1);
         held.push(ONE, 2);
-        held.push_latest("a", ONE, 3, 9, 999);
+        held.push_latest(&"a", ONE, 3, 9, 999);
         held.retain(|message| *message == 2);
         assert_eq!((held.waiting(), held.replaceable_bytes), ((1, 10), 0));
-        held.push_latest("a", ONE, 4, 9, 999);
+        held.push_latest(&"a", ONE, 4, 9, 999);
         assert_eq!(all(held), [2, 4]);
     }
 }

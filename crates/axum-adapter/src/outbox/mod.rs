@@ -83,11 +83,14 @@ pub(crate) struct Outbox {
     runtime: Option<Handle>,
 }
 
+/// Messages with a key replace each other when they are for one client, told by the address of its way.
+type Waiting = Held<(usize, Arc<Conflation>), Outgoing>;
+
 #[derive(Default)]
 struct State {
     given: OnTheWay,
-    /// Made for a client that falls behind. Of messages with a key, those of one client replace each other.
-    held: Option<Box<Held<(usize, Arc<Conflation>), Outgoing>>>,
+    /// Made for a client that falls behind.
+    held: Option<Box<Waiting>>,
     /// When a session that polls last took something, or had nothing to take.
     progressed: Option<Instant>,
     /// Whether it is watched.
@@ -162,7 +165,7 @@ impl Outbox {
             None => held.push(load, message),
             Some(conflation) => {
                 let key = (Arc::as_ptr(way).addr(), conflation.clone());
-                let kept = held.push_latest(key, load, message, Conflation::HELD, self.bounds.bytes);
+                let kept = held.push_latest(&key, load, message, Conflation::HELD, self.bounds.bytes);
                 instruments::conflated(kept.replaced, kept.dropped);
             }
         }

@@ -170,7 +170,7 @@ impl Scene {
     }
 }
 
-fn p99(rounds: &mut Vec<Duration>) -> Duration {
+fn p99(rounds: &mut [Duration]) -> Duration {
     rounds.sort_unstable();
     rounds[rounds.len() * 99 / 100]
 }

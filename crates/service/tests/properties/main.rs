@@ -10,6 +10,7 @@ mod broadcast_order;
 mod capacity;
 mod clients;
 mod closing;
+mod conflation;
 mod deadlines;
 mod deletions;
 mod departures;
