@@ -1,7 +1,19 @@
-//! The Rust code of the README, compiled as documentation tests.
+//! The Rust code of the README and of pages beside this file, compiled as documentation tests.
 
 /// The README.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 #[derive(Debug)]
 pub struct Readme;
+
+/// What limits there are.
+#[cfg(doctest)]
+#[doc = include_str!("limits.md")]
+#[derive(Debug)]
+pub struct Limits;
+
+/// How clients prove who they are.
+#[cfg(doctest)]
+#[doc = include_str!("authentication.md")]
+#[derive(Debug)]
+pub struct Authentication;

@@ -18,8 +18,10 @@ pub(crate) enum Task {
     Test(TestArgs),
     /// Check layering, file sizes, headers, manifests and names
     Tidy,
-    /// Everything CI checks: tidy, fmt, clippy, docs, deny, package, test
+    /// Everything CI checks: tidy, fmt, clippy, docs, deny, package, test, fuzz
     Ci,
+    /// Give random bytes to every parser that reads bytes from outside
+    Fuzz(FuzzArgs),
     /// Measure against plain socketioxide
     Bench(BenchArgs),
 }
@@ -46,6 +48,8 @@ pub(crate) struct ExampleArgs {
 pub(crate) enum Example {
     /// The chat, with its page for browsers
     Chat,
+    /// Sockets of people who have logged in
+    Login,
     /// An axum app of one's own that mounts the layer
     Mount,
     /// A test of a gateway without any socket
@@ -81,6 +85,16 @@ impl Suite {
             Self::E2e => "e2e",
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FuzzArgs {
+    /// For how many seconds each
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) seconds: u64,
+    /// Only those whose name contains this
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) filter: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -39,6 +39,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Test(selection) => tasks::test::run(&session, &selection),
         Task::Tidy => tasks::tidy::run(&session),
         Task::Ci => tasks::ci::run(&session),
+        Task::Fuzz(fuzz) => tasks::fuzz::run(&session, &fuzz),
         Task::Bench(bench) => tasks::bench::run(&session, &bench),
     }
 }

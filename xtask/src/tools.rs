@@ -63,6 +63,15 @@ pub(crate) const REDIS: Tool = Tool {
     variable: None,
 };
 
+/// Builds what drives the programs that try random bytes.
+pub(crate) const CXX: Tool = Tool {
+    commands: &["c++", "g++", "clang++"],
+    why: "the fuzzer that is linked to the fuzz targets is written in C++",
+    package: "g++",
+    oldest: None,
+    variable: None,
+};
+
 /// Opens the page of the chat in the end-to-end tests.
 pub(crate) const CHROMIUM: Tool = Tool {
     commands: &["chromium", "chromium-browser", "google-chrome"],

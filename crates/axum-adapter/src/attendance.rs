@@ -13,6 +13,7 @@ use tokio::{task::AbortHandle, time::Instant};
 
 use crate::{
     connection::Connection,
+    instruments,
     outbox::{Bounds, Outbox},
 };
 
@@ -153,6 +154,7 @@ async fn watch(attendance: Weak<Attendance>, patience: Duration, end_polling: im
             None => return,
             Some(remaining) if !remaining.is_zero() => pause = remaining,
             Some(_) => {
+                instruments::session_without_namespace();
                 tracing::debug!(target: "roomwire", "a session without a namespace is ended");
                 attendance.break_off(end_polling);
                 return;

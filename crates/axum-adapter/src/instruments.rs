@@ -1,4 +1,4 @@
-//! What is counted of the listener and of what waits for clients, through the `metrics` facade: without a recorder it costs next to nothing.
+//! What is counted of connections, requests and what waits, through the `metrics` facade: without a recorder it costs next to nothing.
 
 use metrics::{counter, gauge};
 
@@ -9,16 +9,38 @@ pub(crate) fn connection_accepted() {
 
 pub(crate) fn connection_refused(cause: &'static str) {
     counter!("roomwire_connections_refused_total", "cause" => cause).increment(1);
+    count_limit(cause);
 }
 
-/// A request to the service's path that the handshake guard turned away.
+/// A request to the service's path that was turned away.
 pub(crate) fn request_refused(cause: &'static str) {
     counter!("roomwire_requests_refused_total", "cause" => cause).increment(1);
+    count_limit(cause);
 }
 
 pub(crate) fn connection_closed(cause: &'static str) {
     counter!("roomwire_connections_closed_total", "cause" => cause).increment(1);
     gauge!("roomwire_connections").decrement(1);
+    count_limit(cause);
+}
+
+/// A session that took part in no namespace for too long was ended.
+pub(crate) fn session_without_namespace() {
+    count_limit("no namespace");
+}
+
+/// Counts what is beyond a limit under the configuration key that says how much that is, as the service does.
+fn count_limit(cause: &'static str) {
+    let limit = match cause {
+        "full" => "maxConnections",
+        "address" => "connectionsPerAddress",
+        "reconnects" => "reconnectsPerSecond",
+        "head" => "headers",
+        "payload" => "payload",
+        "head timeout" | "body timeout" | "no namespace" => "handshakeTimeout",
+        _ => return,
+    };
+    counter!("roomwire_limited_total", "limit" => limit).increment(1);
 }
 
 pub(crate) fn accept_failed() {

@@ -21,6 +21,7 @@ use crate::{
     connection::Connections,
     engine::{Engine, Io},
     guard::{ClientAddress, Guard, Passed},
+    instruments,
     namespace_sockets::NamespaceSockets,
     paced, polling,
     request::{self, Asked},
@@ -183,7 +184,14 @@ impl Mounted {
                 let (body, late) = timely::body(body, self.service.config().limits.handshake_timeout);
                 let request = Request::from_parts(head, paced::body(body, lines));
                 let answer = running.ask_engine(request).await;
-                if late.is_so() { answer::late() } else { answer }
+                if late.is_so() {
+                    instruments::request_refused("body timeout");
+                    return answer::late();
+                }
+                if answer.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    instruments::request_refused("payload");
+                }
+                answer
             }
             Asked::NewPolling => {
                 let attendance = request.extensions().get::<Arc<Attendance>>().cloned();

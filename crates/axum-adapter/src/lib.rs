@@ -33,6 +33,9 @@ mod connection;
 mod delivery;
 mod engine;
 mod frame;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod instruments;
 mod intake;

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, DisconnectReason, Incarnation, Namespace, NodeId, Payload, RoomKey, RoomUid};
+use crate::{
+    ClientId, DisconnectReason, Incarnation, Namespace, NodeId, Payload, Revocation, RoomKey, RoomUid, UserId,
+};
 
 /// A message between nodes, with its version and sender.
 ///
@@ -97,6 +99,28 @@ pub enum NodeMessage {
         /// The life of the room that ended; a later room of the same name is not meant.
         uid: RoomUid,
     },
+    /// Deliver an event to all clients of a user in a namespace.
+    ToUser {
+        /// The clients' namespace.
+        namespace: Namespace,
+        /// The user.
+        user: UserId,
+        /// The event's name.
+        event: String,
+        /// Its arguments.
+        payload: EncodedPayload,
+    },
+    /// Disconnect all clients of a user in a namespace.
+    DisconnectUser {
+        /// The clients' namespace.
+        namespace: Namespace,
+        /// The user.
+        user: UserId,
+        /// The reason to give.
+        reason: DisconnectReason,
+    },
+    /// Access was taken back: clients that it covers are disconnected, and refused from now on.
+    Revoked(Revocation),
 }
 
 /// A payload on its way between nodes.
@@ -182,7 +206,10 @@ impl Envelope {
 #[cfg(test)]
 mod tests {
     use super::{Envelope, EnvelopeError, NodeMessage};
-    use crate::{Binary, Incarnation, Namespace, NodeId, Payload, RoomId, RoomKey};
+    use crate::{
+        Binary, Incarnation, Namespace, NodeId, Payload, Revocation, Revoked, RoomId, RoomKey, Timestamp, TokenId,
+        UserId,
+    };
 
     fn envelope() -> Envelope {
         let payload = Payload::encode(&("text", Binary::from(vec![1, 2, 3]))).expect("encodes");
@@ -202,6 +229,20 @@ mod tests {
     fn a_message_is_read_as_it_was_written() {
         let sent = envelope();
         assert_eq!(Envelope::decode(&sent.encode().expect("encodes")).expect("decodes"), sent);
+    }
+
+    #[test]
+    fn what_is_said_of_users_is_read_as_it_was_written() {
+        let moment = Timestamp::from_millis(1_795_446_540_120);
+        let subjects = [
+            Revoked::User(UserId::new("ada").expect("valid")),
+            Revoked::Token(TokenId::new("a,b {c}").expect("valid")),
+        ];
+        for subject in subjects {
+            let message = NodeMessage::Revoked(Revocation { subject, revoked_at: moment, until: moment });
+            let sent = Envelope { message, ..envelope() };
+            assert_eq!(Envelope::decode(&sent.encode().expect("encodes")).expect("decodes"), sent);
+        }
     }
 
     #[test]

@@ -34,6 +34,8 @@ pub enum ErrorCode {
     UnknownEvent,
     /// The client does this too often; `retryAfterMs` says when to try again.
     RateLimited,
+    /// A newer event of the same name came before this one was handled; only the newer one is.
+    Superseded,
     /// A configured bound was reached.
     LimitExceeded,
     /// The message is larger than the server accepts.
@@ -52,7 +54,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code of Roomwire's own, in the order of the documentation.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::RoomFull,
         Self::RoomClosed,
         Self::RoomNotFound,
@@ -66,6 +68,7 @@ impl ErrorCode {
         Self::InvalidName,
         Self::UnknownEvent,
         Self::RateLimited,
+        Self::Superseded,
         Self::LimitExceeded,
         Self::PayloadTooLarge,
         Self::StateUnavailable,
@@ -91,6 +94,7 @@ impl ErrorCode {
             Self::InvalidName => "INVALID_NAME",
             Self::UnknownEvent => "UNKNOWN_EVENT",
             Self::RateLimited => "RATE_LIMITED",
+            Self::Superseded => "SUPERSEDED",
             Self::LimitExceeded => "LIMIT_EXCEEDED",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::StateUnavailable => "STATE_UNAVAILABLE",
@@ -118,6 +122,7 @@ impl ErrorCode {
             Self::InvalidName => "Name is not valid",
             Self::UnknownEvent => "Event is not known",
             Self::RateLimited => "Too many requests",
+            Self::Superseded => "A newer event took its place",
             Self::LimitExceeded => "Limit reached",
             Self::PayloadTooLarge => "Payload is too large",
             Self::StateUnavailable => "Shared state cannot be reached, try again later",

@@ -29,6 +29,7 @@ mod payload;
 mod ports;
 mod reason;
 mod record;
+mod revocation;
 
 pub use crate::config::WebSocketConfig;
 pub use clock::{Clock, SystemClock, Timestamp};
@@ -50,3 +51,4 @@ pub use ports::{
 };
 pub use reason::{DisconnectReason, LeaveReason};
 pub use record::{Metadata, WebSocketClient, WebSocketRoom};
+pub use revocation::{Revocation, Revoked};

@@ -30,6 +30,11 @@ pub(crate) fn slow_consumer() {
     counter!("roomwire_slow_consumers_total").increment(1);
 }
 
+/// A client was disconnected because its access was taken back.
+pub(crate) fn access_revoked() {
+    counter!("roomwire_access_revoked_total").increment(1);
+}
+
 /// 1 while the shared state can be reached, else 0.
 pub(crate) fn state_available(available: bool) {
     gauge!("roomwire_state_available").set(f64::from(u8::from(available)));
@@ -53,7 +58,7 @@ pub(crate) fn backplane_ignored() {
     counter!("roomwire_backplane_ignored_total").increment(1);
 }
 
-/// What a client had too much of. The label is the configuration key that says how much is too much.
+/// What a client had too much of. The label is what says how much is too much: a configuration key, or a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
     Events,
@@ -65,6 +70,8 @@ pub(crate) enum Limit {
     EventName,
     RoomName,
     Payload,
+    Mailbox,
+    Layer,
 }
 
 impl Limit {
@@ -79,11 +86,13 @@ impl Limit {
             Self::EventName => "eventName",
             Self::RoomName => "roomName",
             Self::Payload => "payload",
+            Self::Mailbox => "mailbox",
+            Self::Layer => "rateLimitLayer",
         }
     }
 }
 
-/// Something was refused because a client may not have so much of it.
+/// Something was refused, or must wait, because a client may not have so much of it.
 pub(crate) fn limited(limit: Limit) {
     counter!("roomwire_limited_total", "limit" => limit.as_str()).increment(1);
 }

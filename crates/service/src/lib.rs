@@ -44,14 +44,15 @@ pub use acting::ActingClient;
 pub use client::Client;
 pub use events::{ServiceEvent, ServiceEvents};
 pub use gateway::{
-    Backpressure, Data, Dispatcher, Encoded, Event, EventService, FromEvent, Gateway, GatewayError, Handler, Incoming,
-    IntoGateways, IntoReply, LeftRooms, Requirement, Session, State,
+    Around, Backpressure, Data, Debounce, DebounceLayer, Dispatcher, Encoded, Event, EventLayer, EventService,
+    FromEvent, Gateway, GatewayError, Handler, Incoming, IntoGateways, IntoReply, Layered, LeftRooms, RateLimit,
+    RateLimitLayer, Requirement, Session, State,
 };
 pub use health::{Availability, Health};
 pub use roomwire_core::{
     Actor, Authenticator, Binary, ClientId, ConnectRequest, DefaultPolicy, DisconnectReason, Error, ErrorCode,
     EventName, Grants, Identity, IntoPayload, LeaveReason, MemberRecord, Metadata, Namespace, NewRoom, NodeId,
-    NodeSummary, Page, PageRequest, Payload, RoomId, RoomPolicy, RoomSummary, Timestamp, ToClientId, ToRoom, UserId,
-    WebSocketClient, WebSocketConfig, WebSocketRoom,
+    NodeSummary, Page, PageRequest, Payload, RoomId, RoomPolicy, RoomSummary, Timestamp, ToClientId, ToRoom, TokenId,
+    UserId, WebSocketClient, WebSocketConfig, WebSocketRoom,
 };
 pub use service::{Handshake, RoomAnswers, WebSocketService, WebSocketServiceBuilder};

@@ -6,8 +6,16 @@ use std::{fs, path::Path, process::Command};
 const RECORDED_WITH: &str = "rustc 1.95.";
 
 /// What each message must say.
-const SAID: [(&str, &[&str]); 8] = [
+const SAID: [(&str, &[&str]); 10] = [
     ("borrowed_argument", &["is not a handler", "its arguments are taken by value: WebSocketService, Client, Data<T>"]),
+    (
+        "layer_of_another_kind",
+        &["cannot be put around the handling of an event", "is not Clone: use roomwire_service::RateLimitLayer"],
+    ),
+    (
+        "not_a_layer",
+        &["`Duration` cannot be put around the handling of an event", "a layer is a tower `Layer<EventService>`"],
+    ),
     ("not_async", &["is not a handler", "a handler is an `async fn` of up to 8 arguments that returns `Result<T, E>`"]),
     ("not_send", &["is not a handler", "its future must be Send: hold no `Rc`, `RefCell` guard or std `MutexGuard`"]),
     ("not_serializable", &["is not a handler", "returns `Result<T, E>` with `T: Serialize`, `E: Into<Error>`"]),

@@ -91,7 +91,9 @@ impl Stream for Incoming {
 impl Backplane for MemoryState {
     async fn open(&self, node: &NodeId) -> Result<BackplaneEvents, StateError> {
         let messages = self.link.open()?;
-        self.link.subscribe(&self.shared.bus, &Channel::Node(node.clone()))?;
+        for channel in [Channel::Node(node.clone()), Channel::Cluster] {
+            self.link.subscribe(&self.shared.bus, &channel)?;
+        }
         Ok(Box::pin(Incoming(messages)))
     }
 

@@ -81,13 +81,18 @@ impl World {
     /// Makes a client this life's. What it was a member of under another life, it is no more.
     fn register(&mut self, life: &Incarnation, new: &NewClient, now: Timestamp) {
         let key = &new.key;
-        let rooms = match self.own_client(life, key) {
-            Some(known) => std::mem::take(&mut known.rooms),
+        let known = self.own_client(life, key).map(|known| (std::mem::take(&mut known.rooms), known.user.take()));
+        let rooms = match known {
+            Some((rooms, user)) => {
+                self.users.disown(user.as_ref(), key);
+                rooms
+            }
             None => {
                 self.remove_client(key, now);
                 BTreeSet::new()
             }
         };
+        self.users.own(new.user.as_ref(), key);
         let entry = ClientEntry {
             life: life.clone(),
             user: new.user.clone(),

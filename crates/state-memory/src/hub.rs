@@ -43,7 +43,7 @@ pub(crate) struct Shared {
     /// happen at one instant: a lock per room would have to be taken together with those of the client and
     /// of its lease, in an order of its own for every method. It is never held while something waits.
     world: Mutex<World>,
-    /// By which rooms are dated.
+    /// By which rooms are dated, and revocations run out.
     clock: Arc<dyn Clock>,
     /// By which leases run out.
     lease_clock: Arc<dyn Clock>,

@@ -18,10 +18,12 @@ mod lease;
 mod members;
 mod nodes;
 mod reaping;
+mod revocations;
 mod rooms;
 mod state;
 mod store;
 mod table;
+mod users;
 mod world;
 
 pub use clock::ManualClock;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use roomwire_core::{
     ClientKey, DeletedRoom, HeldClient, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata,
-    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, RoomChange, RoomKey,
-    RoomSummary, StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
+    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, Revocation, RoomChange,
+    RoomKey, RoomSummary, StateError, StateStore, Timestamp, UserId, WebSocketClient, WebSocketRoom,
 };
 
 use crate::MemoryState;
@@ -83,6 +83,28 @@ impl StateStore for MemoryState {
 
     async fn client_count(&self, namespace: &Namespace) -> Result<u64, StateError> {
         Ok(self.shared.world().clients.count(namespace))
+    }
+
+    async fn user_clients(
+        &self,
+        namespace: &Namespace,
+        user: &UserId,
+        page: &PageRequest,
+    ) -> Result<Page<WebSocketClient>, StateError> {
+        Ok(self.shared.world().user_client_page(namespace, user, page))
+    }
+
+    async fn user_client_count(&self, namespace: &Namespace, user: &UserId) -> Result<u64, StateError> {
+        Ok(self.shared.world().user_client_count(namespace, user))
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), StateError> {
+        self.shared.world().revocations.add(revocation, self.shared.now());
+        Ok(())
+    }
+
+    async fn revocations(&self, page: &PageRequest) -> Result<Page<Revocation>, StateError> {
+        Ok(self.shared.world().revocations.page(page, self.shared.now()))
     }
 
     async fn join(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Result<JoinOutcome, StateError> {

@@ -6,18 +6,21 @@ use roomwire_core::{
     ClientId, ClientKey, Incarnation, Metadata, NodeId, RoomId, RoomKey, RoomUid, StateError, Timestamp, UserId,
 };
 
-use crate::{lease::Lives, table::Table};
+use crate::{lease::Lives, revocations::Revocations, table::Table, users::Users};
 
 /// The truth. It lies behind one lock, and its methods leave it so that
 ///
 /// * a client stands in a room's members exactly when the room stands in the client's rooms,
 /// * a client stands in the index of exactly one life, the one that registered it,
+/// * a client stands in the index of the user that its record names, and in no other,
 /// * a room without members was created by name, or was closed.
 #[derive(Debug, Default)]
 pub(crate) struct World {
     pub(crate) lives: Lives,
     pub(crate) clients: Table<ClientId, ClientEntry>,
     pub(crate) rooms: Table<RoomId, RoomEntry>,
+    pub(crate) users: Users,
+    pub(crate) revocations: Revocations,
 }
 
 #[derive(Debug)]
@@ -112,6 +115,7 @@ impl World {
     pub(crate) fn remove_client(&mut self, client: &ClientKey, now: Timestamp) -> Vec<RoomKey> {
         let Some(entry) = self.clients.remove(&client.namespace, &client.client) else { return Vec::new() };
         self.lives.disown(&entry.life, client);
+        self.users.disown(entry.user.as_ref(), client);
         let rooms = entry.rooms.into_iter().map(|room| RoomKey::new(client.namespace.clone(), room));
         rooms.inspect(|room| self.remove_member(room, &client.client, now)).collect()
     }

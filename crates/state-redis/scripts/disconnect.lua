@@ -10,9 +10,7 @@ if call('HGET', record, 'o') ~= number then
   return { 'OK', false, {} }
 end
 local rooms = rooms_of(record)
-call('DEL', record)
-call('SREM', key('nc', number), namespace .. ',' .. client)
-call('SREM', key('cs', namespace), client)
+remove_client(number, namespace, client)
 local ended = rooms
 if single then
   ended = {}

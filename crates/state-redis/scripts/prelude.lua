@@ -84,6 +84,23 @@ local function rooms_of(record)
   return rooms
 end
 
+-- The clients of a user in a namespace, as far as their records are in this partition.
+local function clients_of(namespace, user)
+  return key('us', namespace .. ',' .. user)
+end
+
+-- Takes a client's record away, with its place in every list.
+local function remove_client(number, namespace, client)
+  local name = namespace .. ',' .. client
+  local user = call('HGET', key('c', name), 'u')
+  if user then
+    call('SREM', clients_of(namespace, user), client)
+  end
+  call('DEL', key('c', name))
+  call('SREM', key('nc', number), name)
+  call('SREM', key('cs', namespace), client)
+end
+
 -- `room` is the namespace, a comma and the room's id: no namespace has a comma.
 local function room_parts(room)
   local comma = string.find(room, ',', 1, true)

@@ -56,9 +56,8 @@ end
 if wants('c') and call('SCARD', memberships) == 0 then
   for _, client in ipairs(call('SPOP', clients, limit)) do
     if call('HGET', key('c', client), 'o') == number then
-      call('DEL', key('c', client))
       local namespace, id = room_parts(client)
-      call('SREM', key('cs', namespace), id)
+      remove_client(number, namespace, id)
       gone[#gone + 1] = client
     end
   end

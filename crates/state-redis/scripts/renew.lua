@@ -13,6 +13,7 @@ end
 local expired = {}
 if home == '1' then
   steady(at, lease)
+  lapse(at)
   call('HSET', key('l', number), 'lease', lease)
   call('ZADD', P .. ':lease', deadline(at, lease), number)
   for _, lost in ipairs(call('ZRANGEBYSCORE', P .. ':lease', '-inf', at)) do

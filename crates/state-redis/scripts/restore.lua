@@ -12,8 +12,12 @@ local moved = {}
 for _, client in ipairs(given.clients) do
   local namespace, id, user, metadata, since = client[1], client[2], client[3], client[4], client[5]
   local record = key('c', namespace .. ',' .. id)
-  local owner = call('HGET', record, 'o')
+  local known = call('HMGET', record, 'o', 'u')
+  local owner = known[1]
   if owner == number then
+    if known[2] and known[2] ~= user then
+      call('SREM', clients_of(namespace, known[2]), id)
+    end
     call('HDEL', record, 'u', 'm')
   else
     if owner then
@@ -25,8 +29,7 @@ for _, client in ipairs(given.clients) do
           moved[#moved + 1] = { name_of(owner), namespace, id, room }
         end
       end
-      call('DEL', record)
-      call('SREM', key('nc', owner), namespace .. ',' .. id)
+      remove_client(owner, namespace, id)
     end
     call('SADD', key('nc', number), namespace .. ',' .. id)
     call('SADD', key('cs', namespace), id)
@@ -35,6 +38,7 @@ for _, client in ipairs(given.clients) do
   if user ~= '' then
     fields[#fields + 1] = 'u'
     fields[#fields + 1] = user
+    call('SADD', clients_of(namespace, user), id)
   end
   if metadata ~= '' then
     fields[#fields + 1] = 'm'

@@ -1,5 +1,5 @@
--- Reads a step of a list. ARGV: kind, cursor, how many, then namespace, room or life. Returns the next cursor and the
--- items.
+-- Reads a step of a list. ARGV: kind, cursor, how many, then namespace, room or life, then the user. Returns the next
+-- cursor and the items.
 local kind, cursor, count, of = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local items = {}
 if kind == 'members' then
@@ -9,6 +9,23 @@ if kind == 'members' then
     local number = step[2][index + 1]
     names[number] = names[number] or name_of(number)
     items[#items + 1] = { step[2][index], names[number] }
+  end
+  return { 'OK', step[1], items }
+end
+if kind == 'user' then
+  local step = call('SSCAN', clients_of(of, ARGV[5]), cursor, 'COUNT', count)
+  for _, id in ipairs(step[2]) do
+    items[#items + 1] = client_record(of, id) or nil
+  end
+  return { 'OK', step[1], items }
+end
+if kind == 'revocations' then
+  local step, at = call('ZSCAN', P .. ':ru', cursor, 'COUNT', count), now()
+  for index = 1, #step[2], 2 do
+    local subject, ends = step[2][index], step[2][index + 1]
+    if tonumber(ends) > at then
+      items[#items + 1] = { subject, call('HGET', P .. ':rv', subject), ends }
+    end
   end
   return { 'OK', step[1], items }
 end

@@ -31,7 +31,7 @@ impl Stream for Incoming {
 #[async_trait]
 impl Backplane for RedisState {
     async fn open(&self, node: &NodeId) -> Result<BackplaneEvents, StateError> {
-        let incoming = self.subscriptions.open(&Channel::Node(node.clone())).await?;
+        let incoming = self.subscriptions.open(&[Channel::Node(node.clone()), Channel::Cluster]).await?;
         Ok(Box::pin(Incoming(incoming)))
     }
 

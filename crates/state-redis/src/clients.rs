@@ -235,7 +235,7 @@ fn node_of(life: &str) -> Result<NodeId, StateError> {
     Ok(life.node().clone())
 }
 
-fn record((id, life, fields): Record) -> Result<WebSocketClient, StateError> {
+pub(crate) fn record((id, life, fields): Record) -> Result<WebSocketClient, StateError> {
     let life = life.ok_or_else(|| corrupt("the life of a client", &id))?;
     let mut client = WebSocketClient {
         node: node_of(&life)?,

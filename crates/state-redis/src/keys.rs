@@ -77,6 +77,11 @@ impl Keys {
         format!("{}:cs:{namespace}", self.partitions[partition.number()].prefix)
     }
 
+    /// The set of the ids of a user's clients in a namespace whose records are in this partition.
+    pub(crate) fn user_clients(&self, partition: Partition, namespace: &str, user: &str) -> String {
+        format!("{}:us:{namespace},{user}", self.partitions[partition.number()].prefix)
+    }
+
     /// The set of the ids of a namespace's rooms in this partition.
     pub(crate) fn rooms(&self, partition: Partition, namespace: &str) -> String {
         format!("{}:rs:{namespace}", self.partitions[partition.number()].prefix)
@@ -93,6 +98,7 @@ impl Keys {
             Channel::Room(room) => ("room", room_name(room)),
             Channel::Namespace(namespace) => ("namespace", namespace.to_string()),
             Channel::Node(node) => ("node", node_name(node)),
+            Channel::Cluster => ("cluster", String::new()),
         };
         let keys = &self.partitions[self.partition_of(&name).number()];
         (format!("{}:{kind}:{name}", keys.prefix), keys.slot)
@@ -152,7 +158,7 @@ mod tests {
     fn different_channels_have_different_names() {
         let keys = Keys::new("roomwire", 1);
         let node = Channel::Node(NodeId::new("/,a").expect("valid"));
-        let channels = [room("/", "a"), room("/", "/,a"), room("/a", "a"), node];
+        let channels = [room("/", "a"), room("/", "/,a"), room("/a", "a"), node, Channel::Cluster];
         let names: HashSet<_> = channels.iter().map(|channel| keys.channel(channel).0).collect();
         assert_eq!(names.len(), channels.len());
     }

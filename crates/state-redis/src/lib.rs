@@ -25,6 +25,7 @@ mod nodes;
 mod reaping;
 mod reply;
 mod restarts;
+mod revocations;
 mod rooms;
 mod router;
 mod script;
@@ -34,6 +35,7 @@ mod state;
 mod store;
 mod subscriptions;
 mod topology;
+mod users;
 mod writes;
 
 pub use config::RedisConfig;

@@ -14,7 +14,8 @@ pub(crate) struct Script {
     source: String,
 }
 
-/// Whether a script runs when the server has no memory left: what only takes away, and what keeps leases, does.
+/// Whether a script runs when the server has no memory left: what only takes away, be it access, and what keeps leases,
+/// does.
 #[derive(Clone, Copy, Debug)]
 enum Memory {
     MayGrow,
@@ -56,8 +57,9 @@ scripts! {
     READ = "read", OnlyReads;
     REAP = "reap", Frees;
     RECOVER = "recover", Frees;
-    RENEW = "renew", Frees, with "steady";
+    RENEW = "renew", Frees, with "steady", with "lapse";
     RESTORE = "restore", MayGrow;
+    REVOKE = "revoke", Frees, with "lapse";
     SCAN = "scan", OnlyReads;
     TOUCH = "touch", Frees;
 }

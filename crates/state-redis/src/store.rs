@@ -5,8 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use roomwire_core::{
     ClientKey, DeletedRoom, HeldClient, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata,
-    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, RoomChange, RoomKey,
-    RoomSummary, StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
+    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, Revocation, RoomChange,
+    RoomKey, RoomSummary, StateError, StateStore, Timestamp, UserId, WebSocketClient, WebSocketRoom,
 };
 
 use crate::RedisState;
@@ -84,6 +84,27 @@ impl StateStore for RedisState {
 
     async fn client_count(&self, namespace: &Namespace) -> Result<u64, StateError> {
         self.shared.client_count(namespace).await
+    }
+
+    async fn user_clients(
+        &self,
+        namespace: &Namespace,
+        user: &UserId,
+        page: &PageRequest,
+    ) -> Result<Page<WebSocketClient>, StateError> {
+        self.shared.user_client_page(namespace, user, page).await
+    }
+
+    async fn user_client_count(&self, namespace: &Namespace, user: &UserId) -> Result<u64, StateError> {
+        self.shared.user_client_count(namespace, user).await
+    }
+
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), StateError> {
+        self.shared.revoke(revocation).await
+    }
+
+    async fn revocations(&self, page: &PageRequest) -> Result<Page<Revocation>, StateError> {
+        self.shared.revocation_page(page).await
     }
 
     async fn join(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Result<JoinOutcome, StateError> {

@@ -4,6 +4,7 @@ mod hub;
 
 use std::sync::Arc;
 
+use futures_util::future::try_join_all;
 use parking_lot::Mutex;
 use roomwire_core::{BackplaneEvent, Channel, StateError};
 use tokio::{
@@ -57,8 +58,8 @@ impl Subscriptions {
         self.origin
     }
 
-    /// Begins with this channel. What fails, or is dropped on the way, leaves nothing open and may be tried again.
-    pub(crate) async fn open(&self, first: &Channel) -> Result<UnboundedReceiver<BackplaneEvent>, StateError> {
+    /// Begins with these channels. What fails, or is dropped on the way, leaves nothing open and may be tried again.
+    pub(crate) async fn open(&self, first: &[Channel]) -> Result<UnboundedReceiver<BackplaneEvent>, StateError> {
         let (events, incoming) = unbounded_channel();
         {
             let mut phase = self.phase.lock();
@@ -70,7 +71,7 @@ impl Subscriptions {
             *phase = Phase::Open(orders);
         }
         let mut attempt = Attempt { phase: &self.phase, succeeded: false };
-        self.begin(first).await?;
+        try_join_all(first.iter().map(|channel| self.begin(channel))).await?;
         attempt.succeeded = true;
         Ok(incoming)
     }

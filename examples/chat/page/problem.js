@@ -25,6 +25,7 @@ export const SENTENCES = {
     room ? "That cannot be the name of a room. Use one short line, at most 128 letters." : "That name cannot be used. Use one short line.",
   UNKNOWN_EVENT: () => "The server does not offer this. Reload the page: it may be out of date.",
   RATE_LIMITED: ({ retryAfterMs }) => `That was a lot at once. Try again ${shortWait(retryAfterMs)}.`,
+  SUPERSEDED: () => "Something newer took its place.",
   LIMIT_EXCEEDED: () => "You have reached a limit of this chat. Leave a room you no longer need and try again.",
   PAYLOAD_TOO_LARGE: () => "The message is too long. Send it in smaller parts.",
   STATE_UNAVAILABLE: () => "The server cannot reach its records at the moment. Try again shortly.",

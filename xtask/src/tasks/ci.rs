@@ -1,18 +1,19 @@
 //! `cargo xtask ci`: everything that must hold before a change is taken.
 
-use std::process::{ExitCode, Stdio};
+use std::process::ExitCode;
 
 use anyhow::bail;
 
-use super::{package, test};
-use crate::cli::TestArgs;
+use super::cargo_tool::{self, CARGO_DENY};
+use super::{fuzz, package, test};
+use crate::cli::{FuzzArgs, TestArgs};
 use crate::session::Session;
 use crate::steps::{Outcome, Stage, Step, run_all};
 use crate::tidy;
 
 /// Runs all checks and all tests and prints what became of them.
 pub(crate) fn run(session: &Session) -> anyhow::Result<ExitCode> {
-    let everything = TestArgs::default();
+    let (everything, a_minute_each) = (TestArgs::default(), FuzzArgs::default());
     let mut steps = vec![
         Step::new("tidy", "cargo xtask tidy", tidy_step),
         Step::command("fmt", session.cargo(["fmt", "--all", "--check"])),
@@ -25,6 +26,7 @@ pub(crate) fn run(session: &Session) -> anyhow::Result<ExitCode> {
         package::step(session),
     ]);
     steps.extend(test::suites(session, &everything));
+    steps.extend(fuzz::steps(&a_minute_each));
     let report = run_all(session, steps);
     print!("{report}");
     Ok(report.exit_code())
@@ -52,17 +54,17 @@ fn docs(session: &Session) -> std::process::Command {
     command
 }
 
-/// Licences, advisories and sources of what we depend on, when the program that knows them is there.
+/// Licences, bans and sources of what we depend on, and known vulnerabilities in it.
 fn deny(stage: &Stage<'_>) -> anyhow::Result<Outcome> {
     let session = stage.session();
-    let installed = session
-        .cargo(["deny", "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !installed {
-        return Ok(Outcome::Skipped("cargo-deny is not installed (cargo install cargo-deny)".into()));
+    cargo_tool::provide(&CARGO_DENY, stage)?;
+    stage.run(&mut session.cargo(["deny", "check", "bans", "licenses", "sources"]))?;
+    // The database is fetched from GitHub, which not every machine may reach. Only that excuses.
+    if let Err(problem) = stage.run(&mut session.cargo(["deny", "fetch", "db"])) {
+        stage.note(&format!(
+            "NOT CHECKED FOR KNOWN VULNERABILITIES: the advisory database cannot be fetched ({problem})"
+        ));
+        return Ok(Outcome::Skipped("licences, bans and sources hold; the advisory database cannot be fetched".into()));
     }
-    stage.run(&mut session.cargo(["deny", "check"]))
+    stage.run(&mut session.cargo(["deny", "check", "advisories"]))
 }

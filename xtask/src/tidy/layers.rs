@@ -34,6 +34,17 @@ pub(super) const CLOSURE: (&str, &[&str]) =
     ("roomwire-service", &["axum", "engineioxide", "hyper", "redis", "socketioxide"]);
 
 pub(super) const LAYERS: &[Layer] = &[
+    Layer {
+        folder: "auth-jwt",
+        bans: &[
+            never("axum"),
+            never("engineioxide"),
+            never("redis"),
+            never("roomwire-service"),
+            never("roomwire-state"),
+            never("socketioxide"),
+        ],
+    },
     Layer { folder: "axum-adapter", bans: &[never("redis")] },
     Layer {
         folder: "core",

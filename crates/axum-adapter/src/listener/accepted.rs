@@ -125,6 +125,7 @@ impl Serving {
         if let Err(error) = served {
             open.closing(match () {
                 () if error.is_timeout() => "head timeout",
+                () if error.is_parse_too_large() => "head",
                 () if error.is_parse() => "malformed",
                 () => "broken",
             });

@@ -11,6 +11,7 @@ mod guard;
 mod heads;
 mod identity;
 mod latency;
+mod limited;
 mod limits;
 mod malformed;
 mod order;

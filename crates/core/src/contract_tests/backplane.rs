@@ -119,10 +119,45 @@ pub async fn a_node_is_reached_by_its_name_from_the_start(cluster: &dyn Cluster)
     second.expect_nothing().await;
 }
 
+/// Opening subscribes to the channel of all: each other node gets each message once, in order, and no room, namespace
+/// or node of that name gets any.
+pub async fn every_node_hears_what_is_for_all_from_its_start(cluster: &dyn Cluster) {
+    let [mut first, mut second, mut third] = Wire::three(cluster).await;
+    let namesake = Namespace::new("/cluster").expect("valid");
+    for channel in [room_channel("cluster"), Channel::Namespace(namesake), room_channel(":cluster:")] {
+        first.publish(&channel, "for others").await;
+    }
+    for number in 0..50 {
+        first.publish(&Channel::Cluster, &format!("{number}")).await;
+    }
+    // Asking for it again changes nothing.
+    second.subscribe(&Channel::Cluster).await;
+    first.publish(&Channel::Cluster, "last").await;
+    assert!(first.backplane.may_reach_others(&Channel::Cluster));
+    for wire in [&mut second, &mut third] {
+        for number in 0..50 {
+            wire.expect(&[&format!("{number}")]).await;
+        }
+        wire.expect(&["last"]).await;
+        wire.expect_nothing().await;
+    }
+    first.expect_nothing().await;
+    let mut late = Wire::open(cluster).await;
+    second.publish(&Channel::Cluster, "also to the late").await;
+    for wire in [&mut first, &mut third, &mut late] {
+        wire.expect(&["also to the late"]).await;
+    }
+    third.backplane.close().await;
+    second.publish(&Channel::Cluster, "not to the closed").await;
+    assert_eq!(third.next().await, None);
+    late.expect(&["not to the closed"]).await;
+}
+
 /// Nobody listening is no error, on no kind of channel.
 pub async fn publishing_to_nobody_is_no_error(cluster: &dyn Cluster) {
     let wire = Wire::open(cluster).await;
-    for channel in [room_channel("r"), Channel::Namespace(Namespace::root()), Channel::Node(NodeId::random())] {
+    let others = [Channel::Namespace(Namespace::root()), Channel::Node(NodeId::random()), Channel::Cluster];
+    for channel in [room_channel("r")].into_iter().chain(others) {
         wire.publish(&channel, "unheard").await;
     }
 }

@@ -36,8 +36,10 @@ mod paging;
 mod race;
 mod reaping;
 mod restore;
+mod revocations;
 mod room;
 mod settings;
+mod users;
 mod wire;
 
 pub use cluster::{Cluster, Node};
@@ -185,6 +187,22 @@ macro_rules! __contract_properties {
                 every_room_is_on_a_page,
                 what_stays_is_read_while_others_come_and_go,
             }
+            users {
+                a_client_that_is_registered_again_is_its_new_users,
+                a_client_without_a_user_is_nobodys,
+                a_users_clients_that_stay_are_read_while_others_come_and_go,
+                clients_of_a_lost_node_leave_their_users,
+                clients_of_a_user_are_told_on_every_node,
+                clients_of_a_user_that_race_are_counted_exactly,
+                restored_clients_are_their_users,
+                users_never_mix,
+            }
+            revocations {
+                a_revocation_is_told_to_every_node_as_it_was_given,
+                a_revocation_whose_time_is_over_is_forgotten,
+                every_revocation_is_on_a_page,
+                of_two_revocations_the_later_moments_count,
+            }
             nodes {
                 a_node_is_listed_until_nothing_is_left_of_it,
                 every_node_is_listed_with_what_it_holds,
@@ -202,6 +220,7 @@ macro_rules! __contract_properties {
                 a_node_is_reached_by_its_name_from_the_start,
                 after_an_unsubscribe_nothing_more_is_published_to_a_node,
                 channels_never_mix,
+                every_node_hears_what_is_for_all_from_its_start,
                 own_messages_do_not_come_back,
                 publishing_to_nobody_is_no_error,
                 subscribed_means_subscribed,

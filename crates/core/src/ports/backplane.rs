@@ -18,6 +18,8 @@ pub enum Channel {
     Namespace(Namespace),
     /// One node.
     Node(NodeId),
+    /// Every node: each is subscribed from the moment its backplane is open.
+    Cluster,
 }
 
 /// What comes in over the backplane.
@@ -48,8 +50,8 @@ pub type BackplaneEvents = Pin<Box<dyn Stream<Item = BackplaneEvent> + Send>>;
 /// * Messages are opaque bytes: [`Envelope`](crate::Envelope) says what they mean.
 #[async_trait]
 pub trait Backplane: fmt::Debug + Send + Sync + 'static {
-    /// Opens the incoming side and subscribes to [`Channel::Node`] of this node. Called until it succeeds, which is
-    /// once: an attempt that failed, or whose future was dropped, leaves nothing open.
+    /// Opens the incoming side and subscribes to [`Channel::Node`] of this node and to [`Channel::Cluster`]. Called
+    /// until it succeeds, which is once: an attempt that failed, or whose future was dropped, leaves nothing open.
     async fn open(&self, node: &NodeId) -> Result<BackplaneEvents, StateError>;
 
     /// Subscribes; returns when the subscription is in force. Idempotent.

@@ -9,7 +9,8 @@ use super::{
     ReapOutcome, RoomChange, RoomSummary, RoomUid, StateError,
 };
 use crate::{
-    ClientKey, Incarnation, Metadata, Namespace, NodeId, RoomKey, Timestamp, UserId, WebSocketClient, WebSocketRoom,
+    ClientKey, Incarnation, Metadata, Namespace, NodeId, Revocation, RoomKey, Timestamp, UserId, WebSocketClient,
+    WebSocketRoom,
 };
 
 /// A client that has just connected.
@@ -135,6 +136,29 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
 
     /// How many clients a namespace has.
     async fn client_count(&self, namespace: &Namespace) -> Result<u64, StateError>;
+
+    /// A page of the clients of one user in a namespace, on whichever nodes they are.
+    ///
+    /// Who is listed is decided in the step that registers or removes a client: a user's clients are those of the
+    /// namespace whose record names the user, no more and no fewer. One whose node is lost is listed until it is cleaned
+    /// up, as everywhere. Of a user without clients nothing is kept.
+    async fn user_clients(
+        &self,
+        namespace: &Namespace,
+        user: &UserId,
+        page: &PageRequest,
+    ) -> Result<Page<WebSocketClient>, StateError>;
+
+    /// How many clients one user has in a namespace.
+    async fn user_client_count(&self, namespace: &Namespace, user: &UserId) -> Result<u64, StateError>;
+
+    /// Remembers that access was taken back, until `until` by the store's clock; one whose time is over already is not
+    /// kept. Of one subject there is one revocation: the later `revoked_at` and the later `until` of all count.
+    /// Idempotent.
+    async fn revoke(&self, revocation: &Revocation) -> Result<(), StateError>;
+
+    /// A page of the revocations that are in force by the store's clock.
+    async fn revocations(&self, page: &PageRequest) -> Result<Page<Revocation>, StateError>;
 
     /// Makes a client a member of a room, which comes into being when it does not exist.
     ///

@@ -1,38 +1,38 @@
 //! One event of a client, on its way to its handler.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
-use roomwire_core::{DisconnectReason, EventName, Payload, RoomId};
+use roomwire_core::{AckId, DisconnectReason, EventName, Payload, RoomId};
 
-use super::route::Routes;
+use super::session::Inner;
 use crate::{Client, WebSocketService};
 
 /// An event that a client sent: what layers see and handlers extract from.
 ///
 /// For `on_connect` the name is `connect` and the payload what the client sent with its handshake; for
 /// `on_disconnect` the name is `disconnect` and there is no payload.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Event {
-    pub(super) service: WebSocketService,
-    pub(super) client: Client,
+    pub(super) session: Arc<Inner>,
     pub(super) name: EventName,
     pub(super) payload: Payload,
-    pub(super) wants_ack: bool,
+    pub(super) ack: Option<AckId>,
+    /// In which turn of its client it is handled; 0 when it came by no mailbox.
+    pub(super) turn: u64,
     pub(super) departure: Option<(DisconnectReason, Arc<[RoomId]>)>,
-    pub(super) routes: Arc<Routes>,
 }
 
 impl Event {
     /// The handle of the client's namespace.
     #[must_use]
     pub fn service(&self) -> &WebSocketService {
-        &self.service
+        &self.session.service
     }
 
     /// Who sent it.
     #[must_use]
     pub fn client(&self) -> &Client {
-        &self.client
+        &self.session.client
     }
 
     /// Its name.
@@ -50,6 +50,24 @@ impl Event {
     /// Whether the client waits for an acknowledgement.
     #[must_use]
     pub fn wants_ack(&self) -> bool {
-        self.wants_ack
+        self.ack.is_some()
+    }
+
+    /// Whether a handler is registered for its name. Clients choose names: what is kept for each of them needs a bound
+    /// unless this is true.
+    #[must_use]
+    pub fn is_registered(&self) -> bool {
+        self.session.routes.handles(&self.name)
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("client", self.client())
+            .field("name", &self.name)
+            .field("payload", &self.payload)
+            .field("wants_ack", &self.wants_ack())
+            .finish_non_exhaustive()
     }
 }

@@ -90,7 +90,7 @@ pub struct State<T>(pub T);
 
 impl<T: Clone + Send + Sync + 'static> FromEvent for State<T> {
     async fn from_event(event: &Event) -> Result<Self, Error> {
-        let state = event.routes.states.get::<T>().cloned();
+        let state = event.session.routes.states.get::<T>().cloned();
         state.map(Self).ok_or_else(|| Error::internal("state was not given to the gateway"))
     }
 
@@ -119,13 +119,13 @@ impl FromEvent for DisconnectReason {
 
 impl FromEvent for WebSocketService {
     async fn from_event(event: &Event) -> Result<Self, Error> {
-        Ok(event.service.clone())
+        Ok(event.service().clone())
     }
 }
 
 impl FromEvent for Client {
     async fn from_event(event: &Event) -> Result<Self, Error> {
-        Ok(event.client.clone())
+        Ok(event.client().clone())
     }
 }
 

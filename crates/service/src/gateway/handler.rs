@@ -4,7 +4,7 @@ use std::{pin::Pin, sync::Arc};
 
 use roomwire_core::{Error, Payload};
 
-use super::{Event, FromEvent, IntoReply, Requirement};
+use super::{Event, EventLayer, FromEvent, IntoReply, Layered, Requirement};
 
 /// An async function that handles an event.
 ///
@@ -24,6 +24,40 @@ pub trait Handler<A>: Clone + Send + Sync + 'static {
     /// The states its arguments cannot do without.
     #[must_use]
     fn requires() -> Vec<Requirement>;
+
+    /// Puts a tower layer around this handler alone. The layer that is added last sees an event first, and so does the
+    /// one that was added to a `tower::ServiceBuilder` first. What becomes of a layer's error is what
+    /// [`Gateway::layer`](super::Gateway::layer) says.
+    ///
+    /// The trait must be in scope. When it is and the compiler finds no method `layer`, the function is no handler:
+    /// `Gateway::on` tells why.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use roomwire_service::{DebounceLayer, Error, Gateway, Handler, RateLimitLayer};
+    /// use tower::{ServiceBuilder, timeout::TimeoutLayer};
+    ///
+    /// async fn search() -> Result<(), Error> {
+    ///     Ok(())
+    /// }
+    ///
+    /// let search = search.layer(
+    ///     ServiceBuilder::new()
+    ///         .layer(RateLimitLayer::per_second(20))
+    ///         .layer(DebounceLayer::new(Duration::from_millis(200)))
+    ///         .layer(TimeoutLayer::new(Duration::from_secs(5))),
+    /// );
+    /// let gateway = Gateway::new().on("search", search);
+    /// # let _ = gateway;
+    /// ```
+    #[must_use]
+    fn layer<L: EventLayer>(self, layer: L) -> Layered<A, Self>
+    where
+        A: 'static,
+    {
+        Layered::new(self, layer)
+    }
 }
 
 /// A handler without its type.

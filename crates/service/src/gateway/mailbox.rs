@@ -5,7 +5,8 @@ use std::{collections::VecDeque, fmt, sync::Arc};
 use parking_lot::Mutex;
 use roomwire_core::{AckId, DisconnectReason, Error};
 
-use super::Incoming;
+use super::{Incoming, held::HeldKey};
+use crate::instruments::{self, Limit};
 
 /// How a server stops reading from a client that sends faster than its events are handled.
 ///
@@ -23,7 +24,12 @@ pub trait Backpressure: fmt::Debug + Send + Sync + 'static {
 pub(super) enum Job {
     Connected,
     Event(Incoming),
-    Refusal { ack: Option<AckId>, error: Error },
+    Refusal {
+        ack: Option<AckId>,
+        error: Error,
+    },
+    /// The time of an event that waited has come.
+    Due(HeldKey),
     Closed(DisconnectReason),
 }
 
@@ -98,10 +104,11 @@ impl Mailbox {
                 queue.deaf = true;
                 return Accepted::Overflow;
             }
-            Job::Event(_) | Job::Refusal { .. } => queue.jobs.push_back(job),
+            Job::Event(_) | Job::Refusal { .. } | Job::Due(_) => queue.jobs.push_back(job),
         }
         if queue.jobs.len() >= self.pause_at && !queue.paused && !queue.closed {
             queue.paused = true;
+            instruments::limited(Limit::Mailbox);
             if let Some(backpressure) = &self.backpressure {
                 backpressure.pause();
             }

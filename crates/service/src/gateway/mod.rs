@@ -1,36 +1,44 @@
 //! The gateway: which async function handles which event of a namespace.
 
+mod answer;
+mod debounce;
 mod dispatcher;
 mod event;
 mod extract;
 mod handler;
+mod held;
+mod layered;
 mod mailbox;
 mod problem;
 mod rate;
+mod rate_limit;
 mod reply;
 mod route;
 mod session;
 mod states;
 
-use std::{collections::HashMap, fmt};
+use std::{collections::HashMap, fmt, sync::Arc};
 
 use bytestring::ByteString;
 use roomwire_core::{Error, EventName, Namespace, Payload};
-use tower::{BoxError, Layer, Service, ServiceExt, util::BoxCloneSyncService};
+use tower::{BoxError, util::BoxCloneSyncService};
 
+pub use debounce::{Debounce, DebounceLayer};
 pub use dispatcher::{Dispatcher, IntoGateways};
 pub use event::Event;
 pub use extract::{Data, FromEvent, LeftRooms, Requirement, State};
 pub use handler::Handler;
+pub use layered::{Around, EventLayer, Layered};
 pub use mailbox::Backpressure;
 pub use problem::GatewayError;
+pub use rate_limit::{RateLimit, RateLimitLayer};
 pub use reply::{Encoded, IntoReply};
 pub use session::{Incoming, Session};
 
 use self::{
     handler::{BoxHandler, boxed},
     problem::Problem,
-    route::Routes,
+    route::{Handlers, Routes},
     states::States,
 };
 
@@ -68,7 +76,7 @@ type BoxLayer = Box<dyn FnOnce(EventService) -> EventService + Send>;
 /// [`Client`]: crate::Client
 pub struct Gateway {
     namespace: ByteString,
-    routes: HashMap<EventName, BoxHandler>,
+    routes: Handlers,
     fallback: Option<BoxHandler>,
     on_connect: Option<BoxHandler>,
     on_disconnect: Option<BoxHandler>,
@@ -159,7 +167,7 @@ impl Gateway {
 
     /// Puts a tower layer around the handling of each event, the fallback included. The layer that is added
     /// last sees an event first. An error of the layer's own becomes `INTERNAL`, unless it is an [`Error`]; one of
-    /// tower's timeout becomes `TIMEOUT`.
+    /// tower's timeout becomes `TIMEOUT`. [`Handler::layer`] puts one around a single handler.
     ///
     /// ```
     /// use std::time::Duration;
@@ -170,15 +178,8 @@ impl Gateway {
     /// # let _ = gateway;
     /// ```
     #[must_use]
-    pub fn layer<L>(mut self, layer: L) -> Self
-    where
-        L: Layer<EventService> + Send + 'static,
-        L::Service: Service<Event, Response = Payload> + Clone + Send + Sync + 'static,
-        <L::Service as Service<Event>>::Error: Into<BoxError> + 'static,
-        <L::Service as Service<Event>>::Future: Send + 'static,
-    {
-        self.layers
-            .push(Box::new(move |inner| BoxCloneSyncService::new(layer.layer(inner).map_err(Into::<BoxError>::into))));
+    pub fn layer<L: EventLayer>(mut self, layer: L) -> Self {
+        self.layers.push(Box::new(move |inner| layer.around(inner)));
         self
     }
 
@@ -204,9 +205,10 @@ impl Gateway {
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
-        let inner = route::router(self.routes, self.fallback);
+        let handlers = Arc::new(self.routes);
+        let inner = route::router(handlers.clone(), self.fallback);
         let service = self.layers.into_iter().fold(inner, |service, layer| layer(service));
-        let routes = Routes::new(service, self.on_connect, self.on_disconnect, self.states);
+        let routes = Routes::new(service, handlers, self.on_connect, self.on_disconnect, self.states);
         Ok((namespace, routes))
     }
 }

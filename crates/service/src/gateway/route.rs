@@ -12,11 +12,15 @@ use futures_util::{FutureExt, future::BoxFuture};
 use roomwire_core::{Error, ErrorCode, EventName, Payload};
 use tower::{BoxError, Service, ServiceExt, util::BoxCloneSyncService};
 
-use super::{Event, EventService, States, handler::BoxHandler, layer_error};
+use super::{Event, EventService, States, debounce::Then, handler::BoxHandler, layer_error};
+
+/// The handlers by the names of their events.
+pub(super) type Handlers = HashMap<EventName, BoxHandler>;
 
 /// Everything that handles the events of a namespace.
 pub(crate) struct Routes {
     service: EventService,
+    handlers: Arc<Handlers>,
     pub(super) on_connect: Option<BoxHandler>,
     pub(super) on_disconnect: Option<BoxHandler>,
     pub(super) states: States,
@@ -25,16 +29,21 @@ pub(crate) struct Routes {
 impl Routes {
     pub(super) fn new(
         service: EventService,
+        handlers: Arc<Handlers>,
         on_connect: Option<BoxHandler>,
         on_disconnect: Option<BoxHandler>,
         states: States,
     ) -> Self {
-        Self { service, on_connect, on_disconnect, states }
+        Self { service, handlers, on_connect, on_disconnect, states }
     }
 
     /// A copy of the layered service, for one worker.
     pub(super) fn service(&self) -> EventService {
         self.service.clone()
+    }
+
+    pub(super) fn handles(&self, event: &EventName) -> bool {
+        self.handlers.contains_key(event)
     }
 }
 
@@ -45,13 +54,13 @@ impl fmt::Debug for Routes {
 }
 
 /// The innermost service: looks the handler up and runs it.
-pub(super) fn router(routes: HashMap<EventName, BoxHandler>, fallback: Option<BoxHandler>) -> EventService {
-    BoxCloneSyncService::new(Router { routes: Arc::new(routes), fallback })
+pub(super) fn router(handlers: Arc<Handlers>, fallback: Option<BoxHandler>) -> EventService {
+    BoxCloneSyncService::new(Router { handlers, fallback })
 }
 
 #[derive(Clone)]
 struct Router {
-    routes: Arc<HashMap<EventName, BoxHandler>>,
+    handlers: Arc<Handlers>,
     fallback: Option<BoxHandler>,
 }
 
@@ -65,7 +74,7 @@ impl Service<Event> for Router {
     }
 
     fn call(&mut self, event: Event) -> Self::Future {
-        match self.routes.get(&event.name).or(self.fallback.as_ref()) {
+        match self.handlers.get(&event.name).or(self.fallback.as_ref()) {
             Some(handler) => handler(event).map(|reply| reply.map_err(BoxError::from)).boxed(),
             None => {
                 let error = Error::with_message(ErrorCode::UnknownEvent, format!("no event `{}` is known", event.name));
@@ -79,6 +88,16 @@ impl Service<Event> for Router {
 pub(super) async fn handle(service: &mut EventService, event: Event) -> Result<Payload, Error> {
     let name = event.name.clone();
     let handled = AssertUnwindSafe(async { service.ready().await?.call(event).await }).catch_unwind().await;
+    match handled {
+        Ok(reply) => reply.map_err(layer_error),
+        Err(panic) => Err(panicked(&name, &*panic)),
+    }
+}
+
+/// Runs what is inside of the layer that made the event wait.
+pub(super) async fn go_on(then: &Then, event: Event) -> Result<Payload, Error> {
+    let name = event.name.clone();
+    let handled = AssertUnwindSafe(async { then(event).await }).catch_unwind().await;
     match handled {
         Ok(reply) => reply.map_err(layer_error),
         Err(panic) => Err(panicked(&name, &*panic)),

@@ -9,13 +9,15 @@ use std::{
 };
 
 use bytestring::ByteString;
-use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, EventName, OutboundEvent, Payload, RoomId};
-use serde::Serialize;
+use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, EventName, Payload, RoomId};
 
 use super::{
     Backpressure, Event,
+    answer::log_internal,
+    held::{Held, Turns, Waiting},
     mailbox::{Accepted, Job, Mailbox},
     rate::Rate,
+    rate_limit::Buckets,
     route::{self, Routes},
 };
 use crate::{
@@ -45,12 +47,17 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 pub struct Session(Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    service: WebSocketService,
-    client: Client,
-    routes: Arc<Routes>,
+pub(super) struct Inner {
+    pub(super) service: WebSocketService,
+    pub(super) client: Client,
+    pub(super) routes: Arc<Routes>,
     mailbox: Mailbox,
     rate: Rate,
+    /// What layers allow it.
+    pub(super) buckets: Buckets,
+    pub(super) turns: Turns,
+    /// Events that wait for their time.
+    pub(super) held: Held,
     /// Whether the client took part: only then `on_disconnect` has something to end.
     welcomed: AtomicBool,
 }
@@ -65,7 +72,17 @@ impl Session {
     ) -> Self {
         let mailbox = Mailbox::new(service.config().limits.mailbox, backpressure);
         let rate = Rate::new(&service.config().limits);
-        Self(Arc::new(Inner { service, client, routes, mailbox, rate, welcomed: AtomicBool::new(false) }))
+        Self(Arc::new(Inner {
+            service,
+            client,
+            routes,
+            mailbox,
+            rate,
+            buckets: Buckets::default(),
+            turns: Turns::new(),
+            held: Held::default(),
+            welcomed: AtomicBool::new(false),
+        }))
     }
 
     /// The client.
@@ -81,7 +98,7 @@ impl Session {
     pub fn opened(&self) {
         let Inner { service, client, mailbox, .. } = &*self.0;
         if !mailbox.is_closed() && service.node.welcome(&service.namespace, client) {
-            self.put(Job::Connected);
+            self.0.put(Job::Connected);
         }
     }
 
@@ -111,7 +128,7 @@ impl Session {
             // What came is dropped here: only its answer waits.
             Err(error) => (Job::Refusal { ack, error }, rate.is_abused(service.node.pace.now())),
         };
-        match self.put(job) {
+        match self.0.put(job) {
             Accepted::Overflow => service.node.disconnect_here(client, DisconnectReason::MailboxOverflow),
             Accepted::Queued | Accepted::StartWorker if abused => {
                 mailbox.stop_listening();
@@ -127,16 +144,15 @@ impl Session {
     pub fn closed(&self, reason: DisconnectReason) {
         let inner = &self.0;
         inner.client.hang_up();
-        match self.put(Job::Closed(reason)) {
-            Accepted::Queued => {
-                // A handler that hangs must not keep its client in its rooms.
-                let late = inner.clone();
-                inner.service.node.runtime.spawn(async move {
-                    tokio::time::sleep(LAST_WORDS).await;
-                    late.service.handle_disconnect(&late.client, reason).await;
-                });
-            }
-            Accepted::StartWorker | Accepted::Overflow | Accepted::Closed => {}
+        let has_more = !inner.held.is_empty();
+        let accepted = inner.put(Job::Closed(reason));
+        if accepted == Accepted::Queued || accepted == Accepted::StartWorker && has_more {
+            // A handler that hangs must not keep its client in its rooms.
+            let late = inner.clone();
+            inner.service.node.runtime.spawn(async move {
+                tokio::time::sleep(LAST_WORDS).await;
+                late.service.handle_disconnect(&late.client, reason).await;
+            });
         }
     }
 
@@ -144,15 +160,6 @@ impl Session {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.mailbox.is_closed()
-    }
-
-    fn put(&self, job: Job) -> Accepted {
-        let accepted = self.0.mailbox.put(job);
-        if accepted == Accepted::StartWorker {
-            let worker = self.0.clone();
-            self.0.service.node.runtime.spawn(async move { worker.work().await });
-        }
-        accepted
     }
 }
 
@@ -163,22 +170,40 @@ impl Drop for Session {
 }
 
 impl Inner {
+    pub(super) fn put(self: &Arc<Self>, job: Job) -> Accepted {
+        let accepted = self.mailbox.put(job);
+        if accepted == Accepted::StartWorker {
+            let worker = self.clone();
+            self.service.node.runtime.spawn(async move { worker.work().await });
+        }
+        accepted
+    }
+
     /// Does what is in the mailbox, one after the other, until it is empty.
-    async fn work(&self) {
+    async fn work(self: &Arc<Self>) {
         let mut service = self.routes.service();
         while let Some(job) = self.mailbox.take() {
             match job {
                 Job::Connected => self.connected().await,
                 Job::Event(incoming) => {
                     let Incoming { name, payload, ack } = incoming;
-                    let reply = match bounds::event(&self.service.config().limits, name, &payload) {
-                        Ok(name) => self.handle(&mut service, name, payload, ack.is_some()).await,
-                        Err(error) => Err(error),
-                    };
-                    self.answer(ack, reply);
+                    match bounds::event(&self.service.config().limits, name, &payload) {
+                        Ok(name) => self.handle(&mut service, name, payload, ack).await,
+                        Err(error) => self.answer(ack, Err(error)),
+                    }
                 }
                 Job::Refusal { ack, error } => self.answer(ack, Err(error)),
-                Job::Closed(reason) => self.departed(reason).await,
+                Job::Due(key) => {
+                    if let Some(waiting) = self.held.take_due(&key, self) {
+                        self.go_on(waiting).await;
+                    }
+                }
+                Job::Closed(reason) => {
+                    while let Some(waiting) = self.held.take_first() {
+                        self.go_on(waiting).await;
+                    }
+                    self.departed(reason).await;
+                }
             }
             // A handler that never waits would otherwise keep its thread.
             tokio::task::coop::consume_budget().await;
@@ -186,28 +211,38 @@ impl Inner {
     }
 
     async fn handle(
-        &self,
+        self: &Arc<Self>,
         service: &mut super::EventService,
         name: EventName,
         payload: Payload,
-        wants_ack: bool,
-    ) -> Result<Payload, Error> {
+        ack: Option<AckId>,
+    ) {
         let began = Instant::now();
+        let turn = self.turns.begin();
         let reply = if name == EventName::AUTHENTICATE && self.service.node.authenticator.is_some() {
             self.service.renew_identity(&self.client, payload).await
         } else {
-            let event = Event { wants_ack, ..self.event(name.clone(), payload) };
+            let event = Event { ack, turn, ..self.event(name.clone(), payload) };
             route::handle(service, event).await
         };
-        let outcome = reply.as_ref().map_or_else(|error| error.code().as_str(), |_| "OK");
-        instruments::event_handled(outcome);
-        tracing::debug!(
-            target: "roomwire", client = %self.client.id(), event = ?name, outcome, took = ?began.elapsed(), "event"
-        );
-        reply
+        if !self.turns.end(turn) {
+            self.handled(began, &name, ack, reply);
+        }
     }
 
-    async fn connected(&self) {
+    /// Handles an event that has waited.
+    async fn go_on(&self, waiting: Waiting) {
+        let Waiting { event, then, .. } = waiting;
+        let began = Instant::now();
+        let turn = self.turns.begin();
+        let (name, ack) = (event.name.clone(), event.ack);
+        let reply = route::go_on(&then, Event { turn, ..event }).await;
+        if !self.turns.end(turn) {
+            self.handled(began, &name, ack, reply);
+        }
+    }
+
+    async fn connected(self: &Arc<Self>) {
         let node = &self.service.node;
         if !self.client.is_connected() {
             return;
@@ -228,7 +263,7 @@ impl Inner {
         }
     }
 
-    async fn departed(&self, reason: DisconnectReason) {
+    async fn departed(self: &Arc<Self>, reason: DisconnectReason) {
         let reason = self.client.reason_or(reason);
         self.service.handle_disconnect(&self.client, reason).await;
         // Also when somebody else took the client out before.
@@ -245,56 +280,7 @@ impl Inner {
         self.service.node.session_ends();
     }
 
-    fn event(&self, name: EventName, payload: Payload) -> Event {
-        Event {
-            service: self.service.clone(),
-            client: self.client.clone(),
-            name,
-            payload,
-            wants_ack: false,
-            departure: None,
-            routes: self.routes.clone(),
-        }
-    }
-
-    /// Tells the client what became of its event.
-    fn answer(&self, ack: Option<AckId>, reply: Result<Payload, Error>) {
-        let service = &self.service;
-        let payload = match (reply, ack) {
-            (Ok(payload), Some(_)) => payload,
-            (Ok(_), None) => return,
-            (Err(error), ack) => {
-                log_internal(&self.client, &error);
-                match self.told(&error, ack.is_some()) {
-                    Ok(payload) => payload,
-                    // Codes and messages are plain text: they can always be written.
-                    Err(_) => return,
-                }
-            }
-        };
-        match ack {
-            Some(ack) => service.node.acknowledge(&service.namespace, self.client.key(), ack, &payload),
-            None => {
-                let event = OutboundEvent::new(EventName::ERROR, payload);
-                // A client that is gone need not be told.
-                let _ = service.node.deliver_to_client(&service.namespace, self.client.id(), &event);
-            }
-        }
-    }
-
-    fn told(&self, error: &Error, in_ack: bool) -> Result<Payload, Error> {
-        #[derive(Serialize)]
-        struct Answer<'a> {
-            error: &'a Error,
-        }
-        if in_ack { Payload::encode(&Answer { error }) } else { Payload::encode(error) }
-    }
-}
-
-/// Failures of the server itself are logged; what a client did wrong is its own affair.
-fn log_internal(client: &Client, error: &Error) {
-    if error.code() == ErrorCode::Internal {
-        let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-        tracing::error!(target: "roomwire", client = %client.id(), %error, source, "a handler failed");
+    fn event(self: &Arc<Self>, name: EventName, payload: Payload) -> Event {
+        Event { session: self.clone(), name, payload, ack: None, turn: 0, departure: None }
     }
 }

@@ -78,6 +78,7 @@ impl Node {
         self.events.send(|| ServiceEvent::ClientConnected { client: client.key().clone() });
         drop(known);
         self.expiries.watch(client);
+        self.disconnect_revoked(std::slice::from_ref(client));
         true
     }
 

@@ -4,6 +4,7 @@ mod delete;
 mod disconnect;
 mod join;
 mod leave;
+mod local_clients;
 mod namespace;
 mod pace;
 mod presence;

@@ -6,10 +6,10 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use roomwire_core::{ClientId, Namespace, RoomId, RoomKey, RoomUid, StateError};
+use roomwire_core::{ClientId, Namespace, RoomId, RoomKey, RoomUid, StateError, UserId};
 use tokio::sync::oneshot;
 
-use super::{LocalRoom, presence::Presences, unexplained::Awaiting};
+use super::{LocalRoom, local_clients::LocalClients, presence::Presences, unexplained::Awaiting};
 use crate::{
     client::Client,
     node::{Deadline, Node},
@@ -22,7 +22,7 @@ const DELETED_ROOMS: usize = 4096;
 #[derive(Debug)]
 pub(crate) struct NamespaceState {
     name: Namespace,
-    clients: RwLock<HashMap<ClientId, Client>>,
+    clients: RwLock<LocalClients>,
     rooms: RwLock<HashMap<RoomId, Arc<LocalRoom>>>,
     deleted: Mutex<DeletedRooms>,
     /// Read by who deletes a room here, until it has reported that the members left.
@@ -58,32 +58,44 @@ impl NamespaceState {
     }
 
     pub(crate) fn client(&self, client: &ClientId) -> Option<Client> {
-        self.clients.read().get(client).cloned()
+        self.clients.read().by_id().get(client).cloned()
     }
 
     pub(crate) fn clients(&self) -> Vec<Client> {
-        self.clients.read().values().cloned().collect()
+        self.clients.read().by_id().values().cloned().collect()
     }
 
     pub(crate) fn client_count(&self) -> usize {
-        self.clients.read().len()
+        self.clients.read().by_id().len()
     }
 
     pub(super) fn add_client(&self, client: Client) {
-        self.clients.write().insert(client.id().clone(), client);
+        self.clients.write().add(client);
     }
 
     /// Forgets a client, unless another connection took its id.
     pub(super) fn remove_client(&self, client: &Client) {
-        let mut clients = self.clients.write();
-        if clients.get(client.id()) == Some(client) {
-            clients.remove(client.id());
-        }
+        self.clients.write().remove(client);
     }
 
     /// Runs `deliver` over the ids of all clients. It must not wait.
     pub(crate) fn with_clients<R>(&self, deliver: impl FnOnce(&mut dyn Iterator<Item = &ClientId>) -> R) -> R {
-        deliver(&mut self.clients.read().keys())
+        deliver(&mut self.clients.read().by_id().keys())
+    }
+
+    /// As [`Self::with_clients`], over the ids of one user's clients.
+    pub(crate) fn with_clients_of<R>(
+        &self,
+        user: &UserId,
+        deliver: impl FnOnce(&mut dyn Iterator<Item = &ClientId>) -> R,
+    ) -> R {
+        deliver(&mut self.clients.read().of_user(user))
+    }
+
+    /// One user's clients.
+    pub(crate) fn clients_of(&self, user: &UserId) -> Vec<Client> {
+        let clients = self.clients.read();
+        clients.of_user(user).filter_map(|client| clients.by_id().get(client).cloned()).collect()
     }
 
     pub(crate) fn room(&self, room: &RoomId) -> Option<Arc<LocalRoom>> {

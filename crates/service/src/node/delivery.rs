@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use roomwire_core::{
     AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, Error, ErrorCode, OutboundEvent, Payload, RoomId,
-    Undeliverable,
+    Undeliverable, UserId,
 };
 
 use super::Node;
@@ -38,6 +38,17 @@ impl Node {
         tracing::debug!(
             target: "roomwire",
             namespace = %namespace.name(), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent"
+        );
+        self.settle_delivery(namespace, outcome);
+    }
+
+    /// Delivers to all clients of a user in a namespace on this node.
+    pub(crate) fn deliver_to_user(&self, namespace: &NamespaceState, user: &UserId, event: &OutboundEvent) {
+        let Some(delivery) = self.delivery.get() else { return };
+        let outcome = namespace.with_clients_of(user, |clients| delivery.deliver(namespace.name(), clients, event));
+        tracing::debug!(
+            target: "roomwire",
+            namespace = %namespace.name(), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent to a user"
         );
         self.settle_delivery(namespace, outcome);
     }
@@ -90,6 +101,13 @@ impl Node {
         let Some(known) = namespace.client(client) else { return false };
         self.disconnect_here(&known, reason);
         true
+    }
+
+    /// Begins to disconnect all clients of a user in a namespace on this node.
+    pub(crate) fn disconnect_user_here(&self, namespace: &NamespaceState, user: &UserId, reason: DisconnectReason) {
+        for client in namespace.clients_of(user) {
+            self.disconnect_here(&client, reason);
+        }
     }
 
     /// Begins to disconnect a client of this node, whether it takes part yet or not.

@@ -81,6 +81,15 @@ impl Node {
             NodeMessage::Disconnect { namespace, client, reason } => {
                 self.disconnect_local(&self.namespace(&namespace), &client, reason);
             }
+            NodeMessage::ToUser { namespace, user, event, payload } => {
+                if let Some(event) = outbound(event, payload) {
+                    self.deliver_to_user(&self.namespace(&namespace), &user, &event);
+                }
+            }
+            NodeMessage::DisconnectUser { namespace, user, reason } => {
+                self.disconnect_user_here(&self.namespace(&namespace), &user, reason);
+            }
+            NodeMessage::Revoked(revocation) => self.revoked(revocation),
             NodeMessage::RoomDeleted { room, uid } => {
                 let node = self.clone();
                 tokio::spawn(async move { node.forget_deleted_room(&room, uid).await });

@@ -124,6 +124,7 @@ impl Node {
     async fn restore(&self, life: &Incarnation) {
         // What was seen of the store before counts no more.
         self.restorations.fetch_add(1, Ordering::SeqCst);
+        self.revocations.note_stale();
         // First, so that a client that comes meanwhile is not forgotten.
         self.incomplete.store(false, Ordering::Release);
         match self.restore_all(life).await {

@@ -94,6 +94,7 @@ impl Node {
 
     /// Does what there is to do while the store answers: what it was not told, and what the lease's answer asks for.
     async fn keep_up(self: Arc<Self>, status: LeaseStatus) {
+        self.keep_revocations().await;
         self.finish_healing().await;
         self.settle().await;
         let life = self.life.current();

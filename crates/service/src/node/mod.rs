@@ -11,6 +11,7 @@ mod mending;
 mod questions;
 mod reconcile;
 mod retry;
+mod revocations;
 mod settlement;
 mod vigilance;
 
@@ -31,7 +32,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{deadline::Deadline, life::Life, questions::Questions, settlement::Debt};
-use self::{expiry::Expiries, settlement::Settlement, vigilance::Vigilance};
+use self::{expiry::Expiries, revocations::Revocations, settlement::Settlement, vigilance::Vigilance};
 use crate::{
     events::EventBus,
     membership::{NamespaceState, Pace},
@@ -52,6 +53,7 @@ pub(crate) struct Node {
     /// Who decides what clients may do.
     pub(crate) policy: Arc<dyn RoomPolicy>,
     pub(crate) expiries: Arc<Expiries>,
+    revocations: Revocations,
     pub(crate) questions: Questions,
     /// How fast each client may join and leave.
     pub(crate) pace: Pace,
@@ -110,6 +112,7 @@ impl Node {
             authenticator: gates.authenticator,
             policy: gates.policy,
             expiries: Arc::default(),
+            revocations: Revocations::default(),
             questions: Questions::default(),
             pace,
             settlement: Settlement::default(),
@@ -140,6 +143,8 @@ impl Node {
         self.retrying(until, || self.call(one_try(), self.store.begin_lease(&life, lasts))).await?;
         let incoming = self.retrying(until, || self.call(one_try(), self.backplane.open(&self.id))).await?;
         fan_in::spawn(Arc::downgrade(self), incoming, self.stop.clone());
+        // After the others are heard, and before anybody is admitted.
+        self.retrying(until, || self.load_revocations()).await?;
         expiry::spawn(self, self.stop.clone());
         lease::spawn(self, self.stop.clone());
         reconcile::spawn(self, self.stop.clone());

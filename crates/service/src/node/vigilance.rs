@@ -112,8 +112,9 @@ impl Node {
         self.health().backplane.available && self.gaps() == gaps
     }
 
-    /// Has the next upkeep end with a comparison of this node with the store.
+    /// Has the next upkeep begin with a comparison of revocations, and end with one of this node with the store.
     pub(super) fn compare_soon(&self) {
+        self.revocations.note_stale();
         self.vigilance.comparison_due.store(true, Ordering::Release);
     }
 

@@ -124,7 +124,7 @@ impl WebSocketService {
     }
 
     /// Publishes one message, unless nobody can be listening.
-    async fn to_others(&self, channel: Channel, message: impl FnOnce() -> NodeMessage) -> Result<(), Error> {
+    pub(super) async fn to_others(&self, channel: Channel, message: impl FnOnce() -> NodeMessage) -> Result<(), Error> {
         if !self.node.backplane.may_reach_others(&channel) {
             return Ok(());
         }

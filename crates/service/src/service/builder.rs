@@ -11,7 +11,7 @@ use super::WebSocketService;
 use crate::node::{Gates, Node};
 
 const NO_AUTHENTICATOR: &str = "`auth` says how tokens are checked, but nobody checks them: call \
-     `.authenticator(JwtAuthenticator::from_config(&config.auth)?)`, or take the settings away";
+     `.authenticator(JwtAuthenticator::from_config(&config.auth).await?)`, or take the settings away";
 
 /// Chooses the state backend of a [`WebSocketService`].
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod connection;
 mod direct;
 mod rooms;
 mod shutdown;
+mod users;
 
 use std::{fmt, sync::Arc};
 

@@ -14,7 +14,7 @@ use roomwire_service::{
 use roomwire_state_memory::MemoryState;
 use tokio::sync::Semaphore;
 
-use crate::stage::{Wire, config, eventually, stumble};
+use crate::stage::{Counters, Wire, config, eventually, stumble};
 
 const MAILBOX: usize = 16;
 /// How many events may come after the client was paused.
@@ -100,6 +100,8 @@ impl Bench {
 
 #[tokio::test]
 async fn reading_stops_at_the_limit_and_goes_on_when_half_is_done() {
+    let counters = Counters::default();
+    let _counting = counters.count();
     let bench = bench().await;
     bench.session.opened();
     bench.send(0..1);
@@ -111,6 +113,7 @@ async fn reading_stops_at_the_limit_and_goes_on_when_half_is_done() {
     assert_eq!(bench.valve.0.lock().len(), 0, "one place is left");
     bench.send(MAILBOX as u32..MAILBOX as u32 + 5);
     assert_eq!(*bench.valve.0.lock(), ["pause"], "once, however many follow");
+    assert_eq!(counters.of("roomwire_limited_total(mailbox)"), 1);
     // 21 events: one in hand, the rest waiting. Half of the limit are 8.
     for (in_hand, told) in [(6, 1), (12, 1), (13, 2)] {
         bench.work.permits.add_permits(in_hand - bench.work.begun.load(Ordering::SeqCst));

@@ -75,6 +75,8 @@ async fn who_wanted_no_acknowledgement_is_told_by_the_event_error() {
 
 #[tokio::test(start_paused = true)]
 async fn bytes_are_counted_with_name_and_attachments_and_one_event_may_always_come() {
+    let counters = Counters::default();
+    let _counting = counters.count();
     let limits = Limits { bytes_per_second: 1600, byte_burst: 3200, ..config().limits };
     let server =
         server(limits, Gateway::new().on("echo", |payload: Payload| async move { Ok::<_, Error>(payload.size()) }))
@@ -95,6 +97,7 @@ async fn bytes_are_counted_with_name_and_attachments_and_one_event_may_always_co
     advance(Duration::from_secs(60)).await;
     assert_eq!(send(500_000).await, Ok(499_996), "larger than the burst");
     assert_eq!(send(160).await, Err((ErrorCode::RateLimited, 100)), "for which all of it was taken");
+    assert_eq!(counters.of("roomwire_limited_total(bytesPerSecond)"), 2);
 }
 
 #[tokio::test(start_paused = true)]

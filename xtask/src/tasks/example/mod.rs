@@ -20,14 +20,15 @@ use crate::shell_line::shell_line;
 /// Runs the example until it ends and gives back its status.
 pub(crate) fn run(session: &Session, example: &ExampleArgs) -> anyhow::Result<ExitCode> {
     match (example.name, example.nodes) {
-        (Example::Mount | Example::NoSocket, Some(_)) => {
+        (Example::Login | Example::Mount | Example::NoSocket, Some(_)) => {
             bail!("--nodes is for the example chat; others run in one process")
         }
-        (Example::Mount | Example::NoSocket, _) if example.redis.is_some() => {
+        (Example::Login | Example::Mount | Example::NoSocket, _) if example.redis.is_some() => {
             bail!("--redis is for the example chat; others keep their state in memory")
         }
         (Example::Chat, Some(nodes)) => cluster::run(session, example, nodes),
         (Example::Chat, None) => single::run(session, example, "chat", "example-chat"),
+        (Example::Login, None) => single::run(session, example, "login", "example-login"),
         (Example::Mount, None) => single::run(session, example, "mount", "example-mount"),
         (Example::NoSocket, None) => test(session, example),
     }

@@ -1,5 +1,7 @@
 //! A server on a loopback port, and clients that speak the protocol byte by byte.
 
+#[path = "../../../../service/tests/properties/stage/counters.rs"]
+mod counters;
 mod departures;
 mod http;
 mod log;
@@ -11,6 +13,7 @@ mod websocket;
 
 use std::time::Duration;
 
+pub(crate) use counters::Counters;
 pub(crate) use departures::{Departure, Departures};
 pub(crate) use http::{Answer, Http};
 pub(crate) use log::Log;

@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use roomwire_core::{
     ClientKey, DeletedRoom, HeldClient, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata,
-    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, RoomChange, RoomKey,
-    RoomSummary, StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
+    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, Revocation, RoomChange,
+    RoomKey, RoomSummary, StateError, StateStore, Timestamp, UserId, WebSocketClient, WebSocketRoom,
 };
 use roomwire_state_memory::MemoryState;
 use tokio::sync::Semaphore;
@@ -76,6 +76,10 @@ impl StateStore for GatedStore {
     async fn locate(&self, client: &ClientKey) -> Done<Option<NodeId>> { self.inner.locate(client).await }
     async fn clients(&self, namespace: &Namespace, page: &PageRequest) -> Done<Page<WebSocketClient>> { self.inner.clients(namespace, page).await }
     async fn client_count(&self, namespace: &Namespace) -> Done<u64> { self.inner.client_count(namespace).await }
+    async fn user_clients(&self, namespace: &Namespace, user: &UserId, page: &PageRequest) -> Done<Page<WebSocketClient>> { self.inner.user_clients(namespace, user, page).await }
+    async fn user_client_count(&self, namespace: &Namespace, user: &UserId) -> Done<u64> { self.inner.user_client_count(namespace, user).await }
+    async fn revoke(&self, revocation: &Revocation) -> Done<()> { self.inner.revoke(revocation).await }
+    async fn revocations(&self, page: &PageRequest) -> Done<Page<Revocation>> { self.inner.revocations(page).await }
     async fn join(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Done<JoinOutcome> { self.inner.join(life, client, room).await }
     async fn leave(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Done<bool> { self.inner.leave(life, client, room).await }
     async fn create_room(&self, room: &RoomKey, new: &NewRoom) -> Done<WebSocketRoom> { self.inner.create_room(room, new).await }

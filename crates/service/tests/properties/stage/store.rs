@@ -13,8 +13,8 @@ use async_trait::async_trait;
 use parking_lot::{Mutex, RwLock};
 use roomwire_core::{
     ClientKey, DeletedRoom, HeldClient, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata,
-    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, RoomChange, RoomKey,
-    RoomSummary, StateError, StateStore, Timestamp, WebSocketClient, WebSocketRoom,
+    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, Revocation, RoomChange,
+    RoomKey, RoomSummary, StateError, StateStore, Timestamp, UserId, WebSocketClient, WebSocketRoom,
 };
 
 use super::script::{Script, forward};
@@ -94,6 +94,10 @@ impl StateStore for WatchedStore {
     async fn locate(&self, client: &ClientKey) -> Done<Option<NodeId>> { forward!(self.locate(client)) }
     async fn clients(&self, namespace: &Namespace, page: &PageRequest) -> Done<Page<WebSocketClient>> { forward!(self.clients(namespace, page)) }
     async fn client_count(&self, namespace: &Namespace) -> Done<u64> { forward!(self.client_count(namespace)) }
+    async fn user_clients(&self, namespace: &Namespace, user: &UserId, page: &PageRequest) -> Done<Page<WebSocketClient>> { forward!(self.user_clients(namespace, user, page)) }
+    async fn user_client_count(&self, namespace: &Namespace, user: &UserId) -> Done<u64> { forward!(self.user_client_count(namespace, user)) }
+    async fn revoke(&self, revocation: &Revocation) -> Done<()> { forward!(self.revoke(revocation)) }
+    async fn revocations(&self, page: &PageRequest) -> Done<Page<Revocation>> { forward!(self.revocations(page)) }
     async fn join(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Done<JoinOutcome> { forward!(self.join(life, client, room)) }
     async fn leave(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Done<bool> { forward!(self.leave(life, client, room)) }
     async fn create_room(&self, room: &RoomKey, new: &NewRoom) -> Done<WebSocketRoom> { forward!(self.create_room(room, new)) }

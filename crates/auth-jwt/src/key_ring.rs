@@ -1,0 +1,143 @@
+//! The keys in use, read again from time to time and when a token names one that is not among them.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::RwLock;
+use roomwire_core::config::Algorithm;
+use tokio::{
+    sync::Mutex,
+    task::AbortHandle,
+    time::{Instant, sleep_until},
+};
+
+use super::{
+    JwtError,
+    key_set::KeySet,
+    source::{Read, Source},
+};
+
+/// How far apart two readings are that tokens with unknown key ids ask for. Anybody can send such tokens.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// How soon to try again after the keys could not be read, unless they are due earlier.
+const RETRY: Duration = Duration::from_secs(15);
+
+/// Keys that can be replaced while they are in use.
+pub(crate) struct KeyRing {
+    shared: Arc<Shared>,
+    /// What reads them again in time.
+    refresh: Option<AbortHandle>,
+}
+
+struct Shared {
+    source: Source,
+    algorithms: Vec<Algorithm>,
+    keys: RwLock<Read>,
+    /// When the source was last asked. Held while it is asked: one at a time.
+    asked: Mutex<Instant>,
+    /// Whether the last reading failed: an outage is logged when it begins and when it ends.
+    is_failing: AtomicBool,
+}
+
+impl KeyRing {
+    /// Reads the keys, and goes on to read them every so often.
+    ///
+    /// # Errors
+    /// When they cannot be read now or are of no use.
+    pub(crate) async fn load(source: Source, algorithms: Vec<Algorithm>, refresh: Duration) -> Result<Self, JwtError> {
+        let now = Instant::now();
+        let asked = Mutex::new(now);
+        let keys = RwLock::new(source.read(&algorithms).await?);
+        let shared = Arc::new(Shared { source, algorithms, keys, asked, is_failing: AtomicBool::new(false) });
+        tracing::info!(target: "roomwire", source = %shared.source, keys = shared.current().len(), "keys for tokens are read");
+        let refresh = shared.source.can_change().then(|| {
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move { shared.keep_fresh(now + refresh, refresh).await }).abort_handle()
+        });
+        Ok(Self { shared, refresh })
+    }
+
+    /// The keys as they are now.
+    pub(crate) fn current(&self) -> Arc<KeySet> {
+        self.shared.current()
+    }
+
+    /// Reads the keys because a token names one that is not among them. Returns at once when that was done a moment ago, and
+    /// waits for a reading that is under way.
+    ///
+    /// # Cancellation
+    /// The reading goes on: otherwise clients that come and go could have the source asked any number of times.
+    pub(crate) async fn look_again(&self) {
+        let shared = &self.shared;
+        if !shared.source.names_keys() || shared.asked.try_lock().is_ok_and(|asked| asked.elapsed() < PAUSE) {
+            return;
+        }
+        let shared = Arc::clone(shared);
+        let looking = tokio::spawn(async move { shared.read_unless_just_done().await });
+        // It does not panic; if it did, the keys would be the old ones.
+        let _ = looking.await;
+    }
+}
+
+impl Drop for KeyRing {
+    fn drop(&mut self) {
+        if let Some(refresh) = &self.refresh {
+            refresh.abort();
+        }
+    }
+}
+
+impl Shared {
+    fn current(&self) -> Arc<KeySet> {
+        Arc::clone(&self.keys.read().keys)
+    }
+
+    async fn keep_fresh(&self, mut due: Instant, refresh: Duration) {
+        loop {
+            sleep_until(due).await;
+            let mut asked = self.asked.lock().await;
+            *asked = Instant::now();
+            due = *asked + if self.read().await { refresh } else { refresh.min(RETRY) };
+        }
+    }
+
+    async fn read_unless_just_done(&self) {
+        let mut asked = self.asked.lock().await;
+        if asked.elapsed() >= PAUSE {
+            *asked = Instant::now();
+            self.read().await;
+        }
+    }
+
+    /// Replaces the keys by those that the source holds now; keeps them when it cannot be read. Whether it could.
+    async fn read(&self) -> bool {
+        let read = self.source.read(&self.algorithms).await;
+        let is_read = read.is_ok();
+        let was_failing = self.is_failing.swap(!is_read, Ordering::Relaxed);
+        match read {
+            Ok(read) => {
+                let count = read.keys.len();
+                let mut keys = self.keys.write();
+                let is_new = keys.fingerprint != read.fingerprint;
+                *keys = read;
+                drop(keys);
+                if is_new || was_failing {
+                    tracing::info!(target: "roomwire", source = %self.source, keys = count, is_new, "keys for tokens are read");
+                }
+            }
+            Err(error) if was_failing => {
+                tracing::debug!(target: "roomwire", %error, "keys for tokens still cannot be read");
+            }
+            Err(error) => {
+                tracing::warn!(target: "roomwire", %error, "keys for tokens cannot be read; those from before are used");
+            }
+        }
+        is_read
+    }
+}

@@ -1,0 +1,53 @@
+//! This node's clients of a namespace, by their ids and by their users.
+
+use std::collections::{HashMap, HashSet};
+
+use roomwire_core::{ClientId, UserId};
+
+use crate::client::Client;
+
+/// Clients, each once. Of users without clients nothing is kept.
+#[derive(Debug, Default)]
+pub(super) struct LocalClients {
+    by_id: HashMap<ClientId, Client>,
+    by_user: HashMap<UserId, HashSet<ClientId>>,
+}
+
+impl LocalClients {
+    pub(super) fn by_id(&self) -> &HashMap<ClientId, Client> {
+        &self.by_id
+    }
+
+    /// The ids of a user's clients, in no order.
+    pub(super) fn of_user(&self, user: &UserId) -> impl Iterator<Item = &ClientId> {
+        self.by_user.get(user).into_iter().flatten()
+    }
+
+    /// Takes the place of another connection with this id.
+    pub(super) fn add(&mut self, client: Client) {
+        if let Some(before) = self.by_id.remove(client.id()) {
+            self.disown(&before);
+        }
+        if let Some(user) = client.user() {
+            self.by_user.entry(user.clone()).or_default().insert(client.id().clone());
+        }
+        self.by_id.insert(client.id().clone(), client);
+    }
+
+    /// Forgets a client, unless another connection took its id.
+    pub(super) fn remove(&mut self, client: &Client) {
+        if self.by_id.get(client.id()) == Some(client) {
+            self.by_id.remove(client.id());
+            self.disown(client);
+        }
+    }
+
+    fn disown(&mut self, client: &Client) {
+        let Some(user) = client.user() else { return };
+        let Some(clients) = self.by_user.get_mut(user) else { return };
+        clients.remove(client.id());
+        if clients.is_empty() {
+            self.by_user.remove(user);
+        }
+    }
+}

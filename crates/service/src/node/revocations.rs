@@ -1,0 +1,231 @@
+//! Access that was taken back, as far as this node knows: asked for every client that comes, without any store.
+//!
+//! A revocation is stored first and told to the other nodes then. A node hears the others first and reads the store then.
+//! So whichever comes between, every node learns of it.
+
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use parking_lot::RwLock;
+use roomwire_core::{
+    Channel, DisconnectReason, Error, Identity, NodeMessage, PageRequest, Revocation, Revoked, StateError, Timestamp,
+    TokenId, UserId,
+};
+
+use super::{Deadline, Node};
+use crate::{Client, instruments};
+
+/// What this node knows of revocations.
+#[derive(Debug, Default)]
+pub(crate) struct Revocations {
+    known: RwLock<Known>,
+    /// Whether the store may know others than this node.
+    is_stale: AtomicBool,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    users: HashMap<UserId, Revocation>,
+    tokens: HashMap<TokenId, Revocation>,
+    /// When the first of them is over; none when there is none.
+    first_end: Option<Timestamp>,
+}
+
+impl Known {
+    /// Notes a revocation; false when it changes nothing.
+    fn note(&mut self, new: Revocation, now: Timestamp) -> bool {
+        self.drop_expired(now);
+        if !new.is_in_force(now) {
+            return false;
+        }
+        self.first_end = Some(self.first_end.map_or(new.until, |first| first.min(new.until)));
+        match &new.subject {
+            Revoked::User(user) => merge(&mut self.users, user.clone(), new),
+            Revoked::Token(token) => merge(&mut self.tokens, token.clone(), new),
+        }
+    }
+
+    fn drop_expired(&mut self, now: Timestamp) {
+        if self.first_end.is_none_or(|first| now < first) {
+            return;
+        }
+        self.users.retain(|_, known| known.is_in_force(now));
+        self.tokens.retain(|_, known| known.is_in_force(now));
+        self.first_end = self.all().map(|known| known.until).min();
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Revocation> {
+        self.users.values().chain(self.tokens.values())
+    }
+
+    fn of(&self, subject: &Revoked) -> Option<&Revocation> {
+        match subject {
+            Revoked::User(user) => self.users.get(user),
+            Revoked::Token(token) => self.tokens.get(token),
+        }
+    }
+}
+
+fn merge<S: Eq + Hash>(known: &mut HashMap<S, Revocation>, subject: S, new: Revocation) -> bool {
+    let before = known.get(&subject);
+    let both = before.map_or_else(|| new.clone(), |before| new.clone().and(before));
+    let changes = before != Some(&both);
+    if changes {
+        known.insert(subject, both);
+    }
+    changes
+}
+
+impl Revocations {
+    /// The heartbeat is to compare them with the store.
+    pub(super) fn note_stale(&self) {
+        self.is_stale.store(true, Ordering::Release);
+    }
+}
+
+impl Node {
+    /// What takes back what proved this identity, if anything does now.
+    pub(crate) fn is_revoked(&self, identity: &Identity) -> Option<Revocation> {
+        let Identity { user, token, issued_at, .. } = identity;
+        let known = self.revocations.known.read();
+        let of_token = token.as_ref().and_then(|token| known.tokens.get(token));
+        let of_user = user.as_ref().and_then(|user| known.users.get(user));
+        let now = self.clock.now();
+        let mut covering = of_token.into_iter().chain(of_user);
+        covering.find(|it| it.is_in_force(now) && it.covers(user.as_ref(), token.as_ref(), *issued_at)).cloned()
+    }
+
+    /// Access was taken back, here or elsewhere: from now on nobody is admitted whom this covers, and who is here is
+    /// disconnected.
+    pub(crate) fn revoked(&self, revocation: Revocation) {
+        let subject = revocation.subject.clone();
+        if !self.revocations.known.write().note(revocation, self.clock.now()) {
+            return;
+        }
+        for namespace in self.namespaces() {
+            let candidates = match &subject {
+                Revoked::User(user) => namespace.clients_of(user),
+                // Rare enough to look at everybody.
+                Revoked::Token(_) => namespace.clients(),
+            };
+            self.disconnect_revoked(&candidates);
+        }
+    }
+
+    /// Disconnects those of these clients whose access was taken back. To be asked of every client that begins to take
+    /// part: its access may have been taken back after it was admitted.
+    pub(crate) fn disconnect_revoked(&self, clients: &[Client]) {
+        for client in clients {
+            if self.is_revoked(&client.identity()).is_some() {
+                instruments::access_revoked();
+                tracing::info!(target: "roomwire", client = %client.id(), "disconnected: its access was revoked");
+                self.disconnect_here(client, DisconnectReason::AccessRevoked);
+            }
+        }
+    }
+
+    /// Takes access back in the whole cluster. This node knows it at once, whatever else fails; what the store was not
+    /// told, the heartbeats tell it.
+    pub(crate) async fn revoke(&self, revocation: Revocation) -> Result<(), Error> {
+        self.revoked(revocation.clone());
+        let stored = self.retrying(self.deadline(), || self.store.revoke(&revocation)).await;
+        if stored.is_err() {
+            self.revocations.note_stale();
+        }
+        let told = self.tell_of(revocation, self.deadline()).await;
+        stored?;
+        told
+    }
+
+    async fn tell_of(&self, revocation: Revocation, until: Deadline) -> Result<(), Error> {
+        let message = self.envelope(NodeMessage::Revoked(revocation))?;
+        Ok(self.call(until, self.backplane.publish(&Channel::Cluster, message)).await?)
+    }
+
+    /// Learns what the store knows.
+    pub(super) async fn load_revocations(&self) -> Result<(), StateError> {
+        self.read_revocations().await.map(drop)
+    }
+
+    async fn read_revocations(&self) -> Result<Vec<Revocation>, StateError> {
+        let mut stored = Vec::new();
+        let mut wanted = PageRequest::first(PageRequest::MAX_LIMIT);
+        loop {
+            let page = self.call(self.patience(), self.store.revocations(&wanted)).await?;
+            stored.extend(page.items);
+            match page.next {
+                Some(cursor) => wanted = PageRequest::after(cursor, PageRequest::MAX_LIMIT),
+                None => break,
+            }
+        }
+        let changed = {
+            let (mut known, now) = (self.revocations.known.write(), self.clock.now());
+            stored.iter().fold(false, |changed, revocation| known.note(revocation.clone(), now) || changed)
+        };
+        if changed {
+            for namespace in self.namespaces() {
+                self.disconnect_revoked(&namespace.clients());
+            }
+        }
+        Ok(stored)
+    }
+
+    /// Forgets what is over; after everything that may have parted this node from the store and the others, learns
+    /// what they know, and tells them what they do not.
+    pub(super) async fn keep_revocations(&self) {
+        self.revocations.known.write().drop_expired(self.clock.now());
+        if !self.revocations.is_stale.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        if let Err(error) = self.compare_revocations().await {
+            tracing::debug!(target: "roomwire", %error, "revocations could not be compared, trying again");
+            self.revocations.note_stale();
+        }
+    }
+
+    async fn compare_revocations(&self) -> Result<(), Error> {
+        let mut stored = Known::default();
+        let now = self.clock.now();
+        for revocation in self.read_revocations().await? {
+            stored.note(revocation, now);
+        }
+        let missing: Vec<_> = {
+            let known = self.revocations.known.read();
+            known.all().filter(|known| stored.of(&known.subject) != Some(known)).cloned().collect()
+        };
+        for revocation in missing {
+            self.call(self.patience(), self.store.revoke(&revocation)).await?;
+            self.tell_of(revocation, self.patience()).await?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use roomwire_core::{Revocation, Revoked, Timestamp, UserId};
+
+    use super::Known;
+
+    fn of(user: &str, revoked_at: u64, until: u64) -> Revocation {
+        let [revoked_at, until] = [revoked_at, until].map(Timestamp::from_millis);
+        Revocation { subject: Revoked::User(UserId::new(user).expect("valid")), revoked_at, until }
+    }
+
+    #[test]
+    fn what_is_over_is_forgotten_and_what_changes_nothing_is_said_to() {
+        let (mut known, at) = (Known::default(), Timestamp::from_millis);
+        assert!(known.note(of("ada", 10, 100), at(10)));
+        assert!(!known.note(of("ada", 10, 100), at(10)) && !known.note(of("ada", 5, 50), at(10)));
+        assert!(known.note(of("ada", 20, 50), at(20)));
+        assert_eq!(known.of(&of("ada", 0, 0).subject), Some(&of("ada", 20, 100)));
+        assert!(known.note(of("bob", 20, 200), at(20)) && !known.note(of("eve", 20, 90), at(90)));
+        known.drop_expired(at(100));
+        assert_eq!(known.all().cloned().collect::<Vec<_>>(), [of("bob", 20, 200)]);
+        known.drop_expired(at(200));
+        assert_eq!((known.all().count(), known.first_end), (0, None));
+    }
+}

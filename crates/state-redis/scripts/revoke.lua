@@ -1,0 +1,12 @@
+-- Remembers that access was taken back. ARGV: subject, when, until when to remember it. The later moments count.
+local subject, when, ends = ARGV[1], ARGV[2], ARGV[3]
+local at = now()
+lapse(at)
+if tonumber(ends) > at then
+  local known = call('HGET', P .. ':rv', subject)
+  if not known or tonumber(known) < tonumber(when) then
+    call('HSET', P .. ':rv', subject, when)
+  end
+  call('ZADD', P .. ':ru', 'GT', ends, subject)
+end
+return { 'OK' }

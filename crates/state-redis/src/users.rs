@@ -1,0 +1,113 @@
+//! The clients of one user.
+//!
+//! Which they are is kept beside their records, in the partitions of these, so that the script that writes or removes a
+//! record keeps it in step. All partitions are asked at the same time.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::try_join_all;
+use roomwire_core::{Namespace, Page, PageRequest, StateError, UserId, WebSocketClient};
+
+use crate::{
+    clients::{Record, record},
+    cursor::{Found, Pager, Step},
+    keys::Partition,
+    router::Repeat,
+    script,
+    state::{Shared, args},
+};
+
+/// Whose clients.
+#[derive(Clone, Copy, Debug)]
+struct Whose<'a> {
+    namespace: &'a Namespace,
+    user: &'a UserId,
+}
+
+impl Shared {
+    /// Two round trips at the same time everywhere, for a user whose clients are on one page: how many lie where, then
+    /// these.
+    pub(crate) async fn user_client_page(
+        &self,
+        namespace: &Namespace,
+        user: &UserId,
+        wanted: &PageRequest,
+    ) -> Result<Page<WebSocketClient>, StateError> {
+        let whose = Whose { namespace, user };
+        let partitions: Vec<_> = self.router.keys.partitions().collect();
+        let mut pager = Pager::new(wanted, partitions.len());
+        let sizes = self.user_clients_by_partition(&partitions, whose).await?;
+        let mut ahead = self.read_ahead(&partitions, &sizes, whose, pager.step()).await?;
+        while let Some(step) = pager.step() {
+            let found = match ahead.remove(&step.list) {
+                Some(found) => found,
+                None if sizes[step.list] == 0 => Found { next: "0".to_owned(), items: Vec::new() },
+                None => self.user_clients_in(partitions[step.list], whose, step).await?,
+            };
+            pager.take(found);
+        }
+        Ok(pager.page())
+    }
+
+    pub(crate) async fn user_client_count(&self, namespace: &Namespace, user: &UserId) -> Result<u64, StateError> {
+        self.count_all(|partition| self.router.keys.user_clients(partition, namespace, user)).await
+    }
+
+    async fn user_clients_by_partition(
+        &self,
+        partitions: &[Partition],
+        Whose { namespace, user }: Whose<'_>,
+    ) -> Result<Vec<u64>, StateError> {
+        if self.router.keys.is_single() {
+            // Asked anyway.
+            return Ok(vec![u64::MAX]);
+        }
+        let sizes = partitions.iter().map(|partition| {
+            let mut command = redis::cmd("SCARD");
+            command.arg(self.router.keys.user_clients(*partition, namespace, user));
+            async move { self.count(*partition, &command).await }
+        });
+        try_join_all(sizes).await
+    }
+
+    /// The first part of every list that is likely to be on the page that begins with this step.
+    async fn read_ahead(
+        &self,
+        partitions: &[Partition],
+        sizes: &[u64],
+        whose: Whose<'_>,
+        first: Option<Step>,
+    ) -> Result<BTreeMap<usize, Found<WebSocketClient>>, StateError> {
+        let Some(first) = first else { return Ok(BTreeMap::new()) };
+        let mut likely = Vec::new();
+        let mut found = 0;
+        for list in first.list..sizes.len() {
+            if found >= first.count as u64 {
+                break;
+            }
+            if sizes[list] > 0 {
+                found = found.saturating_add(sizes[list]);
+                let scan = if list == first.list { first.scan.clone() } else { "0".to_owned() };
+                likely.push(Step { list, scan, count: first.count });
+            }
+        }
+        let reads = likely.into_iter().map(|step| async move {
+            Ok::<_, StateError>((step.list, self.user_clients_in(partitions[step.list], whose, step).await?))
+        });
+        Ok(try_join_all(reads).await?.into_iter().collect())
+    }
+
+    async fn user_clients_in(
+        &self,
+        partition: Partition,
+        Whose { namespace, user }: Whose<'_>,
+        step: Step,
+    ) -> Result<Found<WebSocketClient>, StateError> {
+        let args = args!["user", step.scan, step.count, namespace, user];
+        let mut reply = self.run(&script::SCAN, partition, &args, Repeat::Always).await?;
+        let next = reply.next()?;
+        let records: Vec<Record> = reply.next()?;
+        let items = records.into_iter().map(|read| Ok((read.0.clone(), record(read)?)));
+        Ok(Found { next, items: items.collect::<Result<_, StateError>>()? })
+    }
+}
