@@ -15,6 +15,8 @@ pub struct Polling {
     pub id: String,
     /// Where its requests go.
     pub target: String,
+    from: Ipv4Addr,
+    server: SocketAddr,
     /// The connection to send by.
     pub posts: Http,
     /// The connection to receive by.
@@ -35,7 +37,7 @@ impl Polling {
         let open: Value = serde_json::from_str(body.get(1..).unwrap_or_default()).unwrap_or_default();
         let session = open["sid"].as_str().unwrap_or_default().to_owned();
         let target = format!("/socket.io/?EIO=4&transport=polling&sid={session}");
-        Ok(Self { session, id: String::new(), target, posts, gets })
+        Ok(Self { session, id: String::new(), target, from, server, posts, gets })
     }
 
     /// Opens a session from an address of its own and connects to the namespace `/`.
@@ -60,6 +62,13 @@ impl Polling {
     /// # Panics
     /// When there is no answer in time.
     pub async fn post(&mut self, body: &str) -> Answer {
+        self.posts.send("POST", &self.target, "", body.as_bytes()).await;
+        if let Some(answer) = self.posts.answer().await {
+            return answer;
+        }
+        // The server closes connections that are not used for a while.
+        let posts = Http::try_from_address(self.from, self.server).await;
+        self.posts = posts.unwrap_or_else(|error| panic!("{}: {error}", self.server));
         self.posts.ask("POST", &self.target, body).await
     }
 

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::header;
-use roomwire_core::{AckId, ClientId, DisconnectReason, Error, ErrorCode};
+use roomwire_core::{AckId, ClientId, DisconnectReason, Error, ErrorCode, Printable};
 use roomwire_service::{Backpressure, Dispatcher, Handshake, Incoming};
 use socketioxide::{
     handler::{ConnectHandler, ConnectMiddleware, DisconnectHandler, MessageHandler, Value},
@@ -91,7 +91,7 @@ impl ConnectMiddleware<Sockets, Own> for Admission {
     ) -> Result<(), Box<dyn fmt::Display + Send>> {
         self.admit(socket, auth.as_ref()).await.map_err(|error| {
             if error.code() == ErrorCode::Internal {
-                tracing::error!(target: "roomwire", ?error, "a client could not be admitted");
+                tracing::error!(target: "roomwire", error = %Printable(format_args!("{error:?}")), "a client could not be admitted");
             }
             Box::new(format!("{}: {error}", error.code())) as Box<dyn fmt::Display + Send>
         })

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use roomwire_core::{ClientId, WebSocketConfig};
+use roomwire_core::{ClientId, Printable, WebSocketConfig};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower::ServiceExt;
 
@@ -73,7 +73,7 @@ pub(crate) fn accept(
         let upgraded = match hyper::upgrade::on(request).await {
             Ok(upgraded) => upgraded,
             Err(error) => {
-                tracing::debug!(target: "roomwire", %error, "a websocket was not established");
+                tracing::debug!(target: "roomwire", error = %Printable(&error), "a websocket was not established");
                 on_end();
                 return;
             }
@@ -88,7 +88,7 @@ pub(crate) fn accept(
         drop(attendance);
         // Refused only for a query that the engine does not understand: the stream is dropped then.
         if let Err(error) = engine.oneshot((stream, handshake)).await {
-            tracing::debug!(target: "roomwire", %error, "a websocket was refused");
+            tracing::debug!(target: "roomwire", error = %Printable(&error), "a websocket was refused");
         }
     });
     let mut response = answer(StatusCode::SWITCHING_PROTOCOLS);

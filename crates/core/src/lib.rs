@@ -27,6 +27,7 @@ mod identity;
 mod names;
 mod payload;
 mod ports;
+mod printable;
 mod reason;
 mod record;
 mod revocation;
@@ -49,6 +50,7 @@ pub use ports::{
     LocalDelivery, MemberRecord, NewClient, NewRoom, NodeSummary, OutboundEvent, Page, PageRequest, ReapOutcome,
     RoomChange, RoomPolicy, RoomSummary, RoomUid, StateError, StateStore, Undeliverable,
 };
+pub use printable::Printable;
 pub use reason::{DisconnectReason, LeaveReason};
 pub use record::{Metadata, WebSocketClient, WebSocketRoom};
 pub use revocation::{Revocation, Revoked};

@@ -8,6 +8,7 @@ mod mutations;
 mod names;
 mod origins;
 mod rates;
+mod revocation;
 mod sizes;
 mod slow;
 mod takeover;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, Response, Uri, header};
-use roomwire_core::{Error, ErrorCode, WebSocketConfig, config::Limits};
+use roomwire_core::{Error, ErrorCode, Printable, WebSocketConfig, config::Limits};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 pub use self::client_address::ClientAddress;
@@ -120,7 +120,7 @@ impl Guard {
         let packet = match axum::body::to_bytes(body, LONGEST).await {
             Ok(packet) => packet,
             Err(error) => {
-                tracing::error!(target: "roomwire", %error, "the engine began a session in words that are not understood");
+                tracing::error!(target: "roomwire", error = %Printable(&error), "the engine began a session in words that are not understood");
                 return answer::unavailable(&ErrorCode::Internal.into());
             }
         };

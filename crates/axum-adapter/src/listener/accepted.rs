@@ -6,7 +6,7 @@ use axum::{Router, body::Body, extract::ConnectInfo};
 use http::Request;
 use hyper::{body::Incoming, rt, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use roomwire_core::config::Limits;
+use roomwire_core::{Printable, config::Limits};
 use tokio::{net::TcpStream, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -95,7 +95,7 @@ impl Serving {
                     Some(Ok(stream)) => self.requests(TokioIo::new(stream), peer, &open).await,
                     Some(Err(error)) => {
                         open.closing("tls");
-                        tracing::debug!(target: "roomwire", %peer, %error, "no TLS connection was established");
+                        tracing::debug!(target: "roomwire", %peer, error = %Printable(&error), "no TLS connection was established");
                     }
                     None => open.closing("ended"),
                 }
@@ -129,7 +129,7 @@ impl Serving {
                 () if error.is_parse() => "malformed",
                 () => "broken",
             });
-            tracing::debug!(target: "roomwire", %peer, %error, "a connection was not served to its end");
+            tracing::debug!(target: "roomwire", %peer, error = %Printable(&error), "a connection was not served to its end");
         }
     }
 }

@@ -16,6 +16,7 @@ mod limits;
 mod malformed;
 mod order;
 mod panics;
+mod quiet_log;
 mod quota;
 mod reasons;
 mod slow_conflation;

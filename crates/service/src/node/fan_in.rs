@@ -8,7 +8,7 @@ use std::{
 use futures_util::StreamExt;
 use roomwire_core::{
     Answer, BackplaneEvent, BackplaneEvents, Channel, ClientKey, Conflation, ConflationKey, EncodedPayload, Envelope,
-    EventName, NameError, NodeId, NodeMessage, OutboundEvent, Payload, RoomId,
+    EventName, NameError, NodeId, NodeMessage, OutboundEvent, Payload, Printable, RoomId,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +40,7 @@ impl Node {
             Ok(envelope) => envelope,
             Err(error) => {
                 instruments::backplane_ignored();
-                tracing::debug!(target: "roomwire", %error, "message was ignored");
+                tracing::debug!(target: "roomwire", error = %Printable(&error), "message was ignored");
                 return;
             }
         };
@@ -89,7 +89,7 @@ impl Node {
             NodeMessage::DisconnectUser { namespace, user, reason } => {
                 self.disconnect_user_here(&self.namespace(&namespace), &user, reason);
             }
-            NodeMessage::Revoked(revocation) => self.revoked(revocation),
+            NodeMessage::Revoked(revocation) => self.revoked(&revocation),
             NodeMessage::RoomDeleted { room, uid } => {
                 let node = self.clone();
                 tokio::spawn(async move { node.forget_deleted_room(&room, uid).await });
@@ -114,7 +114,7 @@ impl Node {
             let message = NodeMessage::Answered { question, client: client.client, answer };
             let Ok(bytes) = self.envelope(message) else { return };
             if let Err(error) = self.bounded(self.backplane.publish(&Channel::Node(asker), bytes)).await {
-                tracing::debug!(target: "roomwire", %error, "an answer could not be passed on");
+                tracing::debug!(target: "roomwire", error = %Printable(&error), "an answer could not be passed on");
             }
         });
     }
@@ -137,6 +137,6 @@ fn conflated(event: OutboundEvent, room: &RoomId, key: Option<String>) -> Option
 
 fn ignored(error: &NameError) -> Option<OutboundEvent> {
     instruments::backplane_ignored();
-    tracing::debug!(target: "roomwire", %error, "message was ignored");
+    tracing::debug!(target: "roomwire", error = %Printable(&error), "message was ignored");
     None
 }

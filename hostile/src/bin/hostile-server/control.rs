@@ -8,7 +8,10 @@ use std::{
 use axum::{Json, Router, http::StatusCode, routing::post};
 use metrics_exporter_prometheus::PrometheusHandle;
 use roomwire_hostile::Counts;
-use roomwire_service::{Error, PageRequest, RoomId, WebSocketService};
+use roomwire_service::{Error, PageRequest, RoomId, UserId, WebSocketService};
+
+/// How long a revocation is remembered.
+const HOUR: Duration = Duration::from_secs(3600);
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
@@ -20,7 +23,7 @@ pub(crate) fn count_panic() {
 type Answer<T> = Result<Json<T>, (StatusCode, Json<Error>)>;
 
 pub(crate) fn router(service: WebSocketService, metrics: PrometheusHandle) -> Router {
-    let (counting, rooms, sending) = (service.clone(), service.clone(), service.clone());
+    let [counting, rooms, sending, revoking] = std::array::from_fn(|_| service.clone());
     Router::new()
         .route(
             "/counts",
@@ -31,6 +34,7 @@ pub(crate) fn router(service: WebSocketService, metrics: PrometheusHandle) -> Ro
         .route("/metrics", post(async move || Json(metrics.render())))
         .route("/rooms", post(async move || answer(all_rooms(&rooms).await)))
         .route("/broadcast", post(async move |Json(what)| answer(broadcast(&sending, what).await)))
+        .route("/revoke", post(async move |Json(user): Json<UserId>| answer(revoking.revoke_user(&user, HOUR).await)))
         .route("/members", post(async move |Json(room): Json<RoomId>| answer(members(&service, room).await)))
 }
 
