@@ -109,8 +109,8 @@ impl Guard {
         &self.cors
     }
 
-    /// The answer by which a session over HTTP requests begins, with its ticket instead of its name, which `named` is told.
-    pub(crate) async fn reveal(&self, response: Response<Body>, named: impl FnOnce(&str)) -> Response<Body> {
+    /// The answer by which a session over HTTP requests begins, with its ticket instead of its name.
+    pub(crate) async fn reveal(&self, response: Response<Body>) -> Response<Body> {
         /// The open packet is shorter than this.
         const LONGEST: usize = 4096;
         if !response.status().is_success() {
@@ -125,7 +125,7 @@ impl Guard {
             }
         };
         head.headers.remove(header::CONTENT_LENGTH);
-        let body = self.tickets.reveal(&packet, named).map_or_else(|| Body::from(packet), Body::from);
+        let body = self.tickets.reveal(&packet).map_or_else(|| Body::from(packet), Body::from);
         Response::from_parts(head, body)
     }
 

@@ -46,7 +46,7 @@ impl Inner {
         match ack {
             Some(ack) => service.node.acknowledge(&service.namespace, self.client.key(), ack, &payload),
             None => {
-                let event = OutboundEvent { name: EventName::ERROR, payload };
+                let event = OutboundEvent::new(EventName::ERROR, payload);
                 // A client that is gone need not be told.
                 let _ = service.node.deliver_to_client(&service.namespace, self.client.id(), &event);
             }

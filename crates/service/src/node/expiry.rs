@@ -113,7 +113,7 @@ impl Node {
     fn token_expired(&self, client: &Client) {
         tracing::debug!(target: "roomwire", client = %Printable(client.id()), "disconnected: its token has expired");
         if let Ok(payload) = Payload::encode(&Error::new(ErrorCode::TokenExpired)) {
-            let event = OutboundEvent { name: EventName::ERROR, payload };
+            let event = OutboundEvent::new(EventName::ERROR, payload);
             let namespace = self.namespace(client.namespace());
             // A client that is gone need not be told.
             let _ = self.deliver_to_client(&namespace, client.id(), &event);

@@ -7,8 +7,8 @@ use std::{
 
 use futures_util::StreamExt;
 use roomwire_core::{
-    Answer, BackplaneEvent, BackplaneEvents, Channel, ClientKey, EncodedPayload, Envelope, EventName, NodeId,
-    NodeMessage, OutboundEvent, Payload, Printable,
+    Answer, BackplaneEvent, BackplaneEvents, Channel, ClientKey, Conflation, ConflationKey, EncodedPayload, Envelope,
+    EventName, NameError, NodeId, NodeMessage, OutboundEvent, Payload, Printable, RoomId,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -49,8 +49,8 @@ impl Node {
         }
         let sender = envelope.sender().clone();
         match envelope.message {
-            NodeMessage::ToRoom { room, except, event, payload, conflate: _ } => {
-                if let Some(event) = outbound(event, payload) {
+            NodeMessage::ToRoom { room, except, event, payload, conflate } => {
+                if let Some(event) = outbound(event, payload).and_then(|event| conflated(event, &room.room, conflate)) {
                     let namespace = self.namespace(&room.namespace);
                     self.deliver_to_room(&namespace, &room.room, except.as_ref(), &event);
                 }
@@ -122,11 +122,21 @@ impl Node {
 
 fn outbound(name: String, payload: EncodedPayload) -> Option<OutboundEvent> {
     match EventName::new(name) {
-        Ok(name) => Some(OutboundEvent { name, payload: payload.into() }),
-        Err(error) => {
-            instruments::backplane_ignored();
-            tracing::debug!(target: "roomwire", error = %Printable(&error), "message was ignored");
-            None
-        }
+        Ok(name) => Some(OutboundEvent::new(name, payload.into())),
+        Err(error) => ignored(&error),
     }
+}
+
+fn conflated(event: OutboundEvent, room: &RoomId, key: Option<String>) -> Option<OutboundEvent> {
+    let Some(key) = key else { return Some(event) };
+    match ConflationKey::new(key) {
+        Ok(key) => Some(OutboundEvent { conflation: Some(Conflation { room: room.clone(), key }.into()), ..event }),
+        Err(error) => ignored(&error),
+    }
+}
+
+fn ignored(error: &NameError) -> Option<OutboundEvent> {
+    instruments::backplane_ignored();
+    tracing::debug!(target: "roomwire", error = %Printable(&error), "message was ignored");
+    None
 }
