@@ -1,6 +1,6 @@
 //! Fetches a key set from a URL.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Uri, header};
@@ -10,7 +10,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
-use rustls::crypto::ring;
+use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::time::timeout;
 
 /// How long a fetch may take as a whole.
@@ -43,10 +43,15 @@ impl Fetcher {
             let from = shown(&uri);
             tracing::warn!(target: "roomwire", from, "keys are fetched without TLS: whoever is on the way can replace them; use https");
         }
-        let connector = HttpsConnectorBuilder::new()
-            .with_provider_and_native_roots(ring::default_provider())
-            .map_err(|error| format!("needs TLS, but the machine's trusted certificates cannot be read: {error}"))?;
-        let connector = if is_secure { connector.https_only() } else { connector.https_or_http() };
+        let builder = HttpsConnectorBuilder::new();
+        let connector = if is_secure {
+            let builder = builder.with_provider_and_native_roots(ring::default_provider()).map_err(|error| {
+                format!("needs TLS, but the machine trusts no certificates ({error}); install them (ca-certificates), or name a file in SSL_CERT_FILE")
+            })?;
+            builder.https_only()
+        } else {
+            builder.with_tls_config(trusting_nobody()?).https_or_http()
+        };
         let client =
             Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build(connector.enable_http1().build());
         Ok(Self { uri, client })
@@ -90,6 +95,13 @@ impl fmt::Display for Fetcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&shown(&self.uri))
     }
+}
+
+/// What plain HTTP has instead of TLS, on machines without certificates too.
+fn trusting_nobody() -> Result<ClientConfig, String> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().map_err(|error| format!("needs TLS: {error}"))?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 /// The URL without its query, which may hold something secret.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use parking_lot::RwLock;
-use roomwire_core::config::Algorithm;
+use roomwire_core::{Printable, config::Algorithm};
 use tokio::{
     sync::Mutex,
     task::AbortHandle,
@@ -132,10 +132,10 @@ impl Shared {
                 }
             }
             Err(error) if was_failing => {
-                tracing::debug!(target: "roomwire", %error, "keys for tokens still cannot be read");
+                tracing::debug!(target: "roomwire", error = %Printable(error), "keys for tokens still cannot be read");
             }
             Err(error) => {
-                tracing::warn!(target: "roomwire", %error, "keys for tokens cannot be read; those from before are used");
+                tracing::warn!(target: "roomwire", error = %Printable(error), "keys for tokens cannot be read; those from before are used");
             }
         }
         is_read

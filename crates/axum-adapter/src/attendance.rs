@@ -8,14 +8,21 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use roomwire_core::ClientId;
+use roomwire_core::{ClientId, config::Limits};
 use tokio::{task::AbortHandle, time::Instant};
 
-use crate::{backlog::Backlog, connection::Connection, instruments};
+use crate::{
+    connection::Connection,
+    instruments,
+    outbox::{Bounds, Outbox},
+};
 
-/// The sessions over HTTP requests, and those that take part in a namespace or did, by their ids.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Attendances(Arc<Mutex<HashMap<ClientId, Weak<Attendance>>>>);
+/// The sessions that take part in a namespace, or did, by their ids.
+#[derive(Clone, Debug)]
+pub(crate) struct Attendances {
+    all: Arc<Mutex<HashMap<ClientId, Weak<Attendance>>>>,
+    bounds: Bounds,
+}
 
 /// One session's part in namespaces. It travels with the request that opened the session, and is dropped when
 /// socketioxide forgets the session.
@@ -23,9 +30,8 @@ pub(crate) struct Attendances(Arc<Mutex<HashMap<ClientId, Weak<Attendance>>>>);
 /// The library waits for a session's first namespace alone; one that left its namespaces could stay for ever.
 pub(crate) struct Attendance {
     all: Attendances,
+    outbox: Arc<Outbox>,
     id: OnceLock<ClientId>,
-    /// What waits to be written to it, in all its namespaces.
-    backlog: Arc<Backlog>,
     state: Mutex<State>,
 }
 
@@ -45,62 +51,71 @@ struct State {
 pub(crate) struct Attending(Arc<Attendance>);
 
 impl Attendances {
-    /// A session that is about to begin, for which so many bytes may wait.
-    pub(crate) fn begin(&self, backlog: usize) -> Arc<Attendance> {
-        let backlog = Arc::new(Backlog::new(backlog));
-        Arc::new(Attendance { all: self.clone(), id: OnceLock::new(), backlog, state: Mutex::default() })
+    /// Of sessions for which so much may wait.
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self { all: Arc::default(), bounds }
     }
 
-    /// What waits for this session, when it is known.
-    pub(crate) fn backlog(&self, session: &str) -> Option<Arc<Backlog>> {
-        self.known(session).map(|attendance| attendance.backlog.clone())
+    /// A session that is about to begin, over HTTP requests or a websocket.
+    pub(crate) fn begin(&self, polling: bool) -> Arc<Attendance> {
+        let (id, state) = (OnceLock::new(), Mutex::default());
+        Arc::new(Attendance { all: self.clone(), outbox: Outbox::new(self.bounds, polling), id, state })
     }
 
-    fn known(&self, session: &str) -> Option<Arc<Attendance>> {
-        ClientId::new(session).ok().and_then(|id| self.0.lock().get(&id)?.upgrade())
+    pub(crate) fn get(&self, session: &str) -> Option<Arc<Attendance>> {
+        self.all.lock().get(session)?.upgrade()
     }
+}
 
-    /// Remembers that a session asks to go on over this websocket.
-    pub(crate) fn attach(&self, session: &str, connection: &Arc<Connection>) {
-        if let Some(attendance) = self.known(session) {
-            attendance.attach(connection);
-        }
+impl Default for Attendances {
+    fn default() -> Self {
+        Self::new(Bounds::from(&Limits::default()))
+    }
+}
+
+impl Default for Attendance {
+    fn default() -> Self {
+        let all = Attendances::default();
+        Self { outbox: Outbox::new(all.bounds, false), all, id: OnceLock::new(), state: Mutex::default() }
     }
 }
 
 impl Attendance {
-    /// The engine calls the session so.
-    pub(crate) fn is_called(self: &Arc<Self>, session: &str) {
-        if let Ok(id) = ClientId::new(session) {
-            self.call(&id);
-        }
-    }
-
-    fn call(self: &Arc<Self>, session: &ClientId) {
-        let id = self.id.get_or_init(|| session.clone()).clone();
-        self.all.0.lock().insert(id, Arc::downgrade(self));
-    }
-
-    pub(crate) fn backlog(&self) -> &Arc<Backlog> {
-        &self.backlog
-    }
-
-    /// The websocket that it uses, or asked last to use.
-    pub(crate) fn connection(&self) -> Option<Arc<Connection>> {
-        self.state.lock().connections.iter().rev().find_map(Weak::upgrade)
+    /// What waits to be sent to it.
+    pub(crate) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
     }
 
     /// Its messages come over this websocket.
     pub(crate) fn attach(&self, connection: &Arc<Connection>) {
-        connection.count_for(&self.backlog);
         let connections = &mut self.state.lock().connections;
         connections.retain(|known| known.strong_count() > 0);
         connections.push(Arc::downgrade(connection));
     }
 
+    /// The websocket that it asked for last.
+    pub(crate) fn connection(&self) -> Option<Arc<Connection>> {
+        self.state.lock().connections.iter().rev().find_map(Weak::upgrade)
+    }
+
+    /// The session has this id: it can be found by it.
+    pub(crate) fn named(self: &Arc<Self>, session: &ClientId) {
+        let id = self.id.get_or_init(|| session.clone()).clone();
+        self.all.all.lock().insert(id, Arc::downgrade(self));
+    }
+
+    /// Ends the session: breaks its websockets off, and ends it by its name when it uses none.
+    pub(crate) fn break_off(&self, end_polling: impl FnOnce(&ClientId)) {
+        let connections = std::mem::take(&mut self.state.lock().connections);
+        connections.iter().filter_map(Weak::upgrade).for_each(|connection| connection.end());
+        if let Some(id) = self.id.get() {
+            end_polling(id);
+        }
+    }
+
     /// The session takes part in one more namespace, until the answer is dropped.
     pub(crate) fn enter(self: &Arc<Self>, session: &ClientId) -> Attending {
-        self.call(session);
+        self.named(session);
         let mut state = self.state.lock();
         state.namespaces += 1;
         state.idle_since = None;
@@ -141,11 +156,7 @@ async fn watch(attendance: Weak<Attendance>, patience: Duration, end_polling: im
             Some(_) => {
                 instruments::session_without_namespace();
                 tracing::debug!(target: "roomwire", "a session without a namespace is ended");
-                let connections = std::mem::take(&mut attendance.state.lock().connections);
-                connections.iter().filter_map(Weak::upgrade).for_each(|connection| connection.end());
-                if let Some(id) = attendance.id.get() {
-                    end_polling(id);
-                }
+                attendance.break_off(end_polling);
                 return;
             }
         }
@@ -168,7 +179,7 @@ impl Drop for Attendance {
             watch.abort();
         }
         if let Some(id) = self.id.get() {
-            self.all.0.lock().remove(id);
+            self.all.all.lock().remove(id);
         }
     }
 }
@@ -208,10 +219,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_that_left_its_last_namespace_is_ended_with_its_websocket() {
         let all = Attendances::default();
-        let attendance = all.begin(1);
+        let attendance = all.begin(true);
         let attending = attendance.enter(&id());
         let connection = Arc::new(Connection::default());
-        all.attach(id().as_str(), &connection);
+        all.get(id().as_str()).expect("known").attach(&connection);
         let began = Instant::now();
         let mut ended = watch(&attendance);
         drop(attending);
@@ -222,7 +233,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_session_that_comes_back_stays_and_has_all_the_time_again_when_it_leaves() {
-        let attendance = Attendances::default().begin(1);
+        let attendance = Attendances::default().begin(true);
         let first = attendance.enter(&id());
         let mut ended = watch(&attendance);
         drop(first);
@@ -236,7 +247,7 @@ mod tests {
         assert_eq!(left.elapsed(), PATIENCE);
         assert_eq!(not_twice.try_recv(), Err(TryRecvError::Disconnected));
 
-        let attendance = Attendances::default().begin(1);
+        let attendance = Attendances::default().begin(true);
         let stays = attendance.enter(&id());
         let mut ended = watch(&attendance);
         assert_eq!(ended.recv().await, None, "looked, found it in a namespace, and went");
@@ -246,11 +257,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_session_that_is_over_leaves_nothing_behind() {
         let all = Attendances::default();
-        let attendance = all.begin(1);
+        let attendance = all.begin(true);
         drop(attendance.enter(&id()));
         let mut ended = watch(&attendance);
         drop(attendance);
-        assert!(all.0.lock().is_empty());
+        assert!(all.all.lock().is_empty());
         let began = Instant::now();
         assert_eq!(ended.recv().await, None);
         assert_eq!(began.elapsed(), Duration::ZERO, "its task does not wait");

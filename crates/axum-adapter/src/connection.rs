@@ -4,29 +4,20 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Duration,
 };
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
-use crate::backlog::Backlog;
-
-/// Controls one network connection, mostly a websocket.
+/// Controls one websocket connection.
 #[derive(Default)]
 pub(crate) struct Connection {
     ended: AtomicBool,
-    /// Whether its peer takes nothing at this moment, and something waits to be written.
-    blocked: AtomicBool,
-    /// Whether it was ended because its peer took nothing for too long.
+    /// It was ended because its peer took nothing.
     stalled: AtomicBool,
-    /// For how long the peer may take nothing.
-    patience: Option<Duration>,
-    /// What waits for the session that uses it.
-    backlog: OnceLock<Arc<Backlog>>,
     /// How many of its clients (one a namespace) have more events waiting than they should.
     pauses: AtomicUsize,
     reader: AtomicWaker,
@@ -34,38 +25,14 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// One that ends itself when its peer takes nothing of what is written for so long.
-    pub(crate) fn with_patience(patience: Duration) -> Self {
-        Self { patience: Some(patience), ..Self::default() }
+    /// Ends the connection: reading and writing fail from now on, also where they are waiting.
+    pub(crate) fn end(&self) {
+        self.ended.store(true, Ordering::Release);
+        self.reader.wake();
+        self.writer.wake();
     }
 
-    /// For how long the peer may take nothing.
-    pub(crate) fn patience(&self) -> Option<Duration> {
-        self.patience
-    }
-
-    /// Counts what is written for this session.
-    pub(crate) fn count_for(&self, backlog: &Arc<Backlog>) {
-        self.backlog.get_or_init(|| backlog.clone());
-    }
-
-    /// So many bytes were handed to the network.
-    pub(crate) fn wrote(&self, bytes: usize) {
-        if let Some(backlog) = self.backlog.get() {
-            backlog.take(bytes);
-        }
-    }
-
-    /// The peer takes nothing, or takes something again.
-    pub(crate) fn set_blocked(&self, blocked: bool) {
-        self.blocked.store(blocked, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.blocked.load(Ordering::Relaxed)
-    }
-
-    /// Ends the connection because its peer took nothing for too long.
+    /// Ends the connection because its peer takes nothing.
     pub(crate) fn stall(&self) {
         self.stalled.store(true, Ordering::Release);
         self.end();
@@ -73,13 +40,6 @@ impl Connection {
 
     pub(crate) fn has_stalled(&self) -> bool {
         self.stalled.load(Ordering::Acquire)
-    }
-
-    /// Ends the connection: reading and writing fail from now on, also where they are waiting.
-    pub(crate) fn end(&self) {
-        self.ended.store(true, Ordering::Release);
-        self.reader.wake();
-        self.writer.wake();
     }
 
     pub(crate) fn has_ended(&self) -> bool {

@@ -8,7 +8,7 @@ use roomwire_core::{
     Undeliverable,
 };
 
-use crate::{frame, namespace_sockets::NamespaceSockets};
+use crate::{frame, namespace_sockets::NamespaceSockets, outbox::Load};
 
 /// The sockets of all namespaces, as the service's port.
 #[derive(Debug)]
@@ -31,9 +31,9 @@ impl LocalDelivery for SocketDelivery {
         let mut delivery = Delivery::default();
         let Some(sockets) = self.0.get(namespace) else { return delivery };
         let packet = frame::event(sockets.wire_name(), event);
+        let (load, conflation) = (Load::of(&packet), event.conflation.as_ref());
         sockets.for_each(clients, |client, socket| {
-            // A copy of the packet shares its bytes.
-            let sent = socket.ok_or(Undeliverable::Gone).and_then(|socket| socket.send(packet.clone()));
+            let sent = socket.ok_or(Undeliverable::Gone).and_then(|socket| socket.send(&packet, load, conflation));
             match sent {
                 Ok(()) => delivery.queued += 1,
                 Err(problem) => delivery.failed.push((client.clone(), problem)),
@@ -45,7 +45,8 @@ impl LocalDelivery for SocketDelivery {
     fn acknowledge(&self, client: &ClientKey, ack: AckId, payload: &Payload) -> Result<(), Undeliverable> {
         let sockets = self.0.get(&client.namespace).ok_or(Undeliverable::Gone)?;
         let socket = sockets.get(&client.client).ok_or(Undeliverable::Gone)?;
-        socket.send(frame::acknowledgement(sockets.wire_name(), ack.0, payload))
+        let packet = frame::acknowledgement(sockets.wire_name(), ack.0, payload);
+        socket.send(&packet, Load::of(&packet), None)
     }
 
     async fn ask(&self, client: &ClientKey, event: &OutboundEvent, timeout: Duration) -> Answer {

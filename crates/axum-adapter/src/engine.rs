@@ -18,6 +18,7 @@ use socketioxide_core::{
 use crate::{
     intake::{Admission, Opening},
     namespace_sockets::NamespaceSockets,
+    outbox,
 };
 
 /// The Socket.IO protocol for requests to the service's path.
@@ -120,7 +121,7 @@ pub(crate) fn build(config: &WebSocketConfig, dispatcher: &Dispatcher) -> (Engin
         .max_payload(body as u64)
         .ws_max_message_size(frame)
         .ws_max_frame_size(frame)
-        .max_buffer_size(config.limits.send_buffer)
+        .max_buffer_size(outbox::engine_buffer(&config.limits))
         .connect_timeout(config.limits.handshake_timeout)
         .upgrade_timeout(config.limits.handshake_timeout)
         .with_parser(parser);

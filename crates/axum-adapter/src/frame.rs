@@ -8,15 +8,8 @@ use roomwire_core::{Error, ErrorCode, OutboundEvent, Payload};
 use serde_json::value::RawValue;
 use socketioxide_core::{Str, Value, packet::Packet};
 
-/// A packet on its way out, and how many bytes of text and attachments it has.
-#[derive(Clone, Debug)]
-pub(crate) struct Outgoing {
-    pub(crate) packet: Packet,
-    pub(crate) bytes: usize,
-}
-
 /// The packet of an event, made once for all its receivers.
-pub(crate) fn event(namespace: &Str, event: &OutboundEvent) -> Outgoing {
+pub(crate) fn event(namespace: &Str, event: &OutboundEvent) -> Packet {
     let arguments = event.payload.arguments();
     let mut text = String::with_capacity(event.name.len() + arguments.len() + 8);
     text.push('[');
@@ -27,19 +20,12 @@ pub(crate) fn event(namespace: &Str, event: &OutboundEvent) -> Outgoing {
         text.push_str(arguments);
     }
     text.push(']');
-    let bytes = size(&text, &event.payload);
-    Outgoing { packet: Packet::event(namespace.clone(), value(text, &event.payload)), bytes }
+    Packet::event(namespace.clone(), value(text, &event.payload))
 }
 
 /// The packet of an acknowledgement.
-pub(crate) fn acknowledgement(namespace: &Str, ack: i64, payload: &Payload) -> Outgoing {
-    let text = format!("[{}]", payload.arguments());
-    let bytes = size(&text, payload);
-    Outgoing { packet: Packet::ack(namespace.clone(), value(text, payload), ack), bytes }
-}
-
-fn size(text: &str, payload: &Payload) -> usize {
-    text.len() + payload.attachments().iter().map(Bytes::len).sum::<usize>()
+pub(crate) fn acknowledgement(namespace: &Str, ack: i64, payload: &Payload) -> Packet {
+    Packet::ack(namespace.clone(), value(format!("[{}]", payload.arguments()), payload), ack)
 }
 
 fn value(text: String, payload: &Payload) -> Value {
@@ -138,11 +124,9 @@ mod tests {
     #[test]
     fn an_event_goes_out_and_comes_in_the_same() {
         let payload = Payload::encode(&("a \"quoted\" text", Binary::from(vec![1, 2]))).expect("encodes");
-        let outbound = OutboundEvent { name: EventName::new("say \"hi\"").expect("valid"), payload };
+        let outbound = OutboundEvent::new(EventName::new("say \"hi\"").expect("valid"), payload);
         let packet = event(&"/".into(), &outbound);
-        let PacketData::BinaryEvent(value, None) = packet.packet.inner else {
-            panic!("not a binary event: {packet:?}")
-        };
+        let PacketData::BinaryEvent(value, None) = packet.inner else { panic!("not a binary event: {packet:?}") };
         let (name, payload) = read_event(value).expect("reads");
         assert_eq!(&*name, "say \"hi\"");
         assert_eq!(payload, outbound.payload);
@@ -151,9 +135,7 @@ mod tests {
     #[test]
     fn an_acknowledgement_goes_out_and_comes_in_the_same() {
         let payload = Payload::encode(&vec![1, 2]).expect("encodes");
-        let PacketData::EventAck(value, 7) = acknowledgement(&"/".into(), 7, &payload).packet.inner else {
-            panic!("no ack")
-        };
+        let PacketData::EventAck(value, 7) = acknowledgement(&"/".into(), 7, &payload).inner else { panic!("no ack") };
         assert_eq!(read_acknowledgement(value).expect("reads"), payload);
     }
 

@@ -27,9 +27,8 @@ pub fn packet(attachments: u8, text: &str) {
     let _ = frame::read_acknowledgement(value.clone());
     let Ok((name, payload)) = frame::read_event(value) else { return };
     let Ok(name) = EventName::new(name) else { return };
-    let sent = OutboundEvent { name: name.clone(), payload };
-    let (PacketData::Event(value, _) | PacketData::BinaryEvent(value, _)) =
-        frame::event(&"/".into(), &sent).packet.inner
+    let sent = OutboundEvent::new(name.clone(), payload);
+    let (PacketData::Event(value, _) | PacketData::BinaryEvent(value, _)) = frame::event(&"/".into(), &sent).inner
     else {
         panic!("no event")
     };

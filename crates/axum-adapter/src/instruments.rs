@@ -1,4 +1,4 @@
-//! What is counted of connections and requests, through the `metrics` facade: without a recorder it costs next to nothing.
+//! What is counted of connections, requests and what waits, through the `metrics` facade: without a recorder it costs next to nothing.
 
 use metrics::{counter, gauge};
 
@@ -45,4 +45,15 @@ fn count_limit(cause: &'static str) {
 
 pub(crate) fn accept_failed() {
     counter!("roomwire_accept_errors_total").increment(1);
+}
+
+/// A value of which only the newest counts waits for a client that is behind: whether it replaced an older one, and how
+/// many of other keys were dropped for it.
+pub(crate) fn conflated(replaced: bool, dropped: usize) {
+    if replaced {
+        counter!("roomwire_conflated_total").increment(1);
+    }
+    if dropped > 0 {
+        counter!("roomwire_conflated_dropped_total").increment(dropped as u64);
+    }
 }

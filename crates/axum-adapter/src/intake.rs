@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::header;
-use roomwire_core::{AckId, ClientId, DisconnectReason, Error, ErrorCode};
+use roomwire_core::{AckId, ClientId, DisconnectReason, Error, ErrorCode, Printable};
 use roomwire_service::{Backpressure, Dispatcher, Handshake, Incoming};
 use socketioxide::{
     handler::{ConnectHandler, ConnectMiddleware, DisconnectHandler, MessageHandler, Value},
@@ -12,10 +12,12 @@ use socketioxide::{
 
 use crate::{
     attendance::{Attendance, Attending},
+    connection::Connection,
     engine::Sockets,
     frame,
     guard::ClientAddress,
     namespace_sockets::NamespaceSockets,
+    outbox::Way,
     socket::{ClientSocket, Line},
 };
 
@@ -47,15 +49,22 @@ impl Admission {
         };
         let sender = self.sockets.sender().ok_or_else(|| Error::new(ErrorCode::ShuttingDown))?;
         let line = Arc::new(Line::default());
-        // Put there when the session began.
-        let attendance = socket.req_parts().extensions.get::<Arc<Attendance>>().cloned();
-        let attendance = attendance.ok_or_else(|| Error::internal("a session came past the layer"))?;
-        if let Some(connection) = attendance.connection() {
+        let attendance = socket.req_parts().extensions.get::<Arc<Attendance>>().cloned().unwrap_or_default();
+        // A session may have gone over to a websocket before it connects to a namespace.
+        let connection = socket.req_parts().extensions.get::<Arc<Connection>>().cloned();
+        if let Some(connection) = connection.or_else(|| attendance.connection()) {
             line.attach(connection);
         }
         let backpressure: Arc<dyn Backpressure> = line.clone();
         let session = self.dispatcher.admit(self.sockets.name(), handshake, Some(backpressure)).await?;
-        let client = Arc::new(ClientSocket::new(session, line, &socket, sender, attendance.backlog().clone()));
+        let way = Way::new(&socket, sender, line.clone());
+        let client = Arc::new(ClientSocket::new(session, line, way, attendance.outbox().clone()));
+        let (sockets, attended) = (self.sockets.clone(), Arc::downgrade(&attendance));
+        attendance.outbox().end_with(move || {
+            if let Some(attendance) = attended.upgrade() {
+                attendance.break_off(|session| sockets.end_polling(session.as_str()));
+            }
+        });
         let attending = attendance.enter(client.session.client().id());
         let limits = &self.dispatcher.service().config().limits;
         let link = Link {
@@ -82,7 +91,7 @@ impl ConnectMiddleware<Sockets, Own> for Admission {
     ) -> Result<(), Box<dyn fmt::Display + Send>> {
         self.admit(socket, auth.as_ref()).await.map_err(|error| {
             if error.code() == ErrorCode::Internal {
-                tracing::error!(target: "roomwire", ?error, "a client could not be admitted");
+                tracing::error!(target: "roomwire", error = %Printable(format_args!("{error:?}")), "a client could not be admitted");
             }
             Box::new(format!("{}: {error}", error.code())) as Box<dyn fmt::Display + Send>
         })
@@ -151,16 +160,22 @@ impl DisconnectHandler<Sockets, Own> for Link {
         reason: SocketReason,
         forget_socket: fn(Arc<Socket<Sockets>>),
     ) {
+        // Before the library forgets it: what is sent to a socket that it does not know is lost without a word.
+        self.client.cut_off();
         forget_socket(socket);
         if matches!(reason, SocketReason::ClientNSDisconnect | SocketReason::ServerNSDisconnect) {
             let sockets = self.sockets.clone();
             self.attendance.watch(self.patience, move |session| sockets.end_polling(session.as_str()));
         }
-        let line = &self.client.line;
+        let outbox = self.attendance.outbox();
+        // A ping that waits behind what the client does not take is not answered either.
+        let is_slow = outbox.is_slow() || reason == SocketReason::HeartbeatTimeout && outbox.is_behind();
+        if is_slow && !self.client.session.is_closed() {
+            let client = self.client.session.client().id();
+            tracing::info!(target: "roomwire", %client, "disconnected: takes nothing of what is sent to it");
+        }
         self.end(match reason {
-            // However the engine noticed: it could not be written to.
-            _ if line.has_stalled() => DisconnectReason::SlowConsumer,
-            SocketReason::HeartbeatTimeout if line.is_blocked() => DisconnectReason::SlowConsumer,
+            _ if is_slow => DisconnectReason::SlowConsumer,
             SocketReason::TransportClose | SocketReason::ClientNSDisconnect => DisconnectReason::ClientDisconnected,
             SocketReason::TransportError => DisconnectReason::ConnectionLost,
             SocketReason::HeartbeatTimeout => DisconnectReason::PingTimeout,

@@ -5,14 +5,11 @@ use std::{
     fmt,
     sync::Arc,
     task::{Context, Poll},
-    time::Duration,
 };
 
 use axum::{body::Body, response::IntoResponse};
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response, StatusCode};
-use http_body_util::BodyExt;
 use roomwire_core::{ClientId, ErrorCode, config::Transport};
 use roomwire_service::WebSocketService;
 use tokio_util::sync::CancellationToken;
@@ -20,14 +17,13 @@ use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{
     answer,
-    attendance::Attendances,
-    backlog::Backlog,
+    attendance::{Attendance, Attendances},
     connection::Connections,
     engine::{Engine, Io},
     guard::{ClientAddress, Guard, Passed},
     instruments,
     namespace_sockets::NamespaceSockets,
-    paced,
+    paced, polling,
     request::{self, Asked},
     seat::Seats,
     socket::Line,
@@ -56,8 +52,6 @@ pub(crate) struct Running {
     pub(crate) seats: Seats,
     pub(crate) connections: Connections,
     pub(crate) attendances: Attendances,
-    /// How long a websocket may take nothing of what is sent to it.
-    pub(crate) patience: Duration,
     /// Set at the very end: requests that still wait for messages are answered then.
     pub(crate) closed: CancellationToken,
 }
@@ -172,16 +166,11 @@ impl Mounted {
                 Err(error) if error.code() == ErrorCode::RateLimited => return answer::too_many(&error),
                 Err(error) => return answer::unavailable(&error),
             };
-            let attendance = running.attendances.begin(self.service.config().limits.send_buffer_bytes);
-            request.extensions_mut().insert(attendance.clone());
+            request.extensions_mut().insert(running.attendances.begin(matches!(asked, Asked::NewPolling)));
             if matches!(asked, Asked::NewWebsocket) && self.allows_websocket() {
                 return running.upgrade(self, request, Origin::New(seat));
             }
             request.extensions_mut().insert(seat);
-            if matches!(asked, Asked::NewPolling) {
-                let opened = running.ask_engine(request).await;
-                return running.guard.reveal(opened, |session| attendance.is_called(session)).await;
-            }
         }
         match asked {
             Asked::Upgrade { session } if self.allows_websocket() => {
@@ -204,9 +193,14 @@ impl Mounted {
                 }
                 answer
             }
+            Asked::NewPolling => {
+                let attendance = request.extensions().get::<Arc<Attendance>>().cloned();
+                let opened = polling::opened(running.ask_engine(request).await, attendance).await;
+                running.guard.reveal(opened).await
+            }
             Asked::Poll { session } => {
-                let backlog = running.attendances.backlog(&session);
-                running.ask_engine(request).await.map(|body| counted(body, backlog))
+                let attendance = running.attendances.get(&session);
+                polling::polled(running.ask_engine(request).await, attendance).await
             }
             _ => running.ask_engine(request).await,
         }
@@ -215,15 +209,6 @@ impl Mounted {
     fn allows_websocket(&self) -> bool {
         self.service.config().transports.contains(&Transport::Websocket)
     }
-}
-
-/// What is handed to the network of this body no longer waits for the session.
-fn counted(body: Body, backlog: Option<Arc<Backlog>>) -> Body {
-    let Some(backlog) = backlog else { return body };
-    Body::new(body.map_frame(move |frame| {
-        backlog.take(frame.data_ref().map_or(0, Bytes::len));
-        frame
-    }))
 }
 
 impl Running {
@@ -237,7 +222,7 @@ impl Running {
     }
 
     fn upgrade(&self, mounted: &Mounted, request: Request<Body>, origin: Origin<'_>) -> Response<Body> {
-        upgrade::accept(self, &mounted.service.config().path, request, origin)
+        upgrade::accept(self, mounted.service.config(), request, origin)
     }
 
     /// By which a session is read from, one for each namespace it is connected to.

@@ -29,7 +29,6 @@
 mod addresses;
 mod answer;
 mod attendance;
-mod backlog;
 mod connection;
 mod delivery;
 mod engine;
@@ -45,7 +44,9 @@ mod listener;
 mod logging;
 mod mount;
 mod namespace_sockets;
+mod outbox;
 mod paced;
+mod polling;
 mod quota;
 mod request;
 mod seat;
@@ -55,6 +56,7 @@ mod socket;
 mod stream;
 mod timely;
 mod upgrade;
+mod write_deadline;
 
 pub use guard::ClientAddress;
 pub use layer::{RoomwireLayer, RoomwireTower};

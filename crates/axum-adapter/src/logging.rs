@@ -9,20 +9,25 @@ use tracing_subscriber::{EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt
 /// Writes logs to standard error: those of Roomwire from `logger.level` on (`debug: true` means `debug`), those of
 /// everything else from `warn` on. `logger.pretty` chooses lines for people; without it each line is JSON.
 ///
-/// Roomwire logs no payload, no token and nothing else a client sent but checked names, at any level. The
-/// libraries under it cannot log at all.
+/// Roomwire logs no payload, no token and nothing else a client sent but names and origins, at any level; these are
+/// cut, and what could break a line or hide in one is escaped ([`Printable`](roomwire_core::Printable)). The
+/// libraries that carry messages print them, and are kept silent: an app may have switched their logs on for itself.
 ///
 /// Does nothing, and returns false, when the process has a logger already.
 pub fn init(config: &WebSocketConfig) -> bool {
     logger(config, std::io::stderr, std::io::stderr().is_terminal()).try_init().is_ok()
 }
 
+/// Who sees every packet as it is.
+const CARRIERS: [&str; 4] = ["engineioxide", "socketioxide", "tokio_tungstenite", "tungstenite"];
+
 fn logger<W>(config: &WebSocketConfig, writer: W, colours: bool) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let level = if config.debug { LogLevel::Debug } else { config.logger.level };
-    let filter = EnvFilter::new(format!("warn,roomwire={level}"));
+    let silent = CARRIERS.map(|carrier| format!(",{carrier}=off")).concat();
+    let filter = EnvFilter::new(format!("warn,roomwire={level}{silent}"));
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = if config.logger.pretty {
         lines.with_ansi(colours).boxed()
@@ -76,6 +81,23 @@ mod tests {
         assert_eq!(lines(|_| {}).len(), 2);
         assert_eq!(lines(|config| config.logger.level = LogLevel::Error).len(), 1);
         assert_eq!(lines(|config| config.debug = true).len(), 3);
+    }
+
+    #[test]
+    fn who_carries_messages_is_silent_at_every_level() {
+        let written = Written::default();
+        let writer = written.clone();
+        let config = WebSocketConfig { debug: true, ..WebSocketConfig::default() };
+        tracing::subscriber::with_default(logger(&config, move || writer.clone(), false), || {
+            tracing::error!(target: "socketioxide::client", "packet");
+            tracing::error!(target: "engineioxide", "packet");
+            tracing::error!(target: "tungstenite::protocol", "packet");
+            tracing::trace!(target: "hyper::proto", "packet");
+            tracing::error!(target: "socketioxide_core::parser", "packet");
+            tracing::error!(target: "somebody_else", "theirs");
+        });
+        let text = String::from_utf8(written.0.lock().expect("no panic").clone()).expect("text");
+        assert!(text.contains("theirs") && !text.contains("packet"), "{text}");
     }
 
     #[test]

@@ -19,14 +19,14 @@ pub(crate) enum Asked {
         /// Which session.
         session: String,
     },
-    /// To wait for what is sent to a client.
-    Poll {
-        /// Which session.
-        session: String,
-    },
     /// A websocket, in words that are no websocket handshake.
     NoWebsocket,
-    /// Anything else.
+    /// What waits for a client.
+    Poll {
+        /// In which session.
+        session: String,
+    },
+    /// Anything else: nonsense.
     Other,
 }
 

@@ -1,27 +1,19 @@
 //! One client's socket as the service sees it.
 
-use std::{
-    fmt,
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::{fmt, sync::Arc, time::Duration};
 
-use futures_util::{FutureExt, StreamExt};
+use futures_util::StreamExt;
 use parking_lot::{Mutex, MutexGuard};
-use roomwire_core::{Answer, Undeliverable};
+use roomwire_core::{Answer, Conflation, Undeliverable};
 use roomwire_service::{Backpressure, Session};
-use socketioxide::{AckError, SocketError, TransportType, adapter::Emitter, socket::Socket};
-use socketioxide_core::{
-    Sid,
-    adapter::{BroadcastOptions, CoreLocalAdapter},
-};
+use socketioxide::{AckError, TransportType};
+use socketioxide_core::{Sid, packet::Packet};
 use tokio::sync::Notify;
 
 use crate::{
-    backlog::Backlog,
     connection::Connection,
-    engine::Sockets,
-    frame::{self, Outgoing},
+    frame,
+    outbox::{Load, Outbox, Way},
 };
 
 /// Where a client is read from: the websocket it uses now, or HTTP requests.
@@ -47,16 +39,6 @@ impl Line {
         if let Some(connection) = self.connection.lock().as_ref() {
             connection.end();
         }
-    }
-
-    /// Whether the websocket was given up because its peer took nothing for too long.
-    pub(crate) fn has_stalled(&self) -> bool {
-        self.connection.lock().as_ref().is_some_and(|connection| connection.has_stalled())
-    }
-
-    /// Whether its peer takes nothing at this moment.
-    pub(crate) fn is_blocked(&self) -> bool {
-        self.connection.lock().as_ref().is_some_and(|connection| connection.is_blocked())
     }
 
     /// Waits until the client may be read from.
@@ -100,12 +82,8 @@ impl fmt::Debug for Line {
 pub(crate) struct ClientSocket {
     pub(crate) session: Session,
     pub(crate) line: Arc<Line>,
-    id: Sid,
-    /// Weak: socketioxide decides how long a socket lives, and its end is the end of the session.
-    socket: Weak<Socket<Sockets>>,
-    sender: Arc<CoreLocalAdapter<Emitter>>,
-    /// What waits for its session.
-    backlog: Arc<Backlog>,
+    way: Arc<Way>,
+    outbox: Arc<Outbox>,
     stage: Mutex<Stage>,
 }
 
@@ -121,26 +99,12 @@ enum Stage {
 }
 
 impl ClientSocket {
-    pub(crate) fn new(
-        session: Session,
-        line: Arc<Line>,
-        socket: &Arc<Socket<Sockets>>,
-        sender: Arc<CoreLocalAdapter<Emitter>>,
-        backlog: Arc<Backlog>,
-    ) -> Self {
-        Self {
-            session,
-            line,
-            id: socket.id,
-            socket: Arc::downgrade(socket),
-            sender,
-            backlog,
-            stage: Mutex::new(Stage::Waiting),
-        }
+    pub(crate) fn new(session: Session, line: Arc<Line>, way: Way, outbox: Arc<Outbox>) -> Self {
+        Self { session, line, way: Arc::new(way), outbox, stage: Mutex::new(Stage::Waiting) }
     }
 
     pub(crate) fn session_id(&self) -> Sid {
-        self.id
+        self.way.id()
     }
 
     /// The client was told that it is connected: it can be sent to.
@@ -151,75 +115,65 @@ impl ClientSocket {
         }
     }
 
-    /// Queues a packet. One that does not fit is the last.
-    pub(crate) fn send(&self, Outgoing { packet, bytes }: Outgoing) -> Result<(), Undeliverable> {
+    /// Queues a packet of this weight.
+    pub(crate) fn send(
+        &self,
+        packet: &Packet,
+        load: Load,
+        conflation: Option<&Arc<Conflation>>,
+    ) -> Result<(), Undeliverable> {
         let mut stage = self.check()?;
-        if !self.backlog.add(bytes) {
+        let sent = self.outbox.send(&self.way, packet, load, conflation);
+        if sent.is_err() {
             *stage = Stage::Cut;
-            return Err(Undeliverable::BufferFull);
         }
-        match self.sender.broadcast(packet, BroadcastOptions::new(self.id)) {
-            Ok(()) => Ok(()),
-            Err(problems) => {
-                *stage = Stage::Cut;
-                self.backlog.take(bytes);
-                Err(undeliverable(problems.first()))
-            }
-        }
+        sent
     }
 
     /// Queues an event and waits for its acknowledgement.
-    pub(crate) async fn ask(&self, Outgoing { packet, bytes }: Outgoing, timeout: Duration) -> Answer {
-        let (mut answers, at_once) = {
+    pub(crate) async fn ask(&self, packet: Packet, timeout: Duration) -> Answer {
+        let asked = {
             let mut stage = match self.check() {
                 Ok(stage) => stage,
                 Err(problem) => return Answer::Undelivered(problem),
             };
-            if !self.backlog.add(bytes) {
-                *stage = Stage::Cut;
-                return Answer::Undelivered(Undeliverable::BufferFull);
+            let load = Load::of(&packet);
+            match self.outbox.ask(&self.way, packet, load, timeout) {
+                Ok(asked) => asked,
+                Err(problem) => {
+                    *stage = Stage::Cut;
+                    return Answer::Undelivered(problem);
+                }
             }
-            let (answers, _) = self.sender.broadcast_with_ack(packet, BroadcastOptions::new(self.id), Some(timeout));
-            let mut answers = Box::pin(answers);
-            // A full buffer is an answer at once, seen before anybody else can send something after the gap.
-            let at_once = answers.next().now_or_never();
-            if let Some(Some((_, Err(AckError::Socket(SocketError::InternalChannelFull))))) = &at_once {
-                *stage = Stage::Cut;
-                self.backlog.take(bytes);
-            }
-            (answers, at_once)
         };
-        let answer = match at_once {
-            Some(answer) => answer,
-            None => answers.next().await,
-        };
-        match answer {
-            Some((_, Ok(value))) => match frame::read_acknowledgement(value) {
+        let answer = tokio::time::timeout(timeout, async { asked.await.ok()?.next().await });
+        match answer.await {
+            Ok(Some((_, Ok(value)))) => match frame::read_acknowledgement(value) {
                 Ok(payload) => Answer::Acknowledged(payload),
                 // A client that acknowledges with nonsense has not answered.
                 Err(_) => Answer::TimedOut,
             },
-            Some((_, Err(AckError::Socket(problem)))) => Answer::Undelivered(undeliverable(Some(&problem))),
-            Some((_, Err(AckError::Timeout | AckError::Decode(_)))) => Answer::TimedOut,
-            None => Answer::Undelivered(Undeliverable::Gone),
+            Ok(Some((_, Err(AckError::Socket(_))))) | Ok(None) => Answer::Undelivered(Undeliverable::Gone),
+            Ok(Some((_, Err(AckError::Timeout | AckError::Decode(_))))) | Err(_) => Answer::TimedOut,
         }
     }
 
     /// Sends nothing more.
     pub(crate) fn cut_off(&self) {
         *self.stage.lock() = Stage::Cut;
+        self.outbox.forget(&self.way);
     }
 
-    /// Leaves the namespace as the server's decision: the client does not come back by itself. False when
-    /// the client's buffer is too full to tell it.
+    /// Leaves the namespace as the server's decision, after what was sent before: the client does not come back by
+    /// itself. False when the client cannot be told.
     pub(crate) fn leave_namespace(&self) -> bool {
-        self.cut_off();
-        self.socket.upgrade().is_none_or(|socket| socket.disconnect().is_ok())
+        *self.stage.lock() = Stage::Cut;
+        self.outbox.leave(&self.way)
     }
 
     /// Whether the client sends and receives by HTTP requests.
     pub(crate) fn is_polling(&self) -> bool {
-        self.socket.upgrade().is_some_and(|socket| socket.transport_type() == TransportType::Polling)
+        self.way.socket.upgrade().is_some_and(|socket| socket.transport_type() == TransportType::Polling)
     }
 
     fn check(&self) -> Result<MutexGuard<'_, Stage>, Undeliverable> {
@@ -228,15 +182,8 @@ impl ClientSocket {
     }
 }
 
-fn undeliverable(problem: Option<&SocketError>) -> Undeliverable {
-    match problem {
-        Some(SocketError::InternalChannelFull) => Undeliverable::BufferFull,
-        Some(SocketError::Closed) | None => Undeliverable::Gone,
-    }
-}
-
 impl fmt::Debug for ClientSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientSocket").field("id", &self.id).field("line", &self.line).finish_non_exhaustive()
+        f.debug_struct("ClientSocket").field("id", &self.way.id()).field("line", &self.line).finish_non_exhaustive()
     }
 }

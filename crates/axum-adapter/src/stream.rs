@@ -5,35 +5,63 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    time::Sleep,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::connection::Connection;
+use crate::{
+    connection::Connection,
+    outbox::{Frames, Outbox},
+    write_deadline::{Probe, WriteDeadline, stalled},
+};
 
 /// A stream under the control of a [`Connection`].
 pub(crate) struct ControlledStream<S> {
     stream: S,
     connection: Arc<Connection>,
-    /// Runs while the peer takes nothing.
-    stall: Option<Pin<Box<Sleep>>>,
     /// Called when the stream is dropped: the connection is over.
     on_end: Option<Box<dyn FnOnce() + Send>>,
+    deadline: Option<WriteDeadline<S>>,
+    /// Whose messages these bytes are, of a websocket.
+    outlet: Option<(Frames, Arc<Outbox>)>,
 }
 
 impl<S> ControlledStream<S> {
     pub(crate) fn new(stream: S, connection: Arc<Connection>, on_end: Option<Box<dyn FnOnce() + Send>>) -> Self {
-        Self { stream, connection, stall: None, on_end }
+        Self { stream, connection, on_end, deadline: None, outlet: None }
+    }
+
+    /// Ends the connection when nothing could be written for so long. The probe tells a peer that reads slowly from one
+    /// that does not read.
+    pub(crate) fn with_deadline(mut self, patience: Duration, probe: Option<Probe<S>>) -> Self {
+        self.deadline = Some(WriteDeadline::new(patience, probe));
+        self
+    }
+
+    /// Tells the outbox of a session what was written, and when that could not be done in time.
+    pub(crate) fn with_outbox(mut self, outbox: Arc<Outbox>) -> Self {
+        self.outlet = Some((Frames::default(), outbox));
+        self
     }
 
     fn check(&self) -> io::Result<()> {
+        if self.connection.has_stalled() {
+            return Err(stalled());
+        }
         if self.connection.has_ended() {
             return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "ended by the server"));
         }
         Ok(())
+    }
+
+    /// Something was not done in time, here or below.
+    fn note(&self, error: &io::Error) {
+        if error.kind() == io::ErrorKind::TimedOut
+            && let Some((_, outbox)) = &self.outlet
+        {
+            outbox.timed_out();
+        }
     }
 }
 
@@ -45,50 +73,46 @@ impl<S: AsyncRead + Unpin> AsyncRead for ControlledStream<S> {
         if self.connection.is_paused() {
             return Poll::Pending;
         }
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if let Poll::Ready(Err(error)) = &read {
+            self.note(error);
+        }
+        read
     }
 }
 
 impl<S: AsyncWrite + Unpin> ControlledStream<S> {
-    /// Writes, or whatever else a writer waits for. Nothing is registered unless there is something to wait for: each
-    /// delivered message comes through here.
-    fn as_writer<T>(
+    /// Writes these bytes, or whatever else a writer waits for. Nothing is registered unless there is something to wait
+    /// for: each delivered message comes through here.
+    fn as_writer(
         &mut self,
         cx: &mut Context<'_>,
-        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<T>>,
-    ) -> Poll<io::Result<T>> {
+        bytes: &[u8],
+        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         self.check()?;
-        let written = write(Pin::new(&mut self.stream), cx);
+        let mut written = write(Pin::new(&mut self.stream), cx);
         if written.is_pending() {
             self.connection.wake_writer_with(cx.waker());
             // Asked again after registering, so that an end in between is not missed.
             self.check()?;
-            self.wait_no_longer_than_is_bearable(cx)?;
-        } else if self.stall.take().is_some() {
-            self.connection.set_blocked(false);
+            if let Some(deadline) = &mut self.deadline {
+                written = deadline.poll_wait(cx, &self.stream, bytes);
+                if let Poll::Ready(Err(_)) = &written {
+                    self.connection.stall();
+                }
+            }
+        } else if let Some(deadline) = &mut self.deadline {
+            deadline.progressed();
         }
-        written
-    }
-
-    /// The peer takes nothing: ends the connection when it has been so for too long.
-    fn wait_no_longer_than_is_bearable(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        let Some(patience) = self.connection.patience() else { return Ok(()) };
-        let stall = self.stall.get_or_insert_with(|| {
-            self.connection.set_blocked(true);
-            Box::pin(tokio::time::sleep(patience))
-        });
-        if stall.as_mut().poll(cx).is_ready() {
-            self.connection.stall();
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "the peer takes nothing"));
-        }
-        Ok(())
-    }
-}
-
-impl<S> ControlledStream<S> {
-    fn counted(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(bytes)) = written {
-            self.connection.wrote(bytes);
+        match &written {
+            Poll::Ready(Ok(count)) => {
+                if let Some((frames, outbox)) = &mut self.outlet {
+                    outbox.wrote(frames.read(&bytes[..*count]));
+                }
+            }
+            Poll::Ready(Err(error)) => self.note(error),
+            Poll::Pending => {}
         }
         written
     }
@@ -96,8 +120,7 @@ impl<S> ControlledStream<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for ControlledStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let written = self.as_writer(cx, |stream, cx| stream.poll_write(cx, bytes));
-        self.counted(written)
+        self.as_writer(cx, bytes, |stream, cx| stream.poll_write(cx, bytes))
     }
 
     fn poll_write_vectored(
@@ -105,20 +128,23 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ControlledStream<S> {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = self.as_writer(cx, |stream, cx| stream.poll_write_vectored(cx, slices));
-        self.counted(written)
+        let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
+        if self.outlet.is_some() {
+            return self.poll_write(cx, first);
+        }
+        self.as_writer(cx, first, |stream, cx| stream.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.outlet.is_none() && self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.as_writer(cx, AsyncWrite::poll_flush)
+        self.as_writer(cx, &[], |stream, cx| stream.poll_flush(cx).map_ok(|()| 0)).map_ok(|_| ())
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.as_writer(cx, AsyncWrite::poll_shutdown)
+        self.as_writer(cx, &[], |stream, cx| stream.poll_shutdown(cx).map_ok(|()| 0)).map_ok(|_| ())
     }
 }
 
@@ -143,7 +169,7 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
     use super::ControlledStream;
-    use crate::{backlog::Backlog, connection::Connection};
+    use crate::connection::Connection;
 
     #[tokio::test]
     async fn ending_a_connection_wakes_a_reader_and_a_writer_that_wait() {
@@ -158,41 +184,6 @@ mod tests {
         let (read, written) = both.await.expect("both end");
         assert!(read.expect("no panic").is_err());
         assert!(written.expect("no panic").is_err());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_peer_that_takes_nothing_is_given_up_after_a_while_and_one_that_takes_little_never() {
-        const PATIENCE: Duration = Duration::from_secs(10);
-        let (stream, mut peer) = tokio::io::duplex(1);
-        let connection = Arc::new(Connection::with_patience(PATIENCE));
-        let mut writer = ControlledStream::new(stream, connection.clone(), None);
-        let writing = tokio::spawn(async move { writer.write_all(&[7; 100]).await });
-        for _ in 0..50 {
-            tokio::time::sleep(PATIENCE - Duration::from_millis(1)).await;
-            assert!(connection.is_blocked() && !connection.has_stalled());
-            assert_eq!(peer.read_u8().await.expect("read"), 7);
-        }
-        tokio::task::yield_now().await;
-        let began = tokio::time::Instant::now();
-        let written = writing.await.expect("no panic");
-        assert_eq!(written.expect_err("given up").kind(), std::io::ErrorKind::TimedOut);
-        assert_eq!(began.elapsed(), PATIENCE);
-        assert!(connection.has_stalled() && connection.has_ended());
-    }
-
-    #[tokio::test]
-    async fn what_is_written_is_taken_from_the_backlog_of_the_session() {
-        let (stream, mut peer) = tokio::io::duplex(4);
-        let (connection, backlog) = (Arc::new(Connection::default()), Arc::new(Backlog::new(100)));
-        connection.count_for(&backlog);
-        assert!(backlog.add(10));
-        let mut writer = ControlledStream::new(stream, connection, None);
-        let writing = tokio::spawn(async move { writer.write_all(&[7; 10]).await });
-        tokio::task::yield_now().await;
-        assert_eq!(backlog.waiting(), 6);
-        peer.read_exact(&mut [0; 10]).await.expect("read");
-        writing.await.expect("no panic").expect("written");
-        assert_eq!(backlog.waiting(), 0);
     }
 
     #[tokio::test]

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use roomwire_core::ClientId;
+use roomwire_core::{ClientId, Printable, WebSocketConfig};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower::ServiceExt;
 
 use crate::{
     attendance::Attendance, connection::Connection, layer::Running, namespace_sockets::end_polling, seat::Seat,
-    stream::ControlledStream,
+    stream::ControlledStream, write_deadline::HasWriteDeadline,
 };
 
 /// Where a websocket's session comes from.
@@ -26,23 +26,30 @@ pub(crate) enum Origin<'a> {
 /// Accepts a websocket and hands it to the engine, under the control of a [`Connection`].
 ///
 /// The engine would do the same with a stream that nobody can end, pause or see the end of.
-pub(crate) fn accept(running: &Running, path: &str, request: Request<Body>, origin: Origin<'_>) -> Response<Body> {
+pub(crate) fn accept(
+    running: &Running,
+    config: &WebSocketConfig,
+    mut request: Request<Body>,
+    origin: Origin<'_>,
+) -> Response<Body> {
     let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
         return answer(StatusCode::BAD_REQUEST);
     };
     let accept = derive_accept_key(key.as_bytes());
     let engine = running.engine.clone();
-    let connection = Arc::new(Connection::with_patience(running.patience));
+    let connection = Arc::new(Connection::default());
     let known = running.connections.add(&connection);
+    request.extensions_mut().insert(connection.clone());
+    let attendance: Option<Arc<Attendance>> = match &origin {
+        Origin::New(_) => request.extensions().get().cloned(),
+        Origin::Polling(session) => running.attendances.get(session),
+    };
+    if let Some(attendance) = &attendance {
+        attendance.attach(&connection);
+    }
     let on_end: Box<dyn FnOnce() + Send> = match origin {
-        Origin::New(seat) => {
-            if let Some(attendance) = request.extensions().get::<Arc<Attendance>>() {
-                attendance.attach(&connection);
-            }
-            Box::new(move || drop((known, seat)))
-        }
+        Origin::New(seat) => Box::new(move || drop((known, seat))),
         Origin::Polling(session) => {
-            running.attendances.attach(session, &connection);
             for socket in
                 ClientId::new(session).iter().flat_map(|id| running.namespaces.iter().filter_map(|all| all.get(id)))
             {
@@ -52,27 +59,36 @@ pub(crate) fn accept(running: &Running, path: &str, request: Request<Body>, orig
                 }
             }
             // An upgrade that breaks off half-way would leave its session waiting for it for ever.
-            let (engine, path, session) = (engine.clone(), path.to_owned(), session.to_owned());
+            let (engine, path, session) = (engine.clone(), config.path.clone(), session.to_owned());
             Box::new(move || {
                 drop(known);
                 end_polling(&engine, &path, &session);
             })
         }
     };
+    // The listener's own connections have a deadline already, and one that sees more.
+    let patience = request.extensions().get::<HasWriteDeadline>().is_none().then_some(config.limits.write_timeout);
     let handshake = copy_of(&request);
     tokio::spawn(async move {
         let upgraded = match hyper::upgrade::on(request).await {
             Ok(upgraded) => upgraded,
             Err(error) => {
-                tracing::debug!(target: "roomwire", %error, "a websocket was not established");
+                tracing::debug!(target: "roomwire", error = %Printable(&error), "a websocket was not established");
                 on_end();
                 return;
             }
         };
-        let stream = ControlledStream::new(TokioIo::new(upgraded), connection, Some(on_end));
+        let mut stream = ControlledStream::new(TokioIo::new(upgraded), connection, Some(on_end));
+        if let Some(patience) = patience {
+            stream = stream.with_deadline(patience, None);
+        }
+        if let Some(attendance) = &attendance {
+            stream = stream.with_outbox(attendance.outbox().clone());
+        }
+        drop(attendance);
         // Refused only for a query that the engine does not understand: the stream is dropped then.
         if let Err(error) = engine.oneshot((stream, handshake)).await {
-            tracing::debug!(target: "roomwire", %error, "a websocket was refused");
+            tracing::debug!(target: "roomwire", error = %Printable(&error), "a websocket was refused");
         }
     });
     let mut response = answer(StatusCode::SWITCHING_PROTOCOLS);

@@ -27,6 +27,7 @@ mod identity;
 mod names;
 mod payload;
 mod ports;
+mod printable;
 mod reason;
 mod record;
 mod revocation;
@@ -39,16 +40,17 @@ pub use error_code::ErrorCode;
 pub use grants::Grants;
 pub use identity::Identity;
 pub use names::{
-    ClientId, ClientKey, EventName, Incarnation, NameError, Namespace, NodeId, RoomId, RoomKey, ToClientId, ToRoom,
-    TokenId, UserId,
+    ClientId, ClientKey, ConflationKey, EventName, Incarnation, NameError, Namespace, NodeId, RoomId, RoomKey,
+    ToClientId, ToRoom, TokenId, UserId,
 };
 pub use payload::{Binary, IntoPayload, Payload};
 pub use ports::{
-    AckId, Actor, Answer, Authenticator, Backplane, BackplaneEvent, BackplaneEvents, Channel, ConnectRequest,
-    DefaultPolicy, DeletedRoom, Delivery, Departure, HeldClient, JoinOutcome, LeaseStatus, LiveClient, LocalDelivery,
-    MemberRecord, NewClient, NewRoom, NodeSummary, OutboundEvent, Page, PageRequest, ReapOutcome, RoomChange,
-    RoomPolicy, RoomSummary, RoomUid, StateError, StateStore, Undeliverable,
+    AckId, Actor, Answer, Authenticator, Backplane, BackplaneEvent, BackplaneEvents, Channel, Conflation,
+    ConnectRequest, DefaultPolicy, DeletedRoom, Delivery, Departure, HeldClient, JoinOutcome, LeaseStatus, LiveClient,
+    LocalDelivery, MemberRecord, NewClient, NewRoom, NodeSummary, OutboundEvent, Page, PageRequest, ReapOutcome,
+    RoomChange, RoomPolicy, RoomSummary, RoomUid, StateError, StateStore, Undeliverable,
 };
+pub use printable::Printable;
 pub use reason::{DisconnectReason, LeaveReason};
 pub use record::{Metadata, WebSocketClient, WebSocketRoom};
 pub use revocation::{Revocation, Revoked};

@@ -25,6 +25,7 @@ pub(crate) fn delivered(messages: usize) {
     counter!("roomwire_messages_queued_total").increment(messages as u64);
 }
 
+/// A client was disconnected because it did not take its messages, whichever bound it met.
 pub(crate) fn slow_consumer() {
     counter!("roomwire_slow_consumers_total").increment(1);
 }

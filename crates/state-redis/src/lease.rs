@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::future::{join_all, try_join_all};
-use roomwire_core::{Incarnation, LeaseStatus, StateError};
+use roomwire_core::{Incarnation, LeaseStatus, Printable, StateError};
 use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
@@ -89,12 +89,14 @@ impl Shared {
                     Ok(_) => {}
                     Err(StateError::Fenced) => verdict.fenced = Some(life.clone()),
                     // Its rooms are out of reach; those of the others are not.
-                    Err(error) => tracing::debug!(target: "roomwire", %error, "a partition could not be asked"),
+                    Err(error) => {
+                        tracing::debug!(target: "roomwire", error = %Printable(&error), "a partition could not be asked");
+                    }
                 }
             }
             shared.is_looking.store(false, Ordering::Release);
             if takes_census && let Err(error) = shared.take_census(lease).await {
-                tracing::debug!(target: "roomwire", %error, "partitions could not be asked for lives");
+                tracing::debug!(target: "roomwire", error = %Printable(&error), "partitions could not be asked for lives");
             }
         }))
     }

@@ -21,6 +21,8 @@ mod lease;
 mod leftovers;
 mod link;
 mod members;
+#[cfg(test)]
+mod names_apart;
 mod nodes;
 mod reaping;
 mod reply;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, RedisError};
+use roomwire_core::Printable;
 use tokio::time::timeout;
 
 use crate::{ConnectError, RedisConfig, shard::address_of};
@@ -26,7 +27,7 @@ pub(crate) async fn find(
     let tries = (|| try_all(config, &seeds))
         .retry(pauses)
         .when(|error| matches!(error, ConnectError::Unreachable { .. }))
-        .notify(|error, pause| tracing::warn!(target: "roomwire", %error, ?pause, "trying again"));
+        .notify(|error, pause| tracing::warn!(target: "roomwire", error = %Printable(&error), ?pause, "trying again"));
     let found = timeout(retry.timeout, tries).await.unwrap_or_else(|_| {
         let server = address_of(&seeds[0]).to_string();
         Err(ConnectError::Unreachable { server, reason: "no answer within retryConfig.timeout".to_owned() })
@@ -89,7 +90,7 @@ async fn check(config: &RedisConfig, seed: &ConnectionInfo, servers: usize) -> R
     if !policy.is_empty() && policy != "noeviction" {
         tracing::warn!(
             target: "roomwire",
-            %server, policy,
+            server = %Printable(&server), policy = %Printable(&policy),
             "Redis removes keys by itself when its memory is full, which breaks state: set maxmemory-policy noeviction"
         );
     }

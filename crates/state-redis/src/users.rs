@@ -81,12 +81,12 @@ impl Shared {
         let Some(first) = first else { return Ok(BTreeMap::new()) };
         let mut likely = Vec::new();
         let mut found = 0;
-        for list in first.list..sizes.len() {
+        for (list, size) in sizes.iter().enumerate().skip(first.list) {
             if found >= first.count as u64 {
                 break;
             }
-            if sizes[list] > 0 {
-                found = found.saturating_add(sizes[list]);
+            if *size > 0 {
+                found = found.saturating_add(*size);
                 let scan = if list == first.list { first.scan.clone() } else { "0".to_owned() };
                 likely.push(Step { list, scan, count: first.count });
             }

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use roomwire_core::{
-    Backplane, Channel, ClientId, ClientKey, Incarnation, Metadata, Namespace, NewClient, NodeId, RoomId, RoomKey,
-    StateStore, Timestamp,
+    Backplane, Channel, ClientId, ClientKey, Incarnation, Metadata, Namespace, NewClient, NodeId, PageRequest,
+    Revocation, Revoked, RoomId, RoomKey, StateStore, Timestamp, TokenId, UserId,
 };
 use roomwire_state_redis::{RedisConfig, RedisState};
 use roomwire_test_servers::RedisServer;
@@ -96,6 +96,56 @@ async fn connect_join_leave_and_disconnect_are_one_round_trip_each() {
     let renew = async || drop(state.renew_lease(life, Duration::from_secs(60)).await.expect("renews"));
     renew().await;
     assert_eq!(node.calls_of(renew).await, once("evalsha"));
+}
+
+#[tokio::test]
+async fn a_client_of_a_user_costs_no_more_round_trips_and_no_key_of_it_is_left() {
+    const CLIENTS: usize = 1000;
+    let node = node().await;
+    let (state, life) = (&node.state, &node.life);
+    let user = UserId::new("somebody with a name").expect("valid");
+    let of_user = |number| NewClient { user: Some(user.clone()), ..client(number) };
+    state.connect(life, &of_user(0)).await.expect("connects");
+    state.disconnect(life, &of_user(0).key).await.expect("disconnects");
+    let keys: u64 = node.server.ask(&["DBSIZE"]).await;
+    let new = of_user(1);
+    assert_eq!(node.calls_of(async || state.connect(life, &new).await.expect("connects")).await, once("evalsha"));
+    let disconnect = async || assert!(state.disconnect(life, &new.key).await.expect("disconnects").is_empty());
+    assert_eq!(node.calls_of(disconnect).await, once("evalsha"));
+    let empty = node.used_memory().await;
+    for number in 0..CLIENTS {
+        state.connect(life, &of_user(number)).await.expect("connects");
+    }
+    let per_client = (node.used_memory().await - empty) / CLIENTS as u64;
+    println!("bytes per client of one user: {per_client}");
+    assert!(per_client <= 750, "{per_client} bytes per client");
+    let one_page = PageRequest::first(1000);
+    let read = state.user_clients(&Namespace::root(), &user, &one_page).await.expect("reads");
+    assert_eq!(read.items.len(), CLIENTS);
+    for number in 0..CLIENTS {
+        state.disconnect(life, &of_user(number).key).await.expect("disconnects");
+    }
+    assert_eq!(node.server.ask::<u64>(&["DBSIZE"]).await, keys);
+}
+
+#[tokio::test]
+async fn nothing_is_kept_of_revocations_that_are_over_once_a_lease_is_renewed() {
+    let node = node().await;
+    let (state, life) = (&node.state, &node.life);
+    state.renew_lease(life, Duration::from_secs(60)).await.expect("renews");
+    let keys: u64 = node.server.ask(&["DBSIZE"]).await;
+    let now = Timestamp::now();
+    for number in 0..50 {
+        let subject = Revoked::Token(TokenId::new(format!("token {number}")).expect("valid"));
+        let until = now.plus(Duration::from_millis(1500));
+        state.revoke(&Revocation { subject, revoked_at: now, until }).await.expect("revokes");
+    }
+    assert_eq!(node.server.ask::<u64>(&["DBSIZE"]).await, keys + 2);
+    while !state.revocations(&PageRequest::first(1)).await.expect("reads").items.is_empty() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    state.renew_lease(life, Duration::from_secs(60)).await.expect("renews");
+    assert_eq!(node.server.ask::<u64>(&["DBSIZE"]).await, keys);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use http::{HeaderMap, Method, Request, Response, Uri, header};
-use roomwire_core::{Error, ErrorCode, WebSocketConfig, config::Limits};
+use roomwire_core::{Error, ErrorCode, Printable, WebSocketConfig, config::Limits};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 pub use self::client_address::ClientAddress;
@@ -109,8 +109,8 @@ impl Guard {
         &self.cors
     }
 
-    /// The answer by which a session over HTTP requests begins, with its ticket instead of its name, which `named` is told.
-    pub(crate) async fn reveal(&self, response: Response<Body>, named: impl FnOnce(&str)) -> Response<Body> {
+    /// The answer by which a session over HTTP requests begins, with its ticket instead of its name.
+    pub(crate) async fn reveal(&self, response: Response<Body>) -> Response<Body> {
         /// The open packet is shorter than this.
         const LONGEST: usize = 4096;
         if !response.status().is_success() {
@@ -120,12 +120,12 @@ impl Guard {
         let packet = match axum::body::to_bytes(body, LONGEST).await {
             Ok(packet) => packet,
             Err(error) => {
-                tracing::error!(target: "roomwire", %error, "the engine began a session in words that are not understood");
+                tracing::error!(target: "roomwire", error = %Printable(&error), "the engine began a session in words that are not understood");
                 return answer::unavailable(&ErrorCode::Internal.into());
             }
         };
         head.headers.remove(header::CONTENT_LENGTH);
-        let body = self.tickets.reveal(&packet, named).map_or_else(|| Body::from(packet), Body::from);
+        let body = self.tickets.reveal(&packet).map_or_else(|| Body::from(packet), Body::from);
         Response::from_parts(head, body)
     }
 

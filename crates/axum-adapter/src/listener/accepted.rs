@@ -6,15 +6,16 @@ use axum::{Router, body::Body, extract::ConnectInfo};
 use http::Request;
 use hyper::{body::Incoming, rt, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use roomwire_core::config::Limits;
+use roomwire_core::{Printable, config::Limits};
 use tokio::{net::TcpStream, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::{door::Open, tls::Certificates};
+use super::{door::Open, socket_options, tls::Certificates};
 use crate::{
     connection::{Connection, Connections},
     stream::ControlledStream,
+    write_deadline::HasWriteDeadline,
 };
 
 /// What is read ahead of, and written behind, a request's handler.
@@ -27,8 +28,7 @@ pub(super) struct Serving {
     tls: Option<Arc<Certificates>>,
     http: http1::Builder,
     handshake_timeout: Duration,
-    /// How long a peer may take nothing of what is sent to it.
-    patience: Duration,
+    write_timeout: Duration,
     /// All that stand, also those that were upgraded.
     connections: Connections,
     /// Set when no connection takes a further request.
@@ -51,8 +51,7 @@ impl Serving {
             tls,
             http,
             handshake_timeout: limits.handshake_timeout,
-            // Of a websocket, the one that speaks through it is to notice first: it knows whose it is.
-            patience: limits.write_timeout + Duration::from_secs(1),
+            write_timeout: limits.write_timeout,
             connections: Connections::default(),
             closing: CancellationToken::new(),
             ended: CancellationToken::new(),
@@ -73,18 +72,21 @@ impl Serving {
     async fn serve_to_its_end(&self, stream: TcpStream, peer: SocketAddr, open: Open) {
         let deadline = Instant::now() + self.handshake_timeout;
         let open = Arc::new(open);
-        let connection = Arc::new(Connection::with_patience(self.patience));
+        let connection = Arc::new(Connection::default());
         let known = self.connections.add(&connection);
         let held = (open.clone(), connection.clone());
         // Counted until nothing uses it any more: also a websocket, which outlives this task.
         let on_end = Box::new(move || {
             let (open, connection) = held;
-            if connection.has_ended() {
+            if connection.has_stalled() {
+                open.closing("write timeout");
+            } else if connection.has_ended() {
                 open.closing("ended");
             }
             drop(known);
         });
-        let stream = ControlledStream::new(stream, connection, Some(on_end));
+        let stream = ControlledStream::new(stream, connection, Some(on_end))
+            .with_deadline(self.write_timeout, Some(socket_options::write_at_once));
         match &self.tls {
             None => self.requests(TokioIo::new(stream), peer, &open).await,
             Some(tls) => {
@@ -93,7 +95,7 @@ impl Serving {
                     Some(Ok(stream)) => self.requests(TokioIo::new(stream), peer, &open).await,
                     Some(Err(error)) => {
                         open.closing("tls");
-                        tracing::debug!(target: "roomwire", %peer, %error, "no TLS connection was established");
+                        tracing::debug!(target: "roomwire", %peer, error = %Printable(&error), "no TLS connection was established");
                     }
                     None => open.closing("ended"),
                 }
@@ -108,6 +110,7 @@ impl Serving {
         let service = service_fn(|request: Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(HasWriteDeadline);
             self.app.clone().oneshot(request)
         });
         let http = self.http.serve_connection(io, service).with_upgrades();
@@ -126,7 +129,7 @@ impl Serving {
                 () if error.is_parse() => "malformed",
                 () => "broken",
             });
-            tracing::debug!(target: "roomwire", %peer, %error, "a connection was not served to its end");
+            tracing::debug!(target: "roomwire", %peer, error = %Printable(&error), "a connection was not served to its end");
         }
     }
 }

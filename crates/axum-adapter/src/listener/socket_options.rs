@@ -45,6 +45,11 @@ pub(super) fn set_up(stream: &TcpStream, config: &WebSocketConfig) {
     }
 }
 
+/// Writes as much as there is room for, also when that is too little for the system to call the socket writable.
+pub(super) fn write_at_once(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    SockRef::from(stream).send(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;

@@ -100,6 +100,8 @@ async fn a_second_websocket_for_a_session_changes_nothing() {
     socket.send("2probe").await;
     assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
     socket.send("5").await;
+    // Answered when the session has moved.
+    assert!(socket.ask_for(1, r#"["nothing"]"#).await.contains("UNKNOWN_EVENT"));
     let mut second = WebSocket::ask(stage.address, &ticket).await.expect("begins");
     second.send("2probe").await;
     second.closed_by_server().await;

@@ -94,14 +94,14 @@ pub async fn a_revocation_whose_time_is_over_is_forgotten(cluster: &dyn Cluster)
     revoke(&peer, &stays).await;
     revoke(&peer, &of_user("over", at, at)).await;
     revoke(&peer, &of_user("long over", at, Timestamp::from_millis(1))).await;
-    assert_eq!(known(&peer).await, listed(&[stays.clone()]));
+    assert_eq!(known(&peer).await, listed([&stays]));
     let passes = of_user("ada", at.plus(Duration::from_millis(7)), now(&peer).await.plus(short * 2));
     revoke(&peer, &passes).await;
     assert!(known(&peer).await.contains_key(&passes.subject));
     while now(&peer).await < passes.until {
         cluster.advance(short).await;
     }
-    assert_eq!(known(&peer).await, listed(&[stays.clone()]));
+    assert_eq!(known(&peer).await, listed([&stays]));
     let anew = of_user("ada", at, later);
     revoke(&peer, &anew).await;
     assert_eq!(known(&peer).await, listed(&[stays, anew]));

@@ -104,6 +104,11 @@ macro_rules! id {
 }
 
 id! {
+    /// By which values replace each other while they wait for a slow client, 1 to 128 bytes: whose cursor it is, say.
+    ConflationKey, "conflation key", 128
+}
+
+id! {
     /// The name of a room within its namespace, 1 to 128 bytes.
     RoomId, "room name", 128
 }

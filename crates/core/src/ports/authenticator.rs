@@ -5,7 +5,7 @@ use std::{fmt, net::IpAddr};
 use async_trait::async_trait;
 use http::HeaderMap;
 
-use crate::{Error, Identity, Namespace, Payload};
+use crate::{Error, Identity, Namespace, Payload, Printable};
 
 /// What is known of a client that wants to connect, or to show something newer while it is connected.
 #[derive(Clone)]
@@ -40,13 +40,13 @@ impl ConnectRequest {
     }
 }
 
-/// Shows nothing that may be a secret.
+/// Shows nothing that may be a secret, and what the client says so that a log may show it.
 impl fmt::Debug for ConnectRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectRequest")
             .field("namespace", &self.namespace)
             .field("address", &self.address)
-            .field("origin", &self.origin)
+            .field("origin", &self.origin.as_ref().map(Printable))
             .finish_non_exhaustive()
     }
 }

@@ -1,10 +1,10 @@
 //! The port through which the service reaches the connections of its own node.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
-use crate::{ClientId, ClientKey, DisconnectReason, EventName, Namespace, Payload};
+use crate::{ClientId, ClientKey, ConflationKey, DisconnectReason, EventName, Namespace, Payload, RoomId};
 
 /// An event on its way to clients.
 #[derive(Clone, Debug)]
@@ -13,6 +13,31 @@ pub struct OutboundEvent {
     pub name: EventName,
     /// Its arguments, encoded once.
     pub payload: Payload,
+    /// Set when only the newest event of its kind counts.
+    pub conflation: Option<Arc<Conflation>>,
+}
+
+impl OutboundEvent {
+    /// An event that every receiver must see.
+    #[must_use]
+    pub fn new(name: EventName, payload: Payload) -> Self {
+        Self { name, payload, conflation: None }
+    }
+}
+
+/// Which events replace each other while they wait: those of one room with one key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Conflation {
+    /// The room they are sent to.
+    pub room: RoomId,
+    /// The sender's own choice.
+    pub key: ConflationKey,
+}
+
+impl Conflation {
+    /// Of how many conflations one client's connection holds a value at least while it cannot be written to. When there
+    /// are more, those that wait longest are dropped.
+    pub const HELD: usize = 256;
 }
 
 /// By which a client recognises the acknowledgement it asked for.
@@ -25,8 +50,9 @@ pub enum Undeliverable {
     /// The client has no connection here any more.
     #[error("client is not connected")]
     Gone,
-    /// The client's send buffer is full. The event was **not** queued: to keep what the client sees free of
-    /// gaps, it must be disconnected.
+    /// More waits for the client than `limits.sendBuffer` or `limits.sendBufferBytes` allow. The event was **not** queued:
+    /// to keep what the client sees free of gaps, it must be disconnected. Never said of an event with a
+    /// [`Conflation`].
     #[error("client does not take its messages fast enough")]
     BufferFull,
 }
@@ -57,6 +83,9 @@ pub enum Answer {
 ///
 /// * No method but [`ask`](Self::ask) waits: what cannot be queued is reported.
 /// * For one client, what is queued first is sent first.
+/// * An event with a [`Conflation`] is queued like any other for a client whose connection takes what it is given. While
+///   it does not, the event takes the place, and the turn, of an earlier one of the same conflation that still waits.
+///   Such events count for no bound that disconnects a client; [`Conflation::HELD`] bounds them.
 /// * A payload is never encoded again, and the frame around it is made once for each call of
 ///   [`deliver`](Self::deliver), whatever the number of clients.
 #[async_trait]

@@ -13,7 +13,7 @@ mod state_error;
 
 pub use authenticator::{Authenticator, ConnectRequest};
 pub use backplane::{Backplane, BackplaneEvent, BackplaneEvents, Channel};
-pub use delivery::{AckId, Answer, Delivery, LocalDelivery, OutboundEvent, Undeliverable};
+pub use delivery::{AckId, Answer, Conflation, Delivery, LocalDelivery, OutboundEvent, Undeliverable};
 pub use lease::{Departure, HeldClient, LeaseStatus, ReapOutcome};
 pub use node::NodeSummary;
 pub use page::{Page, PageRequest};

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use roomwire_core::{AckId, Error, ErrorCode, EventName, OutboundEvent, Payload};
+use roomwire_core::{AckId, Error, ErrorCode, EventName, OutboundEvent, Payload, Printable};
 use serde::Serialize;
 
 use super::{Event, session::Inner};
@@ -23,7 +23,7 @@ impl Inner {
         let outcome = reply.as_ref().map_or_else(|error| error.code().as_str(), |_| "OK");
         instruments::event_handled(outcome);
         tracing::debug!(
-            target: "roomwire", client = %self.client.id(), event = ?name, outcome, took = ?began.elapsed(), "event"
+            target: "roomwire", client = %Printable(self.client.id()), event = ?name, outcome, took = ?began.elapsed(), "event"
         );
         self.answer(ack, reply);
     }
@@ -46,7 +46,7 @@ impl Inner {
         match ack {
             Some(ack) => service.node.acknowledge(&service.namespace, self.client.key(), ack, &payload),
             None => {
-                let event = OutboundEvent { name: EventName::ERROR, payload };
+                let event = OutboundEvent::new(EventName::ERROR, payload);
                 // A client that is gone need not be told.
                 let _ = service.node.deliver_to_client(&service.namespace, self.client.id(), &event);
             }
@@ -66,6 +66,6 @@ impl Inner {
 pub(super) fn log_internal(client: &Client, error: &Error) {
     if error.code() == ErrorCode::Internal {
         let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
-        tracing::error!(target: "roomwire", client = %client.id(), %error, source, "a handler failed");
+        tracing::error!(target: "roomwire", client = %Printable(client.id()), error = %Printable(error), source = %Printable(source), "a handler failed");
     }
 }

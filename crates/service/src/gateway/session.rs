@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytestring::ByteString;
-use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, EventName, Payload, RoomId};
+use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, EventName, Payload, Printable, RoomId};
 
 use super::{
     Backpressure, Event,
@@ -133,7 +133,7 @@ impl Session {
             Accepted::Queued | Accepted::StartWorker if abused => {
                 mailbox.stop_listening();
                 service.node.disconnect_here(client, DisconnectReason::RateLimited);
-                tracing::info!(target: "roomwire", client = %client.id(), "disconnected: goes on sending more than it may");
+                tracing::info!(target: "roomwire", client = %Printable(client.id()), "disconnected: goes on sending more than it may");
             }
             Accepted::Queued | Accepted::StartWorker | Accepted::Closed => {}
         }
@@ -252,7 +252,7 @@ impl Inner {
             node.disconnect_here(&self.client, DisconnectReason::ServerShutdown);
             return;
         }
-        tracing::debug!(target: "roomwire", client = %self.client.id(), namespace = %self.client.namespace(), "connected");
+        tracing::debug!(target: "roomwire", client = %Printable(self.client.id()), namespace = %Printable(self.client.namespace()), "connected");
         let Some(handler) = &self.routes.on_connect else { return };
         let event = self.event(EventName::CONNECT, self.client.handshake().clone());
         if let Err(error) = route::run(handler, event).await {
@@ -268,7 +268,7 @@ impl Inner {
         self.service.handle_disconnect(&self.client, reason).await;
         // Also when somebody else took the client out before.
         let rooms: Arc<[RoomId]> = self.client.left_rooms().into();
-        tracing::debug!(target: "roomwire", client = %self.client.id(), %reason, "disconnected");
+        tracing::debug!(target: "roomwire", client = %Printable(self.client.id()), %reason, "disconnected");
         let handler = self.routes.on_disconnect.as_ref().filter(|_| self.welcomed.load(Ordering::Acquire));
         if let Some(handler) = handler {
             let event =

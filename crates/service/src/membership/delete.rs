@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roomwire_core::{Channel, Error, ErrorCode, LeaveReason, NodeMessage, RoomKey, RoomUid, StateError};
+use roomwire_core::{Channel, Error, ErrorCode, LeaveReason, NodeMessage, Printable, RoomKey, RoomUid, StateError};
 use tokio::sync::MutexGuard;
 
 use super::{NamespaceState, leave::take_out};
@@ -54,7 +54,7 @@ impl Node {
             Ok(message) => self.bounded(self.backplane.publish(&channel, message)).await,
             // Two names and a number are never too large; trying again would not help either.
             Err(error) => {
-                tracing::error!(target: "roomwire", ?room, %error, "a deletion could not be passed on");
+                tracing::error!(target: "roomwire", ?room, error = %Printable(&error), "a deletion could not be passed on");
                 Ok(())
             }
         }

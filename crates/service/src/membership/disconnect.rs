@@ -2,7 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use roomwire_core::{Channel, DisconnectReason, Error, Incarnation, LeaveReason, NewClient, RoomId, StateError};
+use roomwire_core::{
+    Channel, DisconnectReason, Error, Incarnation, LeaveReason, NewClient, Printable, RoomId, StateError,
+};
 use tokio::sync::oneshot;
 
 use super::{LocalRoom, NamespaceState, leave::take_out, unexplained::Unexplained};
@@ -176,7 +178,7 @@ impl Node {
             Ok(_) => {}
             Err(StateError::Fenced) => end.reported |= self.was_reaped(before).await,
             Err(error) => {
-                tracing::debug!(target: "roomwire", client = %client.id(), %error, "the store is told later of a disconnect");
+                tracing::debug!(target: "roomwire", client = %Printable(client.id()), error = %Printable(&error), "the store is told later of a disconnect");
                 self.owe(Debt::Disconnect(client.key().clone()));
             }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roomwire_core::{Error, ErrorCode, LeaveReason, RoomId, StateError};
+use roomwire_core::{Error, ErrorCode, LeaveReason, Printable, RoomId, StateError};
 use tokio::sync::oneshot;
 
 use super::{LocalRoom, NamespaceState, unexplained::Unexplained};
@@ -48,7 +48,7 @@ impl Node {
             Ok(_) => {}
             Err(StateError::Fenced) => reported |= self.was_reaped(&before).await,
             Err(error) => {
-                tracing::debug!(target: "roomwire", room = ?key, %error, "the store is told later of a leave");
+                tracing::debug!(target: "roomwire", room = ?key, error = %Printable(&error), "the store is told later of a leave");
                 self.owe(Debt::Leave(client.key().clone(), key.clone()));
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use parking_lot::Mutex;
-use roomwire_core::{Channel, ClientId, RoomKey, StateError};
+use roomwire_core::{Channel, ClientId, Printable, RoomKey, StateError};
 
 use crate::node::{Deadline, Node};
 
@@ -90,7 +90,7 @@ impl LocalRoom {
             && let Err(error) = node.call(until, node.backplane.unsubscribe(&channel)).await
         {
             // Too much is heard, which costs a little and harms nothing.
-            tracing::debug!(target: "roomwire", room = ?self.key, %error, "subscription could not be ended");
+            tracing::debug!(target: "roomwire", room = ?self.key, error = %Printable(&error), "subscription could not be ended");
         }
         true
     }

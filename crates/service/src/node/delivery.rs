@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use roomwire_core::{
-    AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, Error, ErrorCode, OutboundEvent, Payload, RoomId,
-    Undeliverable, UserId,
+    AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, Error, ErrorCode, OutboundEvent, Payload,
+    Printable, RoomId, Undeliverable, UserId,
 };
 
 use super::Node;
@@ -24,7 +24,7 @@ impl Node {
             let mut chosen = members.filter(|member| Some(*member) != except);
             delivery.deliver(namespace.name(), &mut chosen, event)
         });
-        tracing::debug!(target: "roomwire", %room_name, event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent");
+        tracing::debug!(target: "roomwire", room_name = %Printable(room_name), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent");
         self.settle_delivery(namespace, outcome);
     }
 
@@ -37,7 +37,7 @@ impl Node {
         });
         tracing::debug!(
             target: "roomwire",
-            namespace = %namespace.name(), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent"
+            namespace = %Printable(namespace.name()), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent"
         );
         self.settle_delivery(namespace, outcome);
     }
@@ -48,7 +48,7 @@ impl Node {
         let outcome = namespace.with_clients_of(user, |clients| delivery.deliver(namespace.name(), clients, event));
         tracing::debug!(
             target: "roomwire",
-            namespace = %namespace.name(), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent to a user"
+            namespace = %Printable(namespace.name()), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent to a user"
         );
         self.settle_delivery(namespace, outcome);
     }
@@ -66,7 +66,7 @@ impl Node {
         let Some(delivery) = self.delivery.get() else { return Err(ErrorCode::ClientNotFound.into()) };
         let outcome = delivery.deliver(namespace.name(), &mut std::iter::once(client), event);
         let reached = outcome.queued == 1;
-        tracing::debug!(target: "roomwire", %client, event = ?event.name, reached, "sent");
+        tracing::debug!(target: "roomwire", client = %Printable(&client), event = ?event.name, reached, "sent");
         self.settle_delivery(namespace, outcome);
         if reached { Ok(()) } else { Err(ErrorCode::ClientNotFound.into()) }
     }
@@ -125,7 +125,7 @@ impl Node {
             if problem == Undeliverable::BufferFull
                 && self.disconnect_local(namespace, &client, DisconnectReason::SlowConsumer)
             {
-                tracing::info!(target: "roomwire", %client, "disconnected: does not take its messages fast enough");
+                tracing::info!(target: "roomwire", client = %Printable(&client), "disconnected: does not take its messages fast enough");
             }
         }
     }

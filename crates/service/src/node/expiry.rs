@@ -7,7 +7,9 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use roomwire_core::{DisconnectReason, Error, ErrorCode, EventName, Identity, OutboundEvent, Payload, Timestamp};
+use roomwire_core::{
+    DisconnectReason, Error, ErrorCode, EventName, Identity, OutboundEvent, Payload, Printable, Timestamp,
+};
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -109,9 +111,9 @@ fn end_those_due(node: &Weak<Node>, expiries: &Expiries) -> Option<Option<Durati
 impl Node {
     /// Tells the client why, and disconnects it.
     fn token_expired(&self, client: &Client) {
-        tracing::debug!(target: "roomwire", client = %client.id(), "disconnected: its token has expired");
+        tracing::debug!(target: "roomwire", client = %Printable(client.id()), "disconnected: its token has expired");
         if let Ok(payload) = Payload::encode(&Error::new(ErrorCode::TokenExpired)) {
-            let event = OutboundEvent { name: EventName::ERROR, payload };
+            let event = OutboundEvent::new(EventName::ERROR, payload);
             let namespace = self.namespace(client.namespace());
             // A client that is gone need not be told.
             let _ = self.deliver_to_client(&namespace, client.id(), &event);

@@ -7,8 +7,8 @@ use std::{
 
 use futures_util::StreamExt;
 use roomwire_core::{
-    Answer, BackplaneEvent, BackplaneEvents, Channel, ClientKey, EncodedPayload, Envelope, EventName, NodeId,
-    NodeMessage, OutboundEvent, Payload,
+    Answer, BackplaneEvent, BackplaneEvents, Channel, ClientKey, Conflation, ConflationKey, EncodedPayload, Envelope,
+    EventName, NameError, NodeId, NodeMessage, OutboundEvent, Payload, Printable, RoomId,
 };
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +40,7 @@ impl Node {
             Ok(envelope) => envelope,
             Err(error) => {
                 instruments::backplane_ignored();
-                tracing::debug!(target: "roomwire", %error, "message was ignored");
+                tracing::debug!(target: "roomwire", error = %Printable(&error), "message was ignored");
                 return;
             }
         };
@@ -49,8 +49,8 @@ impl Node {
         }
         let sender = envelope.sender().clone();
         match envelope.message {
-            NodeMessage::ToRoom { room, except, event, payload, conflate: _ } => {
-                if let Some(event) = outbound(event, payload) {
+            NodeMessage::ToRoom { room, except, event, payload, conflate } => {
+                if let Some(event) = outbound(event, payload).and_then(|event| conflated(event, &room.room, conflate)) {
                     let namespace = self.namespace(&room.namespace);
                     self.deliver_to_room(&namespace, &room.room, except.as_ref(), &event);
                 }
@@ -89,7 +89,7 @@ impl Node {
             NodeMessage::DisconnectUser { namespace, user, reason } => {
                 self.disconnect_user_here(&self.namespace(&namespace), &user, reason);
             }
-            NodeMessage::Revoked(revocation) => self.revoked(revocation),
+            NodeMessage::Revoked(revocation) => self.revoked(&revocation),
             NodeMessage::RoomDeleted { room, uid } => {
                 let node = self.clone();
                 tokio::spawn(async move { node.forget_deleted_room(&room, uid).await });
@@ -114,7 +114,7 @@ impl Node {
             let message = NodeMessage::Answered { question, client: client.client, answer };
             let Ok(bytes) = self.envelope(message) else { return };
             if let Err(error) = self.bounded(self.backplane.publish(&Channel::Node(asker), bytes)).await {
-                tracing::debug!(target: "roomwire", %error, "an answer could not be passed on");
+                tracing::debug!(target: "roomwire", error = %Printable(&error), "an answer could not be passed on");
             }
         });
     }
@@ -122,11 +122,21 @@ impl Node {
 
 fn outbound(name: String, payload: EncodedPayload) -> Option<OutboundEvent> {
     match EventName::new(name) {
-        Ok(name) => Some(OutboundEvent { name, payload: payload.into() }),
-        Err(error) => {
-            instruments::backplane_ignored();
-            tracing::debug!(target: "roomwire", %error, "message was ignored");
-            None
-        }
+        Ok(name) => Some(OutboundEvent::new(name, payload.into())),
+        Err(error) => ignored(&error),
     }
+}
+
+fn conflated(event: OutboundEvent, room: &RoomId, key: Option<String>) -> Option<OutboundEvent> {
+    let Some(key) = key else { return Some(event) };
+    match ConflationKey::new(key) {
+        Ok(key) => Some(OutboundEvent { conflation: Some(Conflation { room: room.clone(), key }.into()), ..event }),
+        Err(error) => ignored(&error),
+    }
+}
+
+fn ignored(error: &NameError) -> Option<OutboundEvent> {
+    instruments::backplane_ignored();
+    tracing::debug!(target: "roomwire", error = %Printable(&error), "message was ignored");
+    None
 }

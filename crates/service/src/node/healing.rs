@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use roomwire_core::{Incarnation, StateError};
+use roomwire_core::{Incarnation, Printable, StateError};
 
 use super::{Deadline, Node};
 use crate::{
@@ -45,7 +45,7 @@ impl Node {
             Loss::Forgotten => self.restore(&life).await,
             Loss::Reaped => {
                 if let Err(error) = self.take_new_life(&mut life).await {
-                    tracing::debug!(target: "roomwire", %error, "no new lease could be taken, trying again");
+                    tracing::debug!(target: "roomwire", error = %Printable(&error), "no new lease could be taken, trying again");
                 }
             }
         }
@@ -61,7 +61,7 @@ impl Node {
     async fn take_new_life(&self, life: &mut Incarnation) -> Result<(), StateError> {
         let next = Incarnation::begin(self.id.clone());
         self.bounded(self.store.begin_lease(&next, self.config.lease.duration)).await?;
-        tracing::warn!(target: "roomwire", lost = %life, %next, "this node was taken for lost, putting clients back");
+        tracing::warn!(target: "roomwire", lost = %Printable(&life), next = %Printable(&next), "this node was taken for lost, putting clients back");
         self.untell();
         self.life.publish(&next);
         let lost = std::mem::replace(life, next);
@@ -80,7 +80,7 @@ impl Node {
     async fn begin_again(&self, lost: &Incarnation) -> Result<Loss, StateError> {
         match self.bounded(self.store.begin_lease(lost, self.config.lease.duration)).await {
             Ok(()) => {
-                tracing::warn!(target: "roomwire", life = %lost, "the store forgot this node, putting clients back");
+                tracing::warn!(target: "roomwire", life = %Printable(&lost), "the store forgot this node, putting clients back");
                 self.events.send(|| ServiceEvent::StateLost);
                 Ok(Loss::Forgotten)
             }
@@ -93,7 +93,7 @@ impl Node {
     pub(crate) async fn end_life(&self) {
         let life = self.life.replace().await;
         if let Err(error) = self.bounded(self.store.end_lease(&life)).await {
-            tracing::warn!(target: "roomwire", %error, "lease could not be given back; it runs out by itself");
+            tracing::warn!(target: "roomwire", error = %Printable(&error), "lease could not be given back; it runs out by itself");
         }
     }
 
@@ -137,7 +137,7 @@ impl Node {
                 self.note_incomplete();
                 // Once, however often it is tried.
                 if !self.restore_failed.swap(true, Ordering::AcqRel) {
-                    tracing::warn!(target: "roomwire", %error, "clients could not be put back, trying again");
+                    tracing::warn!(target: "roomwire", error = %Printable(&error), "clients could not be put back, trying again");
                 }
             }
         }

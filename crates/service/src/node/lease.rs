@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use roomwire_core::{ClientKey, Departure, DisconnectReason, Incarnation, LeaseStatus, LeaveReason, StateError};
+use roomwire_core::{
+    ClientKey, Departure, DisconnectReason, Incarnation, LeaseStatus, LeaveReason, Printable, StateError,
+};
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -84,7 +86,7 @@ impl Node {
         let until = self.deadline().min(Deadline::within(self.config.lease.duration / 3));
         let status = self.call(until, self.store.renew_lease(life, self.config.lease.duration)).await?;
         if status.behind {
-            tracing::warn!(target: "roomwire", %life, "the store lost what was written, putting clients back");
+            tracing::warn!(target: "roomwire", life = %Printable(&life), "the store lost what was written, putting clients back");
             self.events.send(|| ServiceEvent::StateLost);
             self.note_incomplete();
             self.compare_soon();
@@ -101,7 +103,7 @@ impl Node {
         self.note_activity(&life).await;
         for dead in status.expired {
             if let Err(error) = self.reap(&life, &dead).await {
-                tracing::debug!(target: "roomwire", %dead, %error, "clean-up was interrupted, trying again");
+                tracing::debug!(target: "roomwire", dead = %Printable(&dead), error = %Printable(&error), "clean-up was interrupted, trying again");
             }
         }
         if !self.is_incomplete() && self.take_comparison_due() {
@@ -117,7 +119,7 @@ impl Node {
                 continue;
             }
             if let Err(error) = self.call(self.patience(), self.store.touch(life, &seen)).await {
-                tracing::debug!(target: "roomwire", %error, "activity could not be noted");
+                tracing::debug!(target: "roomwire", error = %Printable(&error), "activity could not be noted");
             }
         }
     }

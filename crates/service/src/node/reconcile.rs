@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use roomwire_core::{ClientKey, Incarnation, PageRequest, RoomId, RoomKey, RoomUid, StateError};
+use roomwire_core::{ClientKey, Incarnation, PageRequest, Printable, RoomId, RoomKey, RoomUid, StateError};
 use tokio::{
     sync::MutexGuard,
     time::{Instant, timeout},
@@ -118,7 +118,7 @@ impl Node {
         match mended {
             Ok(is_current) => is_current && doubts.is_empty(),
             Err(error) => {
-                tracing::debug!(target: "roomwire", %error, "this node could not be compared with the store, trying again");
+                tracing::debug!(target: "roomwire", error = %Printable(&error), "this node could not be compared with the store, trying again");
                 if matches!(error, StateError::Fenced) {
                     self.beat_now.notify_one();
                 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
-use roomwire_core::StateError;
+use roomwire_core::{Printable, StateError};
 
 use super::{Deadline, Node};
 
@@ -32,7 +32,7 @@ impl Node {
             .retry(pauses)
             .when(|error| matches!(error, StateError::Unavailable(_)))
             .adjust(|_, pause| pause.filter(|pause| until.leaves_time_after(*pause)))
-            .notify(|error, pause| tracing::debug!(target: "roomwire", %error, ?pause, "state call is repeated"));
+            .notify(|error, pause| tracing::debug!(target: "roomwire", error = %Printable(&error), ?pause, "state call is repeated"));
         self.call(until, attempts).await
     }
 }

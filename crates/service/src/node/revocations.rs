@@ -11,8 +11,8 @@ use std::{
 
 use parking_lot::RwLock;
 use roomwire_core::{
-    Channel, DisconnectReason, Error, Identity, NodeMessage, PageRequest, Revocation, Revoked, StateError, Timestamp,
-    TokenId, UserId,
+    Channel, DisconnectReason, Error, Identity, NodeMessage, PageRequest, Printable, Revocation, Revoked, StateError,
+    Timestamp, TokenId, UserId,
 };
 
 use super::{Deadline, Node};
@@ -36,7 +36,7 @@ struct Known {
 
 impl Known {
     /// Notes a revocation; false when it changes nothing.
-    fn note(&mut self, new: Revocation, now: Timestamp) -> bool {
+    fn note(&mut self, new: &Revocation, now: Timestamp) -> bool {
         self.drop_expired(now);
         if !new.is_in_force(now) {
             return false;
@@ -69,7 +69,7 @@ impl Known {
     }
 }
 
-fn merge<S: Eq + Hash>(known: &mut HashMap<S, Revocation>, subject: S, new: Revocation) -> bool {
+fn merge<S: Eq + Hash>(known: &mut HashMap<S, Revocation>, subject: S, new: &Revocation) -> bool {
     let before = known.get(&subject);
     let both = before.map_or_else(|| new.clone(), |before| new.clone().and(before));
     let changes = before != Some(&both);
@@ -100,13 +100,12 @@ impl Node {
 
     /// Access was taken back, here or elsewhere: from now on nobody is admitted whom this covers, and who is here is
     /// disconnected.
-    pub(crate) fn revoked(&self, revocation: Revocation) {
-        let subject = revocation.subject.clone();
+    pub(crate) fn revoked(&self, revocation: &Revocation) {
         if !self.revocations.known.write().note(revocation, self.clock.now()) {
             return;
         }
         for namespace in self.namespaces() {
-            let candidates = match &subject {
+            let candidates = match &revocation.subject {
                 Revoked::User(user) => namespace.clients_of(user),
                 // Rare enough to look at everybody.
                 Revoked::Token(_) => namespace.clients(),
@@ -121,7 +120,7 @@ impl Node {
         for client in clients {
             if self.is_revoked(&client.identity()).is_some() {
                 instruments::access_revoked();
-                tracing::info!(target: "roomwire", client = %client.id(), "disconnected: its access was revoked");
+                tracing::info!(target: "roomwire", client = %Printable(client.id()), "disconnected: its access was revoked");
                 self.disconnect_here(client, DisconnectReason::AccessRevoked);
             }
         }
@@ -130,7 +129,7 @@ impl Node {
     /// Takes access back in the whole cluster. This node knows it at once, whatever else fails; what the store was not
     /// told, the heartbeats tell it.
     pub(crate) async fn revoke(&self, revocation: Revocation) -> Result<(), Error> {
-        self.revoked(revocation.clone());
+        self.revoked(&revocation);
         let stored = self.retrying(self.deadline(), || self.store.revoke(&revocation)).await;
         if stored.is_err() {
             self.revocations.note_stale();
@@ -163,7 +162,8 @@ impl Node {
         }
         let changed = {
             let (mut known, now) = (self.revocations.known.write(), self.clock.now());
-            stored.iter().fold(false, |changed, revocation| known.note(revocation.clone(), now) || changed)
+            // All of them, also after the first that changes something.
+            stored.iter().filter(|revocation| known.note(revocation, now)).count() > 0
         };
         if changed {
             for namespace in self.namespaces() {
@@ -181,7 +181,7 @@ impl Node {
             return;
         }
         if let Err(error) = self.compare_revocations().await {
-            tracing::debug!(target: "roomwire", %error, "revocations could not be compared, trying again");
+            tracing::debug!(target: "roomwire", error = %Printable(error), "revocations could not be compared, trying again");
             self.revocations.note_stale();
         }
     }
@@ -190,7 +190,7 @@ impl Node {
         let mut stored = Known::default();
         let now = self.clock.now();
         for revocation in self.read_revocations().await? {
-            stored.note(revocation, now);
+            stored.note(&revocation, now);
         }
         let missing: Vec<_> = {
             let known = self.revocations.known.read();
@@ -218,11 +218,11 @@ mod tests {
     #[test]
     fn what_is_over_is_forgotten_and_what_changes_nothing_is_said_to() {
         let (mut known, at) = (Known::default(), Timestamp::from_millis);
-        assert!(known.note(of("ada", 10, 100), at(10)));
-        assert!(!known.note(of("ada", 10, 100), at(10)) && !known.note(of("ada", 5, 50), at(10)));
-        assert!(known.note(of("ada", 20, 50), at(20)));
+        assert!(known.note(&of("ada", 10, 100), at(10)));
+        assert!(!known.note(&of("ada", 10, 100), at(10)) && !known.note(&of("ada", 5, 50), at(10)));
+        assert!(known.note(&of("ada", 20, 50), at(20)));
         assert_eq!(known.of(&of("ada", 0, 0).subject), Some(&of("ada", 20, 100)));
-        assert!(known.note(of("bob", 20, 200), at(20)) && !known.note(of("eve", 20, 90), at(90)));
+        assert!(known.note(&of("bob", 20, 200), at(20)) && !known.note(&of("eve", 20, 90), at(90)));
         known.drop_expired(at(100));
         assert_eq!(known.all().cloned().collect::<Vec<_>>(), [of("bob", 20, 200)]);
         known.drop_expired(at(200));

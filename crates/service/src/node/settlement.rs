@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use parking_lot::Mutex;
-use roomwire_core::{ClientKey, RoomKey, RoomUid, StateError};
+use roomwire_core::{ClientKey, Printable, RoomKey, RoomUid, StateError};
 
 use super::Node;
 
@@ -75,7 +75,7 @@ impl Node {
                     }
                 }
                 Err(error) => {
-                    tracing::debug!(target: "roomwire", %error, "state is still behind");
+                    tracing::debug!(target: "roomwire", error = %Printable(&error), "state is still behind");
                     // Perhaps only a part of the store is away, which keeps the others from nothing.
                     let mut debts = self.settlement.debts.lock();
                     if let Some(debt) = debts.take_first() {

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use roomwire_core::{Clock, StateError};
+use roomwire_core::{Clock, Printable, StateError};
 
 use super::Node;
 use crate::{
@@ -56,12 +56,12 @@ impl Node {
     /// The heartbeat did not come through.
     pub(super) fn state_is_away(&self, error: &StateError) {
         if self.vigilance.state.note(false, &*self.clock).is_none() {
-            tracing::debug!(target: "roomwire", %error, "shared state is still away");
+            tracing::debug!(target: "roomwire", error = %Printable(&error), "shared state is still away");
             return;
         }
         instruments::state_available(false);
         tracing::warn!(
-            target: "roomwire", %error, "shared state cannot be reached: joins fail, members on this node hear each other"
+            target: "roomwire", error = %Printable(&error), "shared state cannot be reached: joins fail, members on this node hear each other"
         );
         self.events.send(|| ServiceEvent::StateUnavailable);
     }

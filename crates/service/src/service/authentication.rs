@@ -57,6 +57,8 @@ impl WebSocketService {
         }
         let expires_at = identity.expires_at;
         self.node.expiries.renew(client, identity, self.node.clock.now())?;
+        // It may have been taken back after it was looked at.
+        self.node.disconnect_revoked(std::slice::from_ref(client));
         Payload::encode(&Renewed { expires_at })
     }
 
@@ -80,6 +82,7 @@ impl WebSocketService {
 
     /// An identity that holds now.
     fn holding(&self, identity: Identity) -> Result<Identity, Error> {
-        if identity.is_expired(self.node.clock.now()) { Err(ErrorCode::Unauthorized.into()) } else { Ok(identity) }
+        let holds = !identity.is_expired(self.node.clock.now()) && self.node.is_revoked(&identity).is_none();
+        if holds { Ok(identity) } else { Err(ErrorCode::Unauthorized.into()) }
     }
 }

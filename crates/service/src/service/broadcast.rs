@@ -1,7 +1,8 @@
 //! Messages to many clients.
 
 use roomwire_core::{
-    Channel, ClientId, EncodedPayload, Error, IntoPayload, NodeMessage, OutboundEvent, RoomKey, ToClientId, ToRoom,
+    Channel, ClientId, Conflation, ConflationKey, EncodedPayload, Error, IntoPayload, NodeMessage, OutboundEvent,
+    RoomKey, ToClientId, ToRoom,
 };
 
 use super::{WebSocketService, outbound};
@@ -55,6 +56,48 @@ impl WebSocketService {
         self.to_all(Some(except.to_client_id()?), &outbound(event, data)?).await
     }
 
+    /// Sends a value of which only the newest counts, such as where somebody's cursor is, to all members of a room, in the
+    /// whole cluster.
+    ///
+    /// A member that keeps up gets every value, in order, as with [`broadcast_to_room`](Self::broadcast_to_room). For
+    /// one that is behind, a value replaces the one of the same room and key that still waits, and is sent in its turn:
+    /// the member gets the newest value of each key once it reads again. It is never disconnected because of such
+    /// values; one that takes nothing at all for `limits.writeTimeout` is, whatever waits for it.
+    ///
+    /// `key` says which values replace each other, 1 to 128 bytes of the caller's choice. Values of up to 256 keys wait
+    /// for one connection, up to `limits.sendBufferBytes` bytes in all; of more, those that wait longest are dropped.
+    ///
+    /// # Errors
+    /// As [`broadcast_to_room`](Self::broadcast_to_room); `INVALID_NAME` for a bad key too.
+    pub async fn broadcast_latest_to_room(
+        &self,
+        room: impl ToRoom,
+        key: &str,
+        event: &str,
+        data: impl IntoPayload,
+    ) -> Result<(), Error> {
+        let room = self.room_key(room)?;
+        let event = latest(&room, key, outbound(event, data)?)?;
+        self.to_room(room, None, &event).await
+    }
+
+    /// As [`broadcast_latest_to_room`](Self::broadcast_latest_to_room), to all members but one, usually the sender.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn broadcast_latest_to_room_except(
+        &self,
+        except: impl ToClientId,
+        room: impl ToRoom,
+        key: &str,
+        event: &str,
+        data: impl IntoPayload,
+    ) -> Result<(), Error> {
+        let room = self.room_key(room)?;
+        let event = latest(&room, key, outbound(event, data)?)?;
+        self.to_room(room, Some(except.to_client_id()?), &event).await
+    }
+
     async fn to_room(&self, room: RoomKey, except: Option<ClientId>, event: &OutboundEvent) -> Result<(), Error> {
         self.node.deliver_to_room(&self.namespace, &room.room, except.as_ref(), event);
         let channel = Channel::Room(room.clone());
@@ -63,7 +106,7 @@ impl WebSocketService {
             except,
             event: event.name.as_str().to_owned(),
             payload: EncodedPayload::from(&event.payload),
-            conflate: None,
+            conflate: event.conflation.as_ref().map(|conflation| conflation.key.as_str().to_owned()),
         })
         .await
     }
@@ -88,4 +131,9 @@ impl WebSocketService {
         let bytes = self.node.envelope(message())?;
         Ok(self.node.bounded(self.node.backplane.publish(&channel, bytes)).await?)
     }
+}
+
+fn latest(room: &RoomKey, key: &str, event: OutboundEvent) -> Result<OutboundEvent, Error> {
+    let conflation = Conflation { room: room.room.clone(), key: ConflationKey::new(key)? };
+    Ok(OutboundEvent { conflation: Some(conflation.into()), ..event })
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use roomwire_core::{
-    Authenticator, Backplane, Clock, DefaultPolicy, Error, ErrorCode, Namespace, NodeId, RoomPolicy, StateStore,
-    SystemClock, WebSocketConfig,
+    Authenticator, Backplane, Clock, DefaultPolicy, Error, ErrorCode, Namespace, NodeId, Printable, RoomPolicy,
+    StateStore, SystemClock, WebSocketConfig,
 };
 
 use super::WebSocketService;
@@ -91,7 +91,7 @@ impl WebSocketServiceBuilder {
             Some(name) => name.clone(),
             None => NodeId::random(),
         };
-        tracing::debug!(target: "roomwire", node = %id, state = store.name(), "service starts");
+        tracing::debug!(target: "roomwire", node = %Printable(&id), state = store.name(), "service starts");
         let node = Arc::new(Node::new(self.config, id, store, backplane, self.clock, self.gates));
         if node.config.enabled {
             node.start().await?;

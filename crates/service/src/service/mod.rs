@@ -135,7 +135,7 @@ impl WebSocketService {
 
 /// An event with its arguments encoded, once.
 fn outbound(event: &str, data: impl IntoPayload) -> Result<OutboundEvent, Error> {
-    Ok(OutboundEvent { name: EventName::new(event)?, payload: data.into_payload()? })
+    Ok(OutboundEvent::new(EventName::new(event)?, data.into_payload()?))
 }
 
 impl fmt::Debug for WebSocketService {

@@ -1,7 +1,5 @@
 //! Users: all connections of one user as one, and taking access back.
 
-use std::time::Duration;
-
 use roomwire_core::{
     Channel, DisconnectReason, EncodedPayload, Error, IntoPayload, NodeMessage, Page, PageRequest, Revocation, Revoked,
     Timestamp, TokenId, UserId, WebSocketClient,
@@ -65,16 +63,17 @@ impl WebSocketService {
     /// `access revoked`, in all namespaces and on every node, and what was issued up to this second, or does not say when
     /// it was issued, admits nobody any more.
     ///
-    /// To be remembered for `ttl`: as long as the longest life of a token. A user who logs in anew in the same second
-    /// must do so once more.
+    /// Remembered for `auth.revocation`, which must be as long as the longest life of a token. A user who logs in anew in the
+    /// same second must do so once more.
     ///
     /// # Errors
     /// `STATE_UNAVAILABLE` when the store or other nodes could not be reached. It holds on this node all the same, which
     /// tells the others when they are back; calling it again does no harm.
-    pub async fn revoke_user(&self, user: &UserId, ttl: Duration) -> Result<(), Error> {
+    pub async fn revoke_user(&self, user: &UserId) -> Result<(), Error> {
         let revoked_at = self.node.clock.now();
+        let until = revoked_at.plus(self.config().auth.revocation);
         let subject = Revoked::User(user.clone());
-        self.node.revoke(Revocation { subject, revoked_at, until: revoked_at.plus(ttl) }).await
+        self.node.revoke(Revocation { subject, revoked_at, until }).await
     }
 
     /// As [`revoke_user`](Self::revoke_user), for one token by its name (`jti`), whosever it is: to be remembered until

@@ -129,7 +129,10 @@ impl TestClient {
     /// When nothing comes within five seconds.
     pub async fn next(&mut self) -> Option<Received> {
         match tokio::time::timeout(PATIENCE, self.incoming.recv()).await {
-            Ok(received) => received,
+            Ok(received) => {
+                self.connection.was_read();
+                received
+            }
             Err(_) => panic!("no event within {PATIENCE:?}"),
         }
     }
@@ -149,7 +152,12 @@ impl TestClient {
 
     /// What has arrived and was not read yet.
     pub fn drain(&mut self) -> Vec<Received> {
-        std::iter::from_fn(|| self.incoming.try_recv().ok()).collect()
+        std::iter::from_fn(|| {
+            let received = self.incoming.try_recv().ok();
+            self.connection.was_read();
+            received
+        })
+        .collect()
     }
 
     /// Closes the connection as a client does that goes away.

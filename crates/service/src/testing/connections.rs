@@ -1,7 +1,7 @@
 //! The connections of a test server: queues in memory.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -12,8 +12,8 @@ use std::{
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use roomwire_core::{
-    AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, LocalDelivery, Namespace, OutboundEvent, Payload,
-    Undeliverable,
+    AckId, Answer, ClientId, ClientKey, Conflation, Delivery, DisconnectReason, LocalDelivery, Namespace,
+    OutboundEvent, Payload, Undeliverable,
 };
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,14 +29,59 @@ pub(super) struct Connections(Mutex<HashMap<ClientKey, Arc<Connection>>>);
 pub(super) struct Connection {
     pub(super) session: Session,
     /// None once the client missed a message: nothing may follow a gap.
-    outgoing: Mutex<Option<mpsc::Sender<Received>>>,
+    outgoing: Mutex<Option<Outgoing>>,
     acks: Mutex<HashMap<AckId, oneshot::Sender<Payload>>>,
     next_ack: AtomicI64,
 }
 
+/// What waits to be read.
+#[derive(Debug)]
+struct Outgoing {
+    queue: mpsc::Sender<Received>,
+    /// Values of which only the newest counts, while the queue is full.
+    held: VecDeque<(Arc<Conflation>, Received)>,
+}
+
+impl Outgoing {
+    /// Queues what is held, as far as there is room.
+    fn refill(&mut self) {
+        while !self.held.is_empty()
+            && let Ok(place) = self.queue.try_reserve()
+            && let Some((_, received)) = self.held.pop_front()
+        {
+            place.send(received);
+        }
+    }
+
+    fn send(&mut self, received: Received) -> Result<(), Undeliverable> {
+        self.refill();
+        self.queue.try_send(received).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Undeliverable::BufferFull,
+            mpsc::error::TrySendError::Closed(_) => Undeliverable::Gone,
+        })
+    }
+
+    fn send_latest(&mut self, conflation: &Arc<Conflation>, received: Received) -> Result<(), Undeliverable> {
+        match self.held.iter_mut().find(|(held, _)| held == conflation) {
+            Some((_, older)) => *older = received,
+            None => self.held.push_back((conflation.clone(), received)),
+        }
+        self.refill();
+        if self.held.len() > Conflation::HELD {
+            self.held.pop_front();
+        }
+        if self.queue.is_closed() { Err(Undeliverable::Gone) } else { Ok(()) }
+    }
+}
+
 impl Connection {
-    pub(super) fn new(session: Session, outgoing: mpsc::Sender<Received>) -> Self {
-        Self { session, outgoing: Mutex::new(Some(outgoing)), acks: Mutex::default(), next_ack: AtomicI64::new(0) }
+    pub(super) fn new(session: Session, queue: mpsc::Sender<Received>) -> Self {
+        Self {
+            session,
+            outgoing: Mutex::new(Some(Outgoing { queue, held: VecDeque::new() })),
+            acks: Mutex::default(),
+            next_ack: AtomicI64::new(0),
+        }
     }
 
     /// Prepares for an acknowledgement.
@@ -47,16 +92,24 @@ impl Connection {
         (ack, receiver)
     }
 
-    fn send(&self, received: Received) -> Result<(), Undeliverable> {
-        let mut outgoing = self.outgoing.lock();
-        let Some(sender) = outgoing.as_ref() else { return Err(Undeliverable::Gone) };
-        sender.try_send(received).map_err(|error| {
-            *outgoing = None;
-            match error {
-                mpsc::error::TrySendError::Full(_) => Undeliverable::BufferFull,
-                mpsc::error::TrySendError::Closed(_) => Undeliverable::Gone,
-            }
-        })
+    /// The client read something: there may be room for what is held.
+    pub(super) fn was_read(&self) {
+        if let Some(outgoing) = self.outgoing.lock().as_mut() {
+            outgoing.refill();
+        }
+    }
+
+    fn send(&self, received: Received, conflation: Option<&Arc<Conflation>>) -> Result<(), Undeliverable> {
+        let mut place = self.outgoing.lock();
+        let Some(outgoing) = place.as_mut() else { return Err(Undeliverable::Gone) };
+        let sent = match conflation {
+            Some(conflation) => outgoing.send_latest(conflation, received),
+            None => outgoing.send(received),
+        };
+        if sent.is_err() {
+            *place = None;
+        }
+        sent
     }
 
     fn close(&self, reason: DisconnectReason) {
@@ -94,7 +147,10 @@ impl LocalDelivery for Connections {
         let mut delivery = Delivery::default();
         for client in clients {
             let key = ClientKey::new(namespace.clone(), client.clone());
-            match self.get(&key).and_then(|connection| connection.send(Received::new(event, None))) {
+            match self
+                .get(&key)
+                .and_then(|connection| connection.send(Received::new(event, None), event.conflation.as_ref()))
+            {
                 Ok(()) => delivery.queued += 1,
                 Err(problem) => delivery.failed.push((client.clone(), problem)),
             }
@@ -113,7 +169,7 @@ impl LocalDelivery for Connections {
 
     async fn ask(&self, client: &ClientKey, event: &OutboundEvent, timeout: Duration) -> Answer {
         let (sender, answer) = oneshot::channel();
-        let asked = self.get(client).and_then(|connection| connection.send(Received::new(event, Some(sender))));
+        let asked = self.get(client).and_then(|connection| connection.send(Received::new(event, Some(sender)), None));
         if let Err(problem) = asked {
             return Answer::Undelivered(problem);
         }

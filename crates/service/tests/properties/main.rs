@@ -10,6 +10,7 @@ mod broadcast_order;
 mod capacity;
 mod clients;
 mod closing;
+mod conflation;
 mod deadlines;
 mod debounce;
 mod debounce_ends;

@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use metrics::counter;
 use rand::RngExt;
 use redis::{FromRedisValue, PushInfo, PushKind, Value};
-use roomwire_core::BackplaneEvent;
+use roomwire_core::{BackplaneEvent, Printable};
 use tokio::{
     sync::{
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -161,7 +161,7 @@ impl Hub {
             }
             Signal::Down(id, reason) => {
                 let Some(server) = self.server_of(id) else { return };
-                tracing::debug!(target: "roomwire", %server, reason, "connection for messages is away");
+                tracing::debug!(target: "roomwire", server = %Printable(&server), reason = %Printable(reason), "connection for messages is away");
                 let was_up = self.links.remove(&server).is_some_and(|link| link.is_up);
                 if was_up {
                     self.lose(id);

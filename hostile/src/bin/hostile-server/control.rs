@@ -10,9 +10,6 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use roomwire_hostile::Counts;
 use roomwire_service::{Error, PageRequest, RoomId, UserId, WebSocketService};
 
-/// How long a revocation is remembered.
-const HOUR: Duration = Duration::from_secs(3600);
-
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
 /// Notes that some thread panicked.
@@ -34,7 +31,7 @@ pub(crate) fn router(service: WebSocketService, metrics: PrometheusHandle) -> Ro
         .route("/metrics", post(async move || Json(metrics.render())))
         .route("/rooms", post(async move || answer(all_rooms(&rooms).await)))
         .route("/broadcast", post(async move |Json(what)| answer(broadcast(&sending, what).await)))
-        .route("/revoke", post(async move |Json(user): Json<UserId>| answer(revoking.revoke_user(&user, HOUR).await)))
+        .route("/revoke", post(async move |Json(user): Json<UserId>| answer(revoking.revoke_user(&user).await)))
         .route("/members", post(async move |Json(room): Json<RoomId>| answer(members(&service, room).await)))
 }
 

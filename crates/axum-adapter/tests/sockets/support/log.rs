@@ -8,7 +8,7 @@ use std::{
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 
-/// Everything that Roomwire logs from debug on, and what others warn of, on the thread of a test.
+/// What is logged on the thread of a test: by Roomwire from debug on and by others from warn on, or all.
 #[derive(Debug)]
 pub(crate) struct Log {
     written: Written,
@@ -17,10 +17,20 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn capture() -> Self {
+        Self::of("warn,roomwire=debug")
+    }
+
+    /// Everything that anybody logs at any level, on the thread of a test, but who prints packets by trade: the logger
+    /// keeps these silent, which `logging.rs` shows.
+    pub(crate) fn capture_all() -> Self {
+        Self::of("trace,tungstenite=off,tokio_tungstenite=off")
+    }
+
+    fn of(filter: &str) -> Self {
         let written = Written::default();
         let writer = written.clone();
         let subscriber = tracing_subscriber::fmt()
-            .with_env_filter(EnvFilter::new("warn,roomwire=debug"))
+            .with_env_filter(EnvFilter::new(filter))
             .with_ansi(false)
             .with_writer(move || writer.clone())
             .finish();
@@ -29,6 +39,11 @@ impl Log {
 
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.written.0.lock().expect("no panic").clone()).expect("text")
+    }
+
+    /// Whether anything but ends of lines could command a terminal.
+    pub(crate) fn has_control_characters(&self) -> bool {
+        self.text().chars().any(|character| character.is_control() && character != '\n')
     }
 
     pub(crate) fn lines_with(&self, words: &[&str]) -> usize {

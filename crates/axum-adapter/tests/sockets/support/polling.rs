@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Answer, Http};
+use super::{Answer, Frame, Http, WebSocket};
 
 /// A session over HTTP requests: one connection to send, one to receive.
 #[derive(Debug)]
@@ -36,6 +36,15 @@ impl Polling {
         let packets = client.poll().await;
         assert!(packets[0].starts_with("40{"), "{packets:?}");
         client
+    }
+
+    /// Moves to a websocket.
+    pub(crate) async fn upgraded(&self, address: SocketAddr) -> WebSocket {
+        let mut socket = WebSocket::ask(address, &format!("&sid={}", self.ticket)).await.expect("a websocket");
+        socket.send("2probe").await;
+        assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
+        socket.send("5").await;
+        socket
     }
 
     pub(crate) async fn post(&mut self, body: &str) -> Answer {

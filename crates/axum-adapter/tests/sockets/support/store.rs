@@ -11,8 +11,8 @@ use std::{
 use async_trait::async_trait;
 use roomwire_core::{
     ClientKey, DeletedRoom, HeldClient, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata,
-    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, Revocation, RoomChange, RoomKey,
-    RoomSummary, StateError, StateStore, Timestamp, UserId, WebSocketClient, WebSocketRoom,
+    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, Revocation, RoomChange,
+    RoomKey, RoomSummary, StateError, StateStore, Timestamp, UserId, WebSocketClient, WebSocketRoom,
 };
 use roomwire_state_memory::MemoryState;
 use tokio::sync::Semaphore;

@@ -95,8 +95,17 @@ impl WebSocket {
 
     /// As [`Self::ask`], with the smallest window for what it receives.
     pub(crate) async fn ask_narrow(address: SocketAddr, query: &str) -> Result<Self, (u16, String)> {
+        Self::ask_with_window(address, query, 4096).await
+    }
+
+    /// As [`Self::open`], with a window of so many bytes for what it receives.
+    pub(crate) async fn open_with_window(address: SocketAddr, bytes: u32) -> Self {
+        Self::ask_with_window(address, "", bytes).await.expect("a websocket").opened().await
+    }
+
+    async fn ask_with_window(address: SocketAddr, query: &str, bytes: u32) -> Result<Self, (u16, String)> {
         let socket = TcpSocket::new_v4().expect("a socket");
-        socket.set_recv_buffer_size(4096).expect("a buffer");
+        socket.set_recv_buffer_size(bytes).expect("a buffer");
         let stream = socket.connect(address).await.expect("connects");
         Self::ask_on(stream, query).await
     }

@@ -1,8 +1,8 @@
 //! How long an identity holds, and how it is renewed.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use roomwire_core::Timestamp;
+use roomwire_core::{Timestamp, TokenId};
 use roomwire_service::{DisconnectReason, Error, ErrorCode, Gateway, State, testing::TestClient};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -93,14 +93,29 @@ async fn nobody_becomes_somebody_else_by_renewing_and_what_was_shown_before_hold
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_renewal_that_races_the_end_is_either_acknowledged_and_stays_or_refused_and_goes() {
     let (stage, _departures) = stage().await;
-    let stage = Arc::new(stage);
     let (mut stayed, mut went) = (0, 0);
     for round in 0..400_u64 {
         let now = BEGIN + round * 10;
         stage.clock.set(Timestamp::from_millis(now));
+        let end = Timestamp::from_millis(now + 5);
         let ada = stage.connect(&format!("a{round}"), &Shown::of("ada").until(now + 5)).await.expect("admitted");
-        let clock = stage.clock.clone();
-        let mover = tokio::task::spawn_blocking(move || clock.set(Timestamp::from_millis(now + 5)));
+        let expire = || stage.clock.set(Timestamp::from_millis(now + 5));
+        // In some rounds it is clear who comes first, in most it is not.
+        let mover = async {
+            match round % 4 {
+                0 => eventually("it was renewed", async || ada.handle().identity().expires_at != Some(end)).await,
+                1 => {}
+                _ => {
+                    for _ in 0..round % 16 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            }
+            expire();
+        };
+        if round % 4 == 1 {
+            expire();
+        }
         // A short-lived newcomer makes the timer look at once.
         let (longer, short, eve) =
             (Shown::of("ada").until(now + 1_000_000), Shown::of("eve").until(now + 6), format!("e{round}"));
@@ -111,8 +126,7 @@ async fn a_renewal_that_races_the_end_is_either_acknowledged_and_stays_or_refuse
                 () = eventually("its end", async || !ada.handle().is_connected()) => false,
             }
         };
-        let (renewed, poke) = tokio::join!(renewed, stage.connect(&eve, &short));
-        mover.await.expect("moves");
+        let (renewed, (), poke) = tokio::join!(renewed, mover, stage.connect(&eve, &short));
         drop(poke);
         if renewed {
             stayed += 1;
@@ -123,7 +137,7 @@ async fn a_renewal_that_races_the_end_is_either_acknowledged_and_stays_or_refuse
             eventually("who was refused is gone", async || !ada.handle().is_connected()).await;
         }
     }
-    assert!(stayed > 0 && stayed + went == 400, "{stayed} stayed, {went} went");
+    assert!(stayed >= 100 && went >= 100, "{stayed} stayed, {went} went");
 }
 
 #[tokio::test(start_paused = true)]
@@ -145,4 +159,22 @@ async fn ten_thousand_clients_that_expire_together_go_together_and_who_left_befo
         assert_eq!(within("on_disconnect", departures.recv()).await, Some(DisconnectReason::TokenExpired));
     }
     assert_eq!(stage.server.service().client_count().await.expect("counts"), 0);
+}
+
+#[tokio::test]
+async fn what_was_taken_back_neither_admits_nor_renews() {
+    let (stage, mut departures) = stage().await;
+    let named = |token: &str| Shown { token: Some(token.to_owned()), ..Shown::of("ada").until(BEGIN + 60_000) };
+    let ada = stage.connect("a", &named("one")).await.expect("admitted");
+    let service = stage.server.service();
+    let until = Timestamp::from_millis(BEGIN + 60_000);
+    service.revoke_token(&TokenId::new("two").expect("valid"), until).await.expect("revokes");
+    assert_eq!(refusal(renew(&ada, &named("two")).await).0, ErrorCode::Unauthorized);
+    assert_eq!(refusal(stage.connect("b", &named("two")).await).0, ErrorCode::Unauthorized);
+    renew(&ada, &named("three")).await.expect("renewed");
+    // What it showed first is not what it has now.
+    service.revoke_token(&TokenId::new("one").expect("valid"), until).await.expect("revokes");
+    assert!(ada.handle().is_connected());
+    service.revoke_token(&TokenId::new("three").expect("valid"), until).await.expect("revokes");
+    assert_eq!(within("on_disconnect", departures.recv()).await, Some(DisconnectReason::AccessRevoked));
 }

@@ -1,7 +1,5 @@
 //! Keys that are made for one test run, tokens signed by them, and requests that show these.
 
-#![allow(dead_code, reason = "each test file uses its part")]
-
 pub(crate) mod issuer;
 pub(crate) mod key_server;
 

@@ -1,20 +1,18 @@
 //! How long it takes to authenticate a client.
 
-mod support;
-
 use std::{
     hint::black_box,
     time::{Duration, Instant},
 };
 
+use crate::support::{FixedClock, NOW, auth, claims, issuer::Issuer, showing};
 use roomwire_auth_jwt::JwtAuthenticator;
 use roomwire_core::{Authenticator, config::Algorithm};
-use support::{FixedClock, NOW, auth, claims, issuer::Issuer, showing};
 
 /// Prints a median of batches for each algorithm, of a token with the usual claims:
 ///
 /// ```text
-/// cargo test --release -p roomwire-auth-jwt --test speed -- --ignored --nocapture
+/// cargo test --release -p roomwire-auth-jwt --test tokens -- --ignored --nocapture speed
 /// ```
 #[tokio::test]
 #[ignore = "a measurement, of use only with --release on a machine that does nothing else"]

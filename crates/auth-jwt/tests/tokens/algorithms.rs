@@ -1,11 +1,9 @@
 //! Each algorithm accepts the tokens of its key and no others.
 
-mod support;
-
+use crate::support::{FixedClock, NOW, auth, claims, issuer::Issuer, showing};
 use jsonwebtoken::{EncodingKey, Header};
 use roomwire_auth_jwt::JwtAuthenticator;
 use roomwire_core::{Authenticator, ErrorCode, Identity, Timestamp, config::Algorithm};
-use support::{FixedClock, NOW, auth, claims, issuer::Issuer, showing};
 
 async fn authenticator(issuer: &Issuer) -> JwtAuthenticator {
     let auth = issuer.accepted_by(auth());
@@ -85,7 +83,7 @@ async fn a_token_that_brings_its_own_key_is_judged_by_ours() {
     let jwk = serde_json::from_value(intruder.jwk(None)).expect("a key");
     let url = Some("http://127.0.0.1:9/keys.json".to_owned());
     let header = Header { jwk: Some(jwk), jku: url.clone(), x5u: url, ..intruder.header() };
-    assert_eq!(shown(&authenticator, &intruder.token_by(header, &claims())).await, Err(ErrorCode::Unauthorized));
+    assert_eq!(shown(&authenticator, &intruder.token_by(&header, &claims())).await, Err(ErrorCode::Unauthorized));
 }
 
 #[tokio::test]
@@ -93,7 +91,7 @@ async fn a_token_that_demands_an_extension_is_refused() {
     let issuer = Issuer::new(Algorithm::Hs256);
     let authenticator = authenticator(&issuer).await;
     let header = Header { crit: Some(vec!["b64".to_owned()]), ..issuer.header() };
-    assert_eq!(shown(&authenticator, &issuer.token_by(header, &claims())).await, Err(ErrorCode::Unauthorized));
+    assert_eq!(shown(&authenticator, &issuer.token_by(&header, &claims())).await, Err(ErrorCode::Unauthorized));
 }
 
 #[tokio::test]

@@ -1,18 +1,16 @@
 //! Keys that change while the service runs: from a URL.
 
-mod support;
-
 use std::time::Duration;
 
+use crate::support::{
+    FixedClock, NOW, admits, auth, claims, eventually, issuer::Issuer, issuer::key_set, key_server::KeyServer, pass,
+    showing,
+};
 use futures_util::future::join_all;
 use roomwire_auth_jwt::JwtAuthenticator;
 use roomwire_core::{
     Authenticator,
     config::{Algorithm, Auth},
-};
-use support::{
-    FixedClock, NOW, admits, auth, claims, eventually, issuer::Issuer, issuer::key_set, key_server::KeyServer, pass,
-    showing,
 };
 
 /// Longer than the pause between two readings that unknown key ids ask for.
@@ -129,10 +127,10 @@ async fn the_keys_from_before_stay_while_new_ones_cannot_be_had() {
     let authenticator = authenticator(&keys_at(&server, &[Algorithm::EdDsa])).await;
     let long = "x".repeat(300 * 1024);
     let bad = [
-        support::key_server::ok("<html>"),
-        support::key_server::ok(r#"{"keys":[]}"#),
-        support::key_server::ok(&key_set(&[Issuer::new(Algorithm::Hs256).jwk(Some("new"))])),
-        support::key_server::ok(&long),
+        crate::support::key_server::ok("<html>"),
+        crate::support::key_server::ok(r#"{"keys":[]}"#),
+        crate::support::key_server::ok(&key_set(&[Issuer::new(Algorithm::Hs256).jwk(Some("new"))])),
+        crate::support::key_server::ok(&long),
         "HTTP/1.1 500 Oops\r\ncontent-length: 0\r\nconnection: close\r\n\r\n".to_owned(),
         "HTTP/1.1 302 Found\r\nlocation: file:///etc/passwd\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
             .to_owned(),

@@ -1,15 +1,13 @@
 //! A configuration that cannot work is refused with what to do.
 
-mod support;
-
-use aws_lc_rs::rsa::KeySize;
-use roomwire_auth_jwt::{JwtAuthenticator, JwtError};
-use roomwire_core::config::{Algorithm, Auth};
-use support::{
+use crate::support::{
     auth,
     issuer::{Issuer, key_set, pem, rsa_of},
     key_server::KeyServer,
 };
+use aws_lc_rs::rsa::KeySize;
+use roomwire_auth_jwt::{JwtAuthenticator, JwtError};
+use roomwire_core::config::{Algorithm, Auth};
 use tempfile::TempDir;
 
 async fn refused(auth: &Auth) -> JwtError {
@@ -122,7 +120,7 @@ async fn a_public_key_is_one_and_public_and_of_a_kind_that_is_understood() {
         let told = told(&Auth { public_key: Some(text.clone()), ..by(&[algorithm]) }).await;
         assert!(told.starts_with("auth.publicKey: the text holds ") && told.contains(problem), "{told}\n{text}");
     }
-    let long = Issuer::rsa(Algorithm::Rs512, rsa_of(KeySize::Rsa4096));
+    let long = Issuer::rsa(Algorithm::Rs512, rsa_of(KeySize::Rsa3072));
     JwtAuthenticator::from_config(&long.accepted_by(auth())).await.expect("a long key is a good one");
 }
 

@@ -1,17 +1,15 @@
 //! Keys in files, which are replaced while the service runs.
 
-mod support;
-
 use std::{fs, path::Path, time::Duration};
 
-use roomwire_auth_jwt::JwtAuthenticator;
-use roomwire_core::config::{Algorithm, Auth};
-use serde_json::{Value, json};
-use support::{
+use crate::support::{
     FixedClock, NOW, admits, auth, claims, eventually,
     issuer::{Issuer, key_set},
     pass,
 };
+use roomwire_auth_jwt::JwtAuthenticator;
+use roomwire_core::config::{Algorithm, Auth};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 const REFRESH: Duration = Duration::from_secs(60);

@@ -117,16 +117,16 @@ impl Issuer {
 
     /// A token that says this.
     pub(crate) fn token(&self, claims: &Value) -> String {
-        self.token_by(self.header(), claims)
+        self.token_by(&self.header(), claims)
     }
 
     /// A token signed by the key of this id.
     pub(crate) fn token_named(&self, id: &str, claims: &Value) -> String {
-        self.token_by(Header { kid: Some(id.to_owned()), ..self.header() }, claims)
+        self.token_by(&Header { kid: Some(id.to_owned()), ..self.header() }, claims)
     }
 
-    pub(crate) fn token_by(&self, header: Header, claims: &Value) -> String {
-        encode(&header, claims, &self.signing).expect("signs")
+    pub(crate) fn token_by(&self, header: &Header, claims: &Value) -> String {
+        encode(header, claims, &self.signing).expect("signs")
     }
 
     pub(crate) fn header(&self) -> Header {

@@ -1,19 +1,17 @@
 //! Keys are fetched by TLS from servers that the machine trusts, and from no others.
 
-mod support;
-
 use std::{env, process::Stdio, sync::Arc};
 
+use crate::support::{
+    auth,
+    issuer::{Issuer, key_set},
+    key_server::ok,
+};
 use roomwire_auth_jwt::JwtAuthenticator;
 use roomwire_core::config::{Algorithm, Auth};
 use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
-use support::{
-    auth,
-    issuer::{Issuer, key_set},
-    key_server::ok,
 };
 use tempfile::TempDir;
 use tokio::{
@@ -71,7 +69,7 @@ async fn a_server_that_the_machine_trusts_gives_its_keys() {
     let trusted = folder.path().join("trusted.pem");
     std::fs::write(&trusted, certificate).expect("writes");
     let fetched = Command::new(env::current_exe().expect("has a path"))
-        .args(["--ignored", "--exact", "fetches_from_the_server_of_the_test_that_started_it"])
+        .args(["--ignored", "--exact", "key_sets_by_tls::fetches_from_the_server_of_the_test_that_started_it"])
         .env("SSL_CERT_FILE", &trusted)
         .env_remove("SSL_CERT_DIR")
         .env(URL, url)

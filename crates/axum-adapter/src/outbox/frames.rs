@@ -1,0 +1,118 @@
+//! Which of a websocket's bytes end one of our messages.
+
+/// The longest head of a server's frame, and the two characters of its payload that say whose it is.
+const HEAD: usize = 10 + 2;
+
+/// Reads along with what is written to a websocket, frame by frame, and counts those that carry events, acknowledgements
+/// and their attachments: what was handed to the engine, and not what the engine says by itself.
+#[derive(Debug, Default)]
+pub(crate) struct Frames {
+    head: [u8; HEAD],
+    known: usize,
+    /// What is missing of the frame whose head is known.
+    missing: u64,
+    ours: bool,
+}
+
+impl Frames {
+    /// So many of our frames ended within these bytes.
+    pub(crate) fn read(&mut self, mut bytes: &[u8]) -> u32 {
+        let mut ended = 0;
+        while !bytes.is_empty() {
+            if self.missing > 0 {
+                let taken = bytes.len().min(usize::try_from(self.missing).unwrap_or(usize::MAX));
+                self.missing -= taken as u64;
+                bytes = &bytes[taken..];
+            } else {
+                self.head[self.known] = bytes[0];
+                self.known += 1;
+                bytes = &bytes[1..];
+                self.look();
+            }
+            if self.missing == 0 && self.known == 0 {
+                ended += u32::from(std::mem::take(&mut self.ours));
+            }
+        }
+        ended
+    }
+
+    /// Understands the head, once there is enough of it.
+    fn look(&mut self) {
+        let head = &self.head[..self.known];
+        let (length, begin) = match head {
+            [_, 126, a, b, ..] => (u64::from(u16::from_be_bytes([*a, *b])), 4),
+            [_, 127, a, b, c, d, e, f, g, h, ..] => (u64::from_be_bytes([*a, *b, *c, *d, *e, *f, *g, *h]), 10),
+            [_, 126 | 127, ..] | [] | [_] => return,
+            [_, length, ..] => (u64::from(*length), 2),
+        };
+        let payload = &head[begin..];
+        if (payload.len() as u64) < length.min(2) {
+            return;
+        }
+        self.ours = match head[0] & 0x0f {
+            1 => is_ours(payload),
+            // The engine sends nothing binary of its own.
+            2 => true,
+            _ => false,
+        };
+        self.missing = length - payload.len() as u64;
+        self.known = 0;
+    }
+}
+
+/// Whether an engine.io packet is an event or an acknowledgement: connecting, refusing and leaving are the library's.
+pub(super) fn is_ours(packet: &[u8]) -> bool {
+    matches!(packet, [b'4', b'2' | b'3' | b'5' | b'6', ..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Frames;
+
+    fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
+        let length = match payload.len() {
+            short @ 0..126 => vec![short as u8],
+            middle @ 126..65_536 => [vec![126], (middle as u16).to_be_bytes().to_vec()].concat(),
+            long => [vec![127], (long as u64).to_be_bytes().to_vec()].concat(),
+        };
+        [vec![0x80 | kind], length, payload.to_vec()].concat()
+    }
+
+    fn text(text: &str) -> Vec<u8> {
+        frame(1, text.as_bytes())
+    }
+
+    #[test]
+    fn events_acknowledgements_and_attachments_are_counted_and_nothing_else() {
+        for ours in ["42[]", "431[]", "451-[]", "461-1[]", &format!("42{}", "x".repeat(300)), &"42".repeat(40_000)] {
+            assert_eq!(Frames::default().read(&text(ours)), 1, "{}", &ours[..4]);
+        }
+        assert_eq!(Frames::default().read(&frame(2, b"")), 1);
+        assert_eq!(Frames::default().read(&frame(2, b"x")), 1);
+        for theirs in ["", "2", "3probe", "0{}", "40{}", "41", "44{}", "1", "4"] {
+            assert_eq!(Frames::default().read(&text(theirs)), 0, "{theirs}");
+        }
+        assert_eq!(Frames::default().read(&frame(9, b"42")), 0);
+    }
+
+    #[test]
+    fn a_frame_counts_when_its_last_byte_was_written_however_it_is_cut() {
+        let stream = [
+            text("40{}"),
+            text(&format!("42{}", "x".repeat(70_000))),
+            text("2"),
+            text("451-[]"),
+            frame(2, &[b'x'; 126]),
+            frame(8, &[3, 232]),
+            text("42[]"),
+        ]
+        .concat();
+        assert_eq!(Frames::default().read(&stream[..stream.len() - 1]), 3);
+        for piece in [1, 2, 3, 7, 11, 13, 4096] {
+            let mut frames = Frames::default();
+            let counts: Vec<_> = stream.chunks(piece).map(|bytes| frames.read(bytes)).collect();
+            assert_eq!(counts.iter().sum::<u32>(), 4, "in pieces of {piece}");
+            assert_eq!(frames.read(&text("42[]")), 1, "in pieces of {piece}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Answers to requests by which a session begins and asks for its messages.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::Response;
+use http_body_util::BodyExt;
+use roomwire_core::ClientId;
+use serde::Deserialize;
+
+use crate::{answer, attendance::Attendance, outbox};
+
+/// The packet by which a session begins, as far as it matters here.
+#[derive(Deserialize)]
+struct Open<'a> {
+    sid: &'a str,
+}
+
+/// The answer that opens a session: it can be found by its id from now on, also before it connects to a namespace.
+pub(crate) async fn opened(response: Response<Body>, attendance: Option<Arc<Attendance>>) -> Response<Body> {
+    let Some(attendance) = attendance.filter(|_| response.status().is_success()) else { return response };
+    let Ok((head, body)) = whole(response).await else { return answer::unknown_session() };
+    let open = body.strip_prefix(b"0").and_then(|packet| serde_json::from_slice::<Open<'_>>(packet).ok());
+    if let Some(session) = open.and_then(|open| ClientId::new(open.sid).ok()) {
+        attendance.named(&session);
+    }
+    Response::from_parts(head, Body::from(body))
+}
+
+/// The answer that brings messages, watched on its way.
+pub(crate) async fn polled(response: Response<Body>, attendance: Option<Arc<Attendance>>) -> Response<Body> {
+    let Some(attendance) = attendance.filter(|_| response.status().is_success()) else { return response };
+    let Ok((head, body)) = whole(response).await else { return answer::unknown_session() };
+    Response::from_parts(head, outbox::taken(body, attendance.outbox().clone()))
+}
+
+/// The engine answers with what it has in hand: nothing is waited for.
+async fn whole(response: Response<Body>) -> Result<(http::response::Parts, Bytes), axum::Error> {
+    let (head, body) = response.into_parts();
+    Ok((head, body.collect().await?.to_bytes()))
+}
