@@ -13,7 +13,6 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::{Child, ChildStdin, Command},
-    sync::Mutex,
     time::timeout,
 };
 
@@ -58,7 +57,7 @@ pub type Metrics = BTreeMap<String, f64>;
 pub struct Server {
     /// Where clients connect to.
     pub address: SocketAddr,
-    control: Mutex<Http>,
+    control: SocketAddr,
     process: Child,
     _input: Option<ChildStdin>,
     log: PathBuf,
@@ -93,7 +92,6 @@ impl Server {
             panic!("the server did not start: {}", fs::read_to_string(&log).unwrap_or_default())
         };
         let Listening { clients, control } = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}"));
-        let control = Mutex::new(Http::connect(control).await);
         Self { address: clients, control, _input: process.stdin.take(), process, log, _folder: folder }
     }
 
@@ -113,7 +111,7 @@ impl Server {
     pub async fn ask<T: DeserializeOwned>(&self, question: &str, body: &impl Serialize) -> T {
         let body = serde_json::to_string(body).unwrap_or_default();
         let content = "content-type: application/json\r\n";
-        let answer = self.control.lock().await.ask_with("POST", &format!("/{question}"), content, &body).await;
+        let answer = Http::connect(self.control).await.ask_with("POST", &format!("/{question}"), content, &body).await;
         assert_eq!(answer.status, 200, "{question}: {answer:?}{}", self.log_tail());
         serde_json::from_str(&answer.body).unwrap_or_else(|error| panic!("{question}: {error}: {}", answer.body))
     }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use roomwire_hostile::{Settings, Stage, WebSocket, within};
 use serde_json::{Value, json};
-use tokio::time::Instant;
+use tokio::{task::JoinSet, time::Instant};
 
 /// How long they go on.
 const GOES_ON: Duration = Duration::from_secs(4);
@@ -106,26 +106,28 @@ fn bad() -> Vec<String> {
 async fn names_are_names(row: &'static str, settings: Settings) {
     let stage = Stage::set(crate::SERVER, row, settings).await;
     let server = stage.address();
-    let members = stage
+    let (members, _connected) = stage
         .attack(async move {
-            let mut members = Vec::new();
+            // They read, and answer pings, as long as the test lasts.
+            let (mut members, mut connected) = (Vec::new(), JoinSet::new());
             let attempts =
                 good().into_iter().map(|name| (name, true)).chain(bad().into_iter().map(|name| (name, false)));
             let mut client = WebSocket::connect(server).await;
             for (nth, (name, is_good)) in (0..).zip(attempts) {
                 // So many as one may join at once.
                 if nth % 4 == 3 {
-                    members.push((client, String::new()));
-                    client = WebSocket::connect(server).await;
+                    let mut joined = std::mem::replace(&mut client, WebSocket::connect(server).await);
+                    connected.spawn(async move { drop(joined.rest().await) });
                 }
                 let shown: String = name.chars().take(20).collect();
                 let answer = client.ask_for(nth, &json!(["join", name]).to_string()).await;
                 if is_good {
                     assert_eq!(answer.as_deref(), Some("[null]"), "{shown:?}");
-                    members.push((WebSocket::connect(server).await, name));
-                    let Some((client, name)) = members.last_mut() else { continue };
+                    let mut client = WebSocket::connect(server).await;
                     let answer = client.ask_for(nth, &json!(["join", name]).to_string()).await;
                     assert_eq!(answer.as_deref(), Some("[null]"), "{shown:?}");
+                    members.push((client.id.clone(), name));
+                    connected.spawn(async move { drop(client.rest().await) });
                 } else {
                     let answer = answer.unwrap_or_else(|| panic!("{shown:?} cost the connection"));
                     let code = &serde_json::from_str::<Value>(&answer).expect("JSON")[0]["error"]["code"];
@@ -135,7 +137,7 @@ async fn names_are_names(row: &'static str, settings: Settings) {
                     assert!(answer.contains("INVALID_"), "{shown:?}: {answer}");
                 }
             }
-            members.push((client, String::new()));
+            connected.spawn(async move { drop(client.rest().await) });
             // The same again for a while, for the crowd to notice.
             let began = Instant::now();
             while began.elapsed() < GOES_ON {
@@ -145,7 +147,7 @@ async fn names_are_names(row: &'static str, settings: Settings) {
                 }
                 within("an answer", client.acknowledged(bad().len() as u32 - 1)).await.expect("an answer");
             }
-            members
+            (members, connected)
         })
         .await;
     let expected: BTreeSet<String> = good().into_iter().chain((0..10).map(|room| format!("crowd-{room}"))).collect();
@@ -153,10 +155,8 @@ async fn names_are_names(row: &'static str, settings: Settings) {
     assert_eq!(rooms.len(), expected.len());
     assert_eq!(rooms.into_iter().collect::<BTreeSet<_>>(), expected);
     for (client, name) in &members {
-        if !name.is_empty() {
-            let inside: Vec<String> = stage.server.ask("members", name).await;
-            assert!(inside.len() == 2 && inside.contains(&client.id), "{name:?}: {inside:?}");
-        }
+        let inside: Vec<String> = stage.server.ask("members", name).await;
+        assert!(inside.len() == 2 && inside.contains(client), "{name:?}: {inside:?}");
     }
     for room in 0..10 {
         let inside: Vec<String> = stage.server.ask("members", &format!("crowd-{room}")).await;

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, time::Duration};
 
-use roomwire_hostile::{Memory, Polling, Settings, Stage, WebSocket, continuation, head, within};
+use roomwire_hostile::{Http, Memory, Polling, Settings, Stage, WebSocket, continuation, head, within};
 use tokio::time::Instant;
 
 /// What one event may bring unless configured otherwise.
@@ -81,6 +81,7 @@ impl Excess {
                     let answer = client.poll().await;
                     assert!(answer.is_none_or(|answer| answer[0].contains(TOO_LARGE)));
                 }
+                client.post("1").await;
                 let mut client = Polling::connect(server).await;
                 assert_eq!(client.post(&format!("423{}", event(PAYLOAD * 2))).await.status, 413);
             }
@@ -100,6 +101,7 @@ impl Excess {
                 let answer = client.post(&body).await;
                 let answer = if answer.status == 200 { client.poll().await } else { None };
                 assert!(answer.is_none_or(|answer| answer[0].contains(TOO_LARGE)));
+                client.post("1").await;
             }
             Self::FrameHead | Self::BinaryFrameHead => {
                 let mut client = WebSocket::connect(server).await;
@@ -150,37 +152,37 @@ impl Excess {
                 let head =
                     format!("POST {} HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n\r\n", client.target, 64 << 20);
                 client.posts.write(head.as_bytes()).await;
-                endless(client, &vec![b'4'; 1 << 20]).await;
+                endless(client.posts, &vec![b'4'; 1 << 20]).await;
             }
             Self::EndlessBody => {
                 let mut client = Polling::connect(server).await;
                 let head = format!("POST {} HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n", client.target);
                 client.posts.write(head.as_bytes()).await;
-                endless(client, &[b"10000\r\n", &vec![b'4'; 65_536][..], b"\r\n"].concat()).await;
+                endless(client.posts, &[b"10000\r\n", &vec![b'4'; 65_536][..], b"\r\n"].concat()).await;
             }
             Self::EndlessHead => {
-                let mut client = Polling::connect(server).await;
-                client.posts.write(b"GET / HTTP/1.1\r\nx: ").await;
-                endless(client, &vec![b'x'; 65_536]).await;
+                let mut http = Http::connect(server).await;
+                http.write(b"GET / HTTP/1.1\r\nx: ").await;
+                endless(http, &vec![b'x'; 65_536]).await;
             }
             Self::ManyHeaders => {
-                let mut client = Polling::connect(server).await;
-                client.posts.write(b"GET / HTTP/1.1\r\n").await;
-                endless(client, &b"x: y\r\n".repeat(1000)).await;
+                let mut http = Http::connect(server).await;
+                http.write(b"GET / HTTP/1.1\r\n").await;
+                endless(http, &b"x: y\r\n".repeat(1000)).await;
             }
         }
     }
 }
 
 /// Sends the same again and again until it is refused with a status of its own, or by the end of the connection.
-async fn endless(mut client: Polling, piece: &[u8]) {
+async fn endless(mut http: Http, piece: &[u8]) {
     for _ in 0..1000 {
-        if !client.posts.try_write(piece).await {
+        if !http.try_write(piece).await {
             break;
         }
     }
     // What was answered may have been lost with the connection.
-    if let Some(answer) = client.posts.answer().await {
+    if let Some(answer) = http.answer().await {
         assert!([400, 413, 414, 431].contains(&answer.status), "{answer:?}");
     }
 }
