@@ -93,7 +93,7 @@ async fn who_joins_sends_or_reconnects_too_often_is_limited_with_codes() {
 }
 
 #[tokio::test]
-#[ignore = "fails: a first join of a room is two calls of Redis, SSUBSCRIBE beside the script, and a clean-up is not paced"]
+#[ignore = "fails: a first join is two calls, SSUBSCRIBE beside the script: 12 a second, 17 at first; the clean-up one for each room"]
 async fn redis_hardly_notices_who_joins_sends_or_reconnects_too_often() {
     too_often(true).await;
 }
