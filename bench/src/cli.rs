@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::figure::Scenario;
+use crate::{figure::Scenario, server::Against};
 
 /// Measures Roomwire next to plain socketioxide.
 #[derive(Debug, Parser)]
@@ -38,6 +38,9 @@ pub(crate) struct CompareArgs {
     /// How many rounds, each with both servers
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rounds: Option<u32>,
+    /// Next to what
+    #[arg(long, value_name = "WHAT", default_value = "socketioxide")]
+    pub(crate) against: Against,
     /// Measure only this
     #[arg(long, value_name = "SCENARIO")]
     pub(crate) only: Vec<Scenario>,
@@ -51,6 +54,9 @@ pub(crate) struct ServeArgs {
     /// The Redis in which Roomwire keeps its state, instead of in memory
     #[arg(long)]
     pub(crate) redis: Option<String>,
+    /// The secret of the tokens by which Roomwire knows its clients; everybody is admitted without one
+    #[arg(long)]
+    pub(crate) secret: Option<String>,
     /// How many worker threads
     #[arg(long, default_value_t = 2)]
     pub(crate) workers: usize,
@@ -61,6 +67,9 @@ pub(crate) struct LoadArgs {
     /// Where the server listens
     #[arg(long)]
     pub(crate) address: SocketAddr,
+    /// What each client shows to prove who it is
+    #[arg(long)]
+    pub(crate) token: Option<String>,
     /// What to do
     #[arg(long)]
     pub(crate) scenario: Scenario,

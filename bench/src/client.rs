@@ -14,7 +14,8 @@ use tokio_tungstenite::{
 pub(crate) struct Client(WebSocketStream<TcpStream>);
 
 impl Client {
-    pub(crate) async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
+    /// Connects, showing this token if there is one.
+    pub(crate) async fn connect(address: SocketAddr, token: Option<&str>) -> anyhow::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
         let url = format!("ws://{address}/socket.io/?EIO=4&transport=websocket");
@@ -23,7 +24,8 @@ impl Client {
         let mut client = Self(socket);
         let opened = client.next().await?;
         ensure!(opened.starts_with('0'), "no session was opened: {opened}");
-        client.send("40".into()).await?;
+        let shown = token.map(|token| format!(r#"{{"token":"{token}"}}"#)).unwrap_or_default();
+        client.send(format!("40{shown}").into()).await?;
         let connected = client.next().await?;
         ensure!(connected.starts_with("40"), "the client was refused: {connected}");
         Ok(client)

@@ -12,28 +12,28 @@ use crate::{
 /// Measures, says on standard error how far it got, and prints the table.
 pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let pair = args.against.pair();
     let rounds = args.rounds.unwrap_or(if args.quick { 2 } else { 12 });
     let samples = runtime.block_on(async {
         let mut samples = Samples::default();
         for round in 1..=rounds {
             for scenario in scenarios(round, &args.only) {
-                for kind in in_turn(round) {
+                for kind in in_turn(pair, round) {
                     eprintln!("round {round} of {rounds}: {scenario}, {}", kind.name());
                     for (figure, value) in measurement::take(kind, scenario, extent(scenario, args.quick)).await? {
-                        samples.add(kind, figure, value);
+                        samples.add(kind == pair[1], figure, value);
                     }
                 }
             }
         }
         anyhow::Ok(samples)
     })?;
-    print!("{}", table::of(&samples));
+    print!("{}", table::of(&samples, args.against));
     Ok(())
 }
 
 /// Who comes second may find the machine warmer than who came first.
-fn in_turn(round: u32) -> [Kind; 2] {
-    let [first, second] = Kind::BOTH;
+fn in_turn([first, second]: [Kind; 2], round: u32) -> [Kind; 2] {
     if round.is_multiple_of(2) { [second, first] } else { [first, second] }
 }
 

@@ -31,8 +31,8 @@ const HANDLERS: Duration = Duration::from_millis(500);
 const SIZE: usize = 64;
 
 /// Connects so many clients.
-pub(crate) async fn connect(address: SocketAddr, count: usize) -> anyhow::Result<Vec<Client>> {
-    stream::iter(0..count).map(|_| Client::connect(address)).buffer_unordered(AT_ONCE).try_collect().await
+pub(crate) async fn connect(address: SocketAddr, token: Option<&str>, count: usize) -> anyhow::Result<Vec<Client>> {
+    stream::iter(0..count).map(|_| Client::connect(address, token)).buffer_unordered(AT_ONCE).try_collect().await
 }
 
 /// Spreads clients over rooms.

@@ -29,7 +29,7 @@ pub(crate) fn run(args: &LoadArgs) -> anyhow::Result<()> {
 }
 
 async fn talk(args: &LoadArgs) -> anyhow::Result<()> {
-    let clients = crowd::connect(args.address, args.rooms * args.members).await?;
+    let clients = crowd::connect(args.address, args.token.as_deref(), args.rooms * args.members).await?;
     let places = crowd::join(clients, args.rooms).await?;
     let mut crowd = Crowd::new(places, args.rooms, args.in_flight);
     crowd.send(WARM_UP.max(args.messages / 10)).await?;
@@ -39,13 +39,13 @@ async fn talk(args: &LoadArgs) -> anyhow::Result<()> {
 }
 
 async fn idle(args: &LoadArgs) -> anyhow::Result<()> {
-    let forerunners = crowd::join(crowd::connect(args.address, FORERUNNERS).await?, 1).await?;
+    let forerunners = crowd::join(crowd::connect(args.address, args.token.as_deref(), FORERUNNERS).await?, 1).await?;
     for (_, client) in forerunners {
         client.close().await?;
     }
     report(0)?;
     next_step()?;
-    let clients = crowd::connect(args.address, args.rooms * args.members).await?;
+    let clients = crowd::connect(args.address, args.token.as_deref(), args.rooms * args.members).await?;
     report(clients.len())?;
     next_step()?;
     let places = crowd::join(clients, args.rooms).await?;

@@ -14,6 +14,7 @@ mod roomwire_server;
 mod samples;
 mod server;
 mod table;
+mod token;
 mod usage;
 
 use clap::Parser;

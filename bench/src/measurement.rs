@@ -9,6 +9,7 @@ use crate::{
     child::Child,
     figure::{Figure, Scenario},
     server::Kind,
+    token,
     usage::Usage,
 };
 
@@ -32,6 +33,9 @@ impl Server {
         let mut arguments = vec![kind.command().to_owned()];
         if let (Kind::Roomwire, Some(redis)) = (kind, redis) {
             arguments.extend(["--redis".to_owned(), redis.url()]);
+        }
+        if kind == Kind::Tokens {
+            arguments.extend(["--secret".to_owned(), token::SECRET.to_owned()]);
         }
         let mut child = Child::start(&arguments)?;
         let address = child.hear().await?.parse().context("a server gave no address")?;
@@ -57,10 +61,13 @@ pub(crate) async fn take(kind: Kind, scenario: Scenario, extent: Extent) -> anyh
     };
     let (mut server, address) = Server::start(kind, redis.as_ref()).await?;
     let Extent { messages, rooms, members, in_flight } = extent;
-    let load = format!(
+    let mut load = format!(
         "load --address {address} --scenario {scenario} --rooms {rooms} --members {members} --messages {messages} \
          --in-flight {in_flight}"
     );
+    if kind == Kind::Tokens {
+        load = format!("{load} --token {}", token::issue()?);
+    }
     let mut load = Child::start(&load.split_whitespace().map(str::to_owned).collect::<Vec<_>>())?;
     let figures = match scenario {
         Scenario::Hall => vec![(Figure::HallCpu, delivery(&mut server, &mut load).await?)],

@@ -3,16 +3,18 @@
 use std::net::SocketAddr;
 
 use axum::Router;
+use roomwire_auth_jwt::JwtAuthenticator;
 use roomwire_axum_adapter::Server;
-use roomwire_core::config::{Limits, LogLevel, Logger};
+use roomwire_core::config::{Algorithm, Limits, LogLevel, Logger};
 use roomwire_service::{Client, Data, Error, Gateway, RoomId, WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
 use roomwire_state_redis::{RedisConfig, RedisState};
 
-use crate::server::Say;
+use crate::{cli::ServeArgs, server::Say};
 
 /// Begins to serve; returns where.
-pub(crate) async fn start(address: SocketAddr, redis: Option<&str>) -> anyhow::Result<SocketAddr> {
+pub(crate) async fn start(args: &ServeArgs) -> anyhow::Result<SocketAddr> {
+    let ServeArgs { address, redis, secret, .. } = args;
     let mut config = WebSocketConfig {
         host: address.ip(),
         port: address.port(),
@@ -27,7 +29,15 @@ pub(crate) async fn start(address: SocketAddr, redis: Option<&str>) -> anyhow::R
     config.limits.connections_per_address = 1_000_000;
     config.limits.reconnects_per_second = 100_000;
     config.limits.reconnect_burst = 100_000;
-    let builder = WebSocketService::builder(config);
+    if let Some(secret) = secret {
+        config.auth.algorithms = vec![Algorithm::Hs256];
+        config.auth.secret = Some(secret.as_str().into());
+    }
+    let auth = config.auth.clone();
+    let mut builder = WebSocketService::builder(config);
+    if auth.is_configured() {
+        builder = builder.authenticator(JwtAuthenticator::from_config(&auth).await?);
+    }
     let builder = match redis {
         Some(url) => builder.state(RedisState::connect(&RedisConfig::new(url)).await?),
         None => builder.state(MemoryState::new()),

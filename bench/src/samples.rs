@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{figure::Figure, server::Kind};
+use crate::figure::Figure;
 
 /// What was measured, in the order of the rounds.
 #[derive(Debug, Default)]
@@ -28,12 +28,10 @@ pub(crate) struct Summary {
 }
 
 impl Samples {
-    pub(crate) fn add(&mut self, kind: Kind, figure: Figure, value: f64) {
+    /// Of Roomwire, or of what it is measured next to.
+    pub(crate) fn add(&mut self, is_roomwire: bool, figure: Figure, value: f64) {
         let pair = self.0.entry(figure).or_default();
-        match kind {
-            Kind::Raw => pair.raw.push(value),
-            Kind::Roomwire => pair.roomwire.push(value),
-        }
+        if is_roomwire { pair.roomwire.push(value) } else { pair.raw.push(value) }
     }
 
     /// Nothing for a figure that was not taken.
@@ -64,7 +62,7 @@ fn median(values: &[f64]) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::{Samples, Summary, median};
-    use crate::{figure::Figure, server::Kind};
+    use crate::figure::Figure;
 
     #[test]
     fn a_median_stands_in_the_middle() {
@@ -77,8 +75,8 @@ mod tests {
     fn a_ratio_is_taken_within_each_round() {
         let mut samples = Samples::default();
         for (raw, roomwire) in [(1.0, 2.0), (2.0, 2.0), (4.0, 5.0)] {
-            samples.add(Kind::Raw, Figure::HallCpu, raw);
-            samples.add(Kind::Roomwire, Figure::HallCpu, roomwire);
+            samples.add(false, Figure::HallCpu, raw);
+            samples.add(true, Figure::HallCpu, roomwire);
         }
         let summary = Summary { raw: 2.0, roomwire: 2.0, ratio: 1.25, least: 1.0, most: 2.0 };
         assert_eq!(samples.summary(Figure::HallCpu), Some(summary));

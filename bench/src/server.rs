@@ -5,6 +5,7 @@ use std::{
     net::SocketAddr,
 };
 
+use clap::ValueEnum;
 use serde::Deserialize;
 
 use crate::{cli::ServeArgs, raw_server, roomwire_server, usage};
@@ -15,16 +16,35 @@ pub(crate) enum Kind {
     /// Plain socketioxide.
     Raw,
     Roomwire,
+    /// Roomwire that knows its clients by tokens.
+    Tokens,
+}
+
+/// What Roomwire is measured next to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Against {
+    /// Plain socketioxide
+    Socketioxide,
+    /// Roomwire that admits everybody; what is measured knows its clients by tokens
+    NoTokens,
+}
+
+impl Against {
+    /// What is measured next to it comes second.
+    pub(crate) fn pair(self) -> [Kind; 2] {
+        match self {
+            Self::Socketioxide => [Kind::Raw, Kind::Roomwire],
+            Self::NoTokens => [Kind::Roomwire, Kind::Tokens],
+        }
+    }
 }
 
 impl Kind {
-    pub(crate) const BOTH: [Self; 2] = [Self::Raw, Self::Roomwire];
-
     /// The subcommand that runs it.
     pub(crate) fn command(self) -> &'static str {
         match self {
             Self::Raw => "serve-raw",
-            Self::Roomwire => "serve-roomwire",
+            Self::Roomwire | Self::Tokens => "serve-roomwire",
         }
     }
 
@@ -32,6 +52,7 @@ impl Kind {
         match self {
             Self::Raw => "socketioxide",
             Self::Roomwire => "Roomwire",
+            Self::Tokens => "with tokens",
         }
     }
 }
@@ -51,7 +72,7 @@ pub(crate) fn run(kind: Kind, args: &ServeArgs) -> anyhow::Result<()> {
     let address: SocketAddr = runtime.block_on(async {
         match kind {
             Kind::Raw => raw_server::start(args.address).await,
-            Kind::Roomwire => roomwire_server::start(args.address, args.redis.as_deref()).await,
+            Kind::Roomwire | Kind::Tokens => roomwire_server::start(args).await,
         }
     })?;
     let mut out = stdout().lock();

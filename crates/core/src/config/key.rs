@@ -162,7 +162,7 @@ static KEYS: &[ConfigKey] = &[
     ),
     key(
         "limits.joinsPerSecond",
-        "How many times in a second one client may join or leave a room, over time; more wait their turn for a while.",
+        "How many times in a second one client may join or leave a room, over time, a room that is new to the server twice; more wait their turn for a while.",
         |c| Field::count(&mut c.limits.joins_per_second, 1..=100_000),
     ),
     key("limits.joinBurst", "How many rooms one client that was quiet may join or leave at once.", |c| {

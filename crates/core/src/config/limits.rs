@@ -38,9 +38,9 @@ pub struct Limits {
     /// `payload` always may. 4000000 unless set.
     pub byte_burst: u32,
     /// How many times in a second one client may join or leave a room, over time, 1 to 100000. More wait their turn for
-    /// a while. 6 unless set.
+    /// a while; a room in which nobody else of the server is counts twice. 6 unless set.
     pub joins_per_second: u32,
-    /// How many rooms one client that was quiet may join or leave at once, 1 to 100000. 4 unless set.
+    /// How many rooms one client that was quiet may join or leave at once, 1 to 100000. 3 unless set.
     pub join_burst: u32,
     /// How many connections one address may have open, 1 to 1000000; an IPv6 address counts with its /64. 250 unless
     /// set.
@@ -89,7 +89,7 @@ impl Default for Limits {
             bytes_per_second: 1_000_000,
             byte_burst: 4_000_000,
             joins_per_second: 6,
-            join_burst: 4,
+            join_burst: 3,
             connections_per_address: 250,
             reconnects_per_second: 1,
             reconnect_burst: 4,

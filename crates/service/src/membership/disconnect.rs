@@ -138,9 +138,7 @@ impl Node {
             reason: why,
         }));
         let until = self.deadline();
-        for local in locals.values() {
-            namespace.exit_room(&self, local, until).await;
-        }
+        namespace.exit_rooms(&self, locals.into_values().collect(), until).await;
         drop(membership);
         if welcomed {
             instruments::client_disconnected(reason.as_str());

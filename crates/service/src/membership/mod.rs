@@ -13,6 +13,6 @@ mod unexplained;
 
 pub(crate) use leave::take_out;
 pub(crate) use namespace::NamespaceState;
-pub(crate) use pace::{Changes, Pace};
+pub(crate) use pace::{Changes, Pace, Weight};
 pub(crate) use presence::Present;
 pub(crate) use room::LocalRoom;

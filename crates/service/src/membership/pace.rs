@@ -20,6 +20,15 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(crate) struct Changes(AtomicU64);
 
+/// What a change counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// The store is told.
+    One = 1,
+    /// So is the backplane: of a room in which nobody else of this node is, or is left.
+    Two = 2,
+}
+
 /// The rate at which each client may change its memberships.
 ///
 /// Limiters such as governor's refuse, and whoever was refused tries again when it may: two that wait could overtake each
@@ -48,8 +57,8 @@ impl Pace {
     ///
     /// # Cancellation
     /// A dropped call has used its turn.
-    pub(crate) async fn turn(&self, client: &Client) -> Result<(), Error> {
-        match self.take_turn(client.changes(), self.now()) {
+    pub(crate) async fn turn(&self, client: &Client, weight: Weight) -> Result<(), Error> {
+        match self.take_turn(client.changes(), weight, self.now()) {
             Ok(Duration::ZERO) => Ok(()),
             // What it leaves behind is worked off; that need not take long.
             Ok(_) if client.has_hung_up() => Err(ErrorCode::ClientNotFound.into()),
@@ -71,9 +80,9 @@ impl Pace {
     }
 
     /// How long to wait for the turn that was taken; or none was taken, and after how long there will be one.
-    fn take_turn(&self, changes: &Changes, now: Duration) -> Result<Duration, Duration> {
+    fn take_turn(&self, changes: &Changes, weight: Weight, now: Duration) -> Result<Duration, Duration> {
         let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
-        let full_again = |before: u64| before.max(now).saturating_add(self.each);
+        let full_again = |before: u64| before.max(now).saturating_add(self.each * weight as u64);
         let wait =
             |before: u64| Duration::from_nanos(full_again(before).saturating_sub(self.burst).saturating_sub(now));
         changes
@@ -92,7 +101,7 @@ mod tests {
 
     use roomwire_core::config::Limits;
 
-    use super::{Changes, Pace};
+    use super::{Changes, Pace, Weight};
 
     fn pace(joins_per_second: u32, join_burst: u32) -> Pace {
         Pace::new(&Limits { joins_per_second, join_burst, ..Limits::default() })
@@ -103,7 +112,8 @@ mod tests {
     #[tokio::test]
     async fn a_burst_has_no_wait_and_what_follows_is_served_one_by_one() {
         let (pace, changes) = (pace(10, 3), Changes::default());
-        let waits: Vec<_> = (0..6).map(|_| pace.take_turn(&changes, Duration::ZERO).expect("a turn")).collect();
+        let waits: Vec<_> =
+            (0..6).map(|_| pace.take_turn(&changes, Weight::One, Duration::ZERO).expect("a turn")).collect();
         assert_eq!(waits, [0, 0, 0, 100, 200, 300].map(|wait| wait * MS));
     }
 
@@ -111,10 +121,10 @@ mod tests {
     async fn who_was_quiet_gets_its_burst_back_and_no_more() {
         let (pace, changes) = (pace(10, 3), Changes::default());
         for _ in 0..3 {
-            pace.take_turn(&changes, Duration::ZERO).expect("a turn");
+            pace.take_turn(&changes, Weight::One, Duration::ZERO).expect("a turn");
         }
         let later = Duration::from_secs(3600);
-        let waits: Vec<_> = (0..4).map(|_| pace.take_turn(&changes, later).expect("a turn")).collect();
+        let waits: Vec<_> = (0..4).map(|_| pace.take_turn(&changes, Weight::One, later).expect("a turn")).collect();
         assert_eq!(waits, [0, 0, 0, 100].map(|wait| wait * MS));
     }
 
@@ -122,11 +132,24 @@ mod tests {
     async fn nobody_waits_longer_than_two_seconds_and_a_refusal_takes_no_turn() {
         let (pace, changes) = (pace(10, 1), Changes::default());
         for turn in 0..=20 {
-            assert_eq!(pace.take_turn(&changes, Duration::ZERO), Ok(turn * 100 * MS));
+            assert_eq!(pace.take_turn(&changes, Weight::One, Duration::ZERO), Ok(turn * 100 * MS));
         }
         for _ in 0..5 {
-            assert_eq!(pace.take_turn(&changes, Duration::ZERO), Err(100 * MS));
+            assert_eq!(pace.take_turn(&changes, Weight::One, Duration::ZERO), Err(100 * MS));
         }
-        assert_eq!(pace.take_turn(&changes, 100 * MS), Ok(Duration::from_secs(2)), "after the time it was told");
+        assert_eq!(
+            pace.take_turn(&changes, Weight::One, 100 * MS),
+            Ok(Duration::from_secs(2)),
+            "after the time it was told"
+        );
+    }
+    #[tokio::test]
+    async fn what_counts_twice_takes_two_turns_also_where_a_burst_is_one() {
+        let (pace, changes) = (pace(10, 3), Changes::default());
+        let waits: Vec<_> =
+            (0..3).map(|_| pace.take_turn(&changes, Weight::Two, Duration::ZERO).expect("a turn")).collect();
+        assert_eq!(waits, [0, 100, 300].map(|wait| wait * MS));
+        let (pace, changes) = (self::pace(10, 1), Changes::default());
+        assert_eq!(pace.take_turn(&changes, Weight::Two, Duration::ZERO), Ok(100 * MS));
     }
 }

@@ -45,6 +45,11 @@ impl LocalRoom {
         self.members.lock().iter().cloned().collect()
     }
 
+    /// Whether it has one member, or none.
+    pub(super) fn is_last(&self) -> bool {
+        self.members.lock().len() <= 1
+    }
+
     pub(super) fn add(&self, client: ClientId) {
         self.members.lock().insert(client);
     }

@@ -14,7 +14,8 @@ impl WebSocketService {
     /// When it returns, the client gets every message that is sent to the room from then on, from any
     /// node. Joining a room twice is one membership.
     ///
-    /// One client's joins and leaves beyond `limits.joinsPerSecond` and `limits.joinBurst` wait their turn.
+    /// One client's joins and leaves beyond `limits.joinsPerSecond` and `limits.joinBurst` wait their turn. A room in which
+    /// nobody of this node is yet counts twice.
     ///
     /// # Errors
     /// `ROOM_FULL`, `ROOM_CLOSED`, `INVALID_NAME`, `LIMIT_EXCEEDED` when the client is in `limits.roomsPerClient` rooms,
@@ -28,7 +29,7 @@ impl WebSocketService {
         bounds::room(&self.config().limits, &room)?;
         // A membership that is there already costs nobody anything.
         if !client.is_in(&room) {
-            self.node.pace.turn(client).await?;
+            self.node.pace.turn(client, service.namespace.weight_of_join(&room)).await?;
         }
         task::to_the_end(service.node.join(service.namespace, client.clone(), room)).await
     }
@@ -47,7 +48,7 @@ impl WebSocketService {
         let service = self.of_client(client);
         let (room, limit) = (room.to_room()?, service.config().state.timeout);
         if client.is_in(&room) {
-            self.node.pace.turn(client).await?;
+            self.node.pace.turn(client, service.namespace.weight_of_leave(&room)).await?;
         }
         task::to_the_end_or(limit, |left| service.node.leave(service.namespace, client.clone(), room, left)).await
     }
