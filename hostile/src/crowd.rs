@@ -15,6 +15,9 @@ use crate::{
 /// One of so many speaks by HTTP requests.
 const POLLING_ONE_OF: usize = 20;
 
+/// How many messages must have been heard under attack to speak of a percentile.
+const ENOUGH: u64 = 1000;
+
 /// How long the last messages may take to arrive.
 const LAST: Duration = Duration::from_secs(10);
 
@@ -35,12 +38,15 @@ impl Crowd {
     ///
     /// # Panics
     /// When one is not let in.
-    pub(crate) async fn come(server: SocketAddr, with_newcomers: bool) -> Self {
+    pub(crate) async fn come(server: SocketAddr, connect: &str, with_newcomers: bool) -> Self {
         let thread = Builder::new_multi_thread().worker_threads(1).thread_name("crowd").enable_all().build();
         let thread = thread.unwrap_or_else(|error| panic!("no thread for the crowd: {error}"));
         let (ledger, newcomers) = (Ledger::new(Self::ALL), Arc::new(Newcomers::default()));
         let coming: Vec<_> = (0..Self::ALL)
-            .map(|index| thread.spawn(Member::come(server, index, index % POLLING_ONE_OF == POLLING_ONE_OF / 2)))
+            .map(|index| {
+                let polls = index % POLLING_ONE_OF == POLLING_ONE_OF / 2;
+                thread.spawn(Member::come(server, connect.to_owned(), index, polls))
+            })
             .collect();
         // Nobody speaks before all are there: they would miss it.
         let mut members = Vec::new();
@@ -57,7 +63,7 @@ impl Crowd {
             thread.spawn(member.live(index, ledger.clone()));
         }
         if with_newcomers {
-            thread.spawn(newcomers::come(server, newcomers.clone(), ledger.clone()));
+            thread.spawn(newcomers::come(server, connect.to_owned(), newcomers.clone(), ledger.clone()));
         }
         Self { ledger, newcomers, ids, thread: Some(thread) }
     }
@@ -93,6 +99,8 @@ impl Crowd {
             &faults[..faults.len().min(10)],
             &missing[..missing.len().min(10)]
         );
+        let heard = latencies.count(Phase::Attack);
+        assert!(heard >= ENOUGH, "the attack was over before the crowd could notice: {heard} messages");
         let (quiet, attack) = (latencies.percentile(Phase::Quiet, 99.0), latencies.percentile(Phase::Attack, 99.0));
         let most = quiet.max(FLOOR) * 2;
         assert!(attack <= most, "p99 was {quiet:?} and became {attack:?}; {most:?} are allowed");

@@ -24,15 +24,15 @@ impl Member {
     ///
     /// # Errors
     /// What came instead.
-    pub(crate) async fn come(server: SocketAddr, index: usize, polls: bool) -> Result<Self, String> {
+    pub(crate) async fn come(server: SocketAddr, connect: String, index: usize, polls: bool) -> Result<Self, String> {
         let join = format!(r#"420["join","{}"]"#, room_of(index));
         if polls {
-            let mut client = Polling::connect(server).await;
+            let mut client = Polling::connect_by(server, &connect).await;
             client.post(&join).await;
             let joined = within("an honest client joins", client.poll()).await.unwrap_or_default();
             return if joined == ["430[null]"] { Ok(Self::Polling(client)) } else { Err(format!("{joined:?}")) };
         }
-        let mut client = WebSocket::connect_from(fresh(), server).await?;
+        let mut client = WebSocket::connect_by(fresh(), server, &connect).await?;
         client.send(&join).await;
         match within("an honest client joins", client.next()).await {
             Some(joined) if joined == "430[null]" => Ok(Self::Websocket(client)),

@@ -37,12 +37,12 @@ impl Newcomers {
 }
 
 /// Lets one after the other come, each from an address of its own, until the ledger is closed.
-pub(crate) async fn come(server: SocketAddr, newcomers: Arc<Newcomers>, ledger: Arc<Ledger>) {
+pub(crate) async fn come(server: SocketAddr, connect: String, newcomers: Arc<Newcomers>, ledger: Arc<Ledger>) {
     let mut ticks = interval(PACE);
     while !ledger.is_closed() {
         ticks.tick().await;
         let began = Instant::now();
-        match timeout(TOO_LONG, one(server)).await {
+        match timeout(TOO_LONG, one(server, &connect)).await {
             Ok(Ok(())) => {
                 newcomers.came.fetch_add(1, Ordering::Relaxed);
                 let took = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -54,8 +54,8 @@ pub(crate) async fn come(server: SocketAddr, newcomers: Arc<Newcomers>, ledger: 
     }
 }
 
-async fn one(server: SocketAddr) -> Result<(), String> {
-    let mut client = WebSocket::connect_from(fresh(), server).await?;
+async fn one(server: SocketAddr, connect: &str) -> Result<(), String> {
+    let mut client = WebSocket::connect_by(fresh(), server, connect).await?;
     let answer = client.ask_for(0, r#"["size","here I am"]"#).await;
     if answer.as_deref() != Some("[11]") {
         return Err(format!("{answer:?}"));

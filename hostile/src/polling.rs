@@ -45,9 +45,17 @@ impl Polling {
     /// # Panics
     /// When it is refused.
     pub async fn connect(server: SocketAddr) -> Self {
+        Self::connect_by(server, "40").await
+    }
+
+    /// As [`Self::connect`], by a packet that shows something.
+    ///
+    /// # Panics
+    /// As there.
+    pub async fn connect_by(server: SocketAddr, packet: &str) -> Self {
         let opened = Self::open_from(fresh(), server).await;
         let mut client = opened.unwrap_or_else(|refused| panic!("no session: {refused:?}"));
-        assert_eq!(client.post("40").await.status, 200);
+        assert_eq!(client.post(packet).await.status, 200);
         let packets = client.poll().await.unwrap_or_default();
         let Some(connected) = packets.first().and_then(|packet| packet.strip_prefix("40")) else {
             panic!("not connected: {packets:?}")

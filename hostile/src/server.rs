@@ -18,17 +18,40 @@ use tokio::{
 
 use crate::{Http, PATIENCE};
 
-/// How a server is started: variables on top of its defaults.
-#[derive(Clone, Debug, Default)]
-pub struct Settings(Vec<(String, String)>);
+/// How a server is started: variables on top of its defaults; and what it must be shown.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    variables: Vec<(String, String)>,
+    /// The packet by which honest clients connect.
+    pub(crate) connect: String,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { variables: Vec::new(), connect: "40".to_owned() }
+    }
+}
 
 impl Settings {
     /// With a variable.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.0.push((name.into(), value.into()));
+        self.variables.push((name.into(), value.into()));
         self
     }
+
+    /// With a token that honest clients show.
+    #[must_use]
+    pub fn with_token(mut self, token: &str) -> Self {
+        self.connect = connect_packet(token);
+        self
+    }
+}
+
+/// The packet that connects to the namespace `/` and shows a token.
+#[must_use]
+pub fn connect_packet(token: &str) -> String {
+    format!("40{}", serde_json::json!({ "token": token }))
 }
 
 /// What a server writes when it listens.
@@ -78,7 +101,7 @@ impl Server {
         let process = Command::new(program)
             .env("ROOMWIRE_PORT", "0")
             .env("ROOMWIRE_LOGGER__PRETTY", "false")
-            .envs(settings.0.iter().map(|(name, value)| (name, value)))
+            .envs(settings.variables.iter().map(|(name, value)| (name, value)))
             .current_dir(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -44,7 +44,7 @@ impl Stage {
         allow_many_files();
         let began = Instant::now();
         let server = Server::start(program, &settings).await;
-        let crowd = Crowd::come(server.address, newcomers).await;
+        let crowd = Crowd::come(server.address, &settings.connect, newcomers).await;
         let stage = Self { server, crowd, attackers: Attackers::new(), row, began };
         sleep(QUIET).await;
         stage

@@ -184,8 +184,16 @@ impl WebSocket {
     /// # Errors
     /// What came instead.
     pub async fn connect_from(from: Ipv4Addr, server: SocketAddr) -> Result<Self, String> {
+        Self::connect_by(from, server, "40").await
+    }
+
+    /// As [`Self::connect_from`], by a packet that shows something.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn connect_by(from: Ipv4Addr, server: SocketAddr, packet: &str) -> Result<Self, String> {
         let opened = Self::open_from(from, server).await.map_err(|refused| format!("{refused:?}"))?;
-        opened.joined("40").await
+        opened.joined(packet).await
     }
 
     /// Connects to a namespace by this packet.

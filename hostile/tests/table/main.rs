@@ -12,6 +12,7 @@ mod revocation;
 mod sizes;
 mod slow;
 mod takeover;
+mod tokens;
 mod useless;
 
 const SERVER: &str = env!("CARGO_BIN_EXE_hostile-server");

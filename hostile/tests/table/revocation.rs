@@ -9,6 +9,8 @@ use tokio::{task::JoinSet, time::Instant};
 
 /// In which all clients of a user must be gone, on every node.
 const MOST: Duration = Duration::from_secs(1);
+/// How long they go on.
+const GOES_ON: Duration = Duration::from_secs(3);
 const CLIENTS: usize = 20;
 
 async fn connect(server: SocketAddr) -> Result<WebSocket, String> {
@@ -43,6 +45,10 @@ async fn a_user_whose_access_is_taken_back_is_out_on_every_node_in_a_second_and_
             for node in nodes {
                 let refused = connect(node).await.expect_err("stays out");
                 assert!(refused.starts_with("44{"), "{refused}");
+            }
+            // Those who are out try to come back for a while.
+            while began.elapsed() < GOES_ON {
+                connect(nodes[0]).await.expect_err("stays out");
             }
             slowest
         })

@@ -12,6 +12,7 @@ use std::{
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusBuilder;
+use roomwire_auth_jwt::JwtAuthenticator;
 use roomwire_axum_adapter::Server;
 use roomwire_service::{WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
@@ -28,7 +29,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         tell(panic);
     }));
     let metrics = PrometheusBuilder::new().install_recorder()?;
-    let builder = WebSocketService::builder(config.clone()).authenticator(passes::Passes);
+    let builder = WebSocketService::builder(config.clone());
+    let builder = if config.auth.algorithms.is_empty() {
+        builder.authenticator(passes::Passes)
+    } else {
+        builder.authenticator(JwtAuthenticator::from_config(&config.auth).await?)
+    };
     let service = if config.state.urls.is_empty() {
         builder.state(MemoryState::new()).build().await?
     } else {

@@ -1,0 +1,85 @@
+//! Tokens that prove nothing.
+
+use std::{net::SocketAddr, time::Duration};
+
+use roomwire_hostile::{Issuer, Settings, Stage, WebSocket, connect_packet, within};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// How often each is shown.
+const ROUNDS: usize = 300;
+const AUDIENCE: &str = "chat";
+const REFUSED: &str = r#"44{"message":"UNAUTHORIZED: Not authorized"}"#;
+/// How far the usual times of two refusals may be apart: much less than what a client far away sees of it.
+const APART: Duration = Duration::from_micros(if cfg!(debug_assertions) { 1000 } else { 300 });
+
+/// An honest token's claims, with one of them another.
+fn but(name: &str, value: Value) -> Value {
+    let mut claims = Issuer::claims(AUDIENCE);
+    claims[name] = value;
+    claims
+}
+
+/// What is wrong, and the packet that shows it.
+fn packets(issuer: &Issuer) -> Vec<(&'static str, String)> {
+    let claims = Issuer::claims(AUDIENCE);
+    let now = claims["iat"].as_u64().expect("a time");
+    let good = issuer.token(&claims);
+    let (signed, signature) = good.rsplit_once('.').expect("a signature");
+    let mut tokens = vec![
+        ("expired", issuer.token(&but("exp", json!(now - 60)))),
+        ("not yet valid", issuer.token(&but("nbf", json!(now + 3600)))),
+        ("wrong key", Issuer::new().token(&claims)),
+        ("wrong audience", issuer.token(&Issuer::claims("shop"))),
+        ("alg none", Issuer::unsigned(&claims)),
+        ("HS by the public key", issuer.token_by_public_key(&claims)),
+        ("no signature", format!("{signed}.")),
+        ("half a signature", format!("{signed}.{}", &signature[..signature.len() / 2])),
+        ("no token at all", "nonsense".to_owned()),
+    ];
+    let mut packets: Vec<_> = tokens.drain(..).map(|(what, token)| (what, connect_packet(&token))).collect();
+    packets.extend([("none", "40".to_owned()), ("no text", r#"40{"token":7}"#.to_owned())]);
+    packets
+}
+
+/// The usual time of the refusal of each.
+async fn refusals(server: SocketAddr, packets: Vec<(&'static str, String)>) -> Vec<(&'static str, Duration)> {
+    let mut times: Vec<Vec<Duration>> = packets.iter().map(|_| Vec::new()).collect();
+    for _ in 0..ROUNDS {
+        // Whoever was refused may try again, and is no worse off.
+        let mut client = WebSocket::open(server).await;
+        client.send("3").await;
+        for ((what, packet), times) in packets.iter().zip(&mut times) {
+            let began = Instant::now();
+            client.send(packet).await;
+            let answer = within("an answer", client.next()).await;
+            times.push(began.elapsed());
+            assert_eq!(answer.as_deref(), Some(REFUSED), "{what}");
+        }
+        client.close().await;
+    }
+    let usual = |mut times: Vec<Duration>| {
+        times.sort_unstable();
+        times[times.len() / 2]
+    };
+    packets.iter().map(|(what, _)| *what).zip(times.into_iter().map(usual)).collect()
+}
+
+#[tokio::test]
+async fn a_token_that_proves_nothing_is_refused_in_the_same_words_and_a_similar_time() {
+    let issuer = Issuer::new();
+    let settings = Settings::default()
+        .with("ROOMWIRE_AUTH__ALGORITHMS", "RS256")
+        .with("ROOMWIRE_AUTH__PUBLIC_KEY", issuer.public.as_str())
+        .with("ROOMWIRE_AUTH__AUDIENCES", AUDIENCE)
+        .with_token(&issuer.token(&Issuer::claims(AUDIENCE)));
+    let stage = Stage::set(crate::SERVER, "tokens", settings).await;
+    let server = stage.address();
+    let usual = stage.attack(refusals(server, packets(&issuer))).await;
+    println!("tokens: {ROUNDS} times each: {usual:?}");
+    let times = usual.iter().map(|(_, time)| *time);
+    let (shortest, longest) = (times.clone().min().expect("some"), times.max().expect("some"));
+    assert!(longest - shortest <= APART, "between {shortest:?} and {longest:?}");
+    stage.settles().await;
+    stage.verdict().await;
+}
