@@ -36,6 +36,9 @@ pub struct Incoming {
     pub ack: Option<AckId>,
 }
 
+/// How many jobs of one client are done before others have their turn.
+const IN_A_ROW: usize = 16;
+
 /// How long events that were sent before a disconnect may keep the clean-up waiting.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -182,6 +185,7 @@ impl Inner {
     /// Does what is in the mailbox, one after the other, until it is empty.
     async fn work(self: &Arc<Self>) {
         let mut service = self.routes.service();
+        let mut done = 0_usize;
         while let Some(job) = self.mailbox.take() {
             match job {
                 Job::Connected => self.connected().await,
@@ -205,8 +209,14 @@ impl Inner {
                     self.departed(reason).await;
                 }
             }
-            // A handler that never waits would otherwise keep its thread.
-            tokio::task::coop::consume_budget().await;
+            done = done.wrapping_add(1);
+            if done.is_multiple_of(IN_A_ROW) {
+                // What is answered is also to be written, or a client that sends much at once looks slow.
+                tokio::task::yield_now().await;
+            } else {
+                // A handler that never waits would otherwise keep its thread.
+                tokio::task::coop::consume_budget().await;
+            }
         }
     }
 
