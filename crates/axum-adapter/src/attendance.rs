@@ -8,10 +8,11 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use roomwire_core::{ClientId, config::Limits};
+use roomwire_core::{ClientId, Error, ErrorCode, config::Limits};
 use tokio::{task::AbortHandle, time::Instant};
 
 use crate::{
+    addresses::Reconnects,
     connection::Connection,
     instruments,
     outbox::{Bounds, Outbox},
@@ -22,6 +23,8 @@ use crate::{
 pub(crate) struct Attendances {
     all: Arc<Mutex<HashMap<ClientId, Weak<Attendance>>>>,
     bounds: Bounds,
+    /// How often one session may connect to namespaces.
+    connects: Reconnects,
 }
 
 /// One session's part in namespaces. It travels with the request that opened the session, and is dropped when
@@ -42,6 +45,8 @@ struct State {
     idle_since: Option<Instant>,
     /// The task that ends the session unless it comes back.
     watch: Option<AbortHandle>,
+    /// When it may connect to namespaces as often as it may at most.
+    may_connect_again: Option<Instant>,
     /// The websockets that it uses or asked to use.
     connections: Vec<Weak<Connection>>,
 }
@@ -51,9 +56,11 @@ struct State {
 pub(crate) struct Attending(Arc<Attendance>);
 
 impl Attendances {
-    /// Of sessions for which so much may wait.
-    pub(crate) fn new(bounds: Bounds) -> Self {
-        Self { all: Arc::default(), bounds }
+    /// Of sessions within these limits, which may connect to so many namespaces at once.
+    pub(crate) fn new(limits: &Limits, namespaces: usize) -> Self {
+        let at_once = limits.reconnect_burst.max(u32::try_from(namespaces).unwrap_or(u32::MAX));
+        let connects = Reconnects::new(limits.reconnects_per_second, at_once);
+        Self { all: Arc::default(), bounds: Bounds::from(limits), connects }
     }
 
     /// A session that is about to begin, over HTTP requests or a websocket.
@@ -69,7 +76,7 @@ impl Attendances {
 
 impl Default for Attendances {
     fn default() -> Self {
-        Self::new(Bounds::from(&Limits::default()))
+        Self::new(&Limits::default(), 1)
     }
 }
 
@@ -81,6 +88,23 @@ impl Default for Attendance {
 }
 
 impl Attendance {
+    /// Counts a connection to a namespace, refused ones too: each costs as much as a session of its own.
+    ///
+    /// # Errors
+    /// `RATE_LIMITED` with the time to wait; nothing is counted then.
+    pub(crate) fn may_connect(&self) -> Result<(), Error> {
+        let (rule, now) = (self.all.connects, Instant::now());
+        let mut state = self.state.lock();
+        let full_at = state.may_connect_again.unwrap_or(now);
+        if let Some(wait) = rule.wait(full_at, now) {
+            instruments::connects_limited();
+            let error = Error::with_message(ErrorCode::RateLimited, "Too many connections to namespaces");
+            return Err(error.with_retry_after(wait));
+        }
+        state.may_connect_again = Some(rule.charge(full_at, now));
+        Ok(())
+    }
+
     /// What waits to be sent to it.
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
@@ -194,7 +218,7 @@ impl fmt::Debug for Attendance {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use roomwire_core::ClientId;
+    use roomwire_core::{ClientId, ErrorCode, config::Limits};
     use tokio::{
         sync::mpsc::{UnboundedReceiver, error::TryRecvError, unbounded_channel},
         time::{Instant, sleep},
@@ -252,6 +276,22 @@ mod tests {
         let mut ended = watch(&attendance);
         assert_eq!(ended.recv().await, None, "looked, found it in a namespace, and went");
         drop(stays);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_connects_to_all_namespaces_at_once_and_then_once_an_interval() {
+        let limits = Limits { reconnects_per_second: 2, reconnect_burst: 1, ..Limits::default() };
+        let attendance = Attendances::new(&limits, 3).begin(false);
+        for _ in 0..3 {
+            attendance.may_connect().expect("one for each namespace");
+        }
+        for _ in 0..3 {
+            let refused = attendance.may_connect().expect_err("too often");
+            assert_eq!((refused.code(), refused.retry_after()), (ErrorCode::RateLimited, Some(PATIENCE / 20)));
+        }
+        sleep(PATIENCE / 20).await;
+        attendance.may_connect().expect("after the time it was told");
+        assert!(attendance.may_connect().is_err());
     }
 
     #[tokio::test(start_paused = true)]

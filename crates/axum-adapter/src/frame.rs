@@ -34,6 +34,14 @@ fn value(text: String, payload: &Payload) -> Value {
     Value::Str(text.into(), attachments)
 }
 
+/// How many bytes came: text and attachments.
+pub(crate) fn size(value: &Value) -> usize {
+    match value {
+        Value::Str(text, attachments) => text.len() + attachments.iter().flatten().map(Bytes::len).sum::<usize>(),
+        Value::Bytes(bytes) => bytes.len(),
+    }
+}
+
 /// An event as it came in: its name and its arguments.
 ///
 /// Everything is checked that could hurt whoever the arguments are passed on to: that they are JSON, and that

@@ -43,6 +43,11 @@ fn count_limit(cause: &'static str) {
     counter!("roomwire_limited_total", "limit" => limit).increment(1);
 }
 
+/// A session connects to namespaces too often.
+pub(crate) fn connects_limited() {
+    count_limit("reconnects");
+}
+
 pub(crate) fn accept_failed() {
     counter!("roomwire_accept_errors_total").increment(1);
 }

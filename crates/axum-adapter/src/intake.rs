@@ -38,6 +38,8 @@ impl Admission {
 
     async fn admit(&self, socket: Arc<Socket<Sockets>>, auth: Option<&Value>) -> Result<(), Error> {
         let id = ClientId::new(socket.id.as_str())?;
+        let attendance = socket.req_parts().extensions.get::<Arc<Attendance>>().cloned().unwrap_or_default();
+        attendance.may_connect()?;
         let request = socket.req_parts();
         let handshake = Handshake {
             auth: frame::read_handshake(auth)?,
@@ -49,7 +51,6 @@ impl Admission {
         };
         let sender = self.sockets.sender().ok_or_else(|| Error::new(ErrorCode::ShuttingDown))?;
         let line = Arc::new(Line::default());
-        let attendance = socket.req_parts().extensions.get::<Arc<Attendance>>().cloned().unwrap_or_default();
         // A session may have gone over to a websocket before it connects to a namespace.
         let connection = socket.req_parts().extensions.get::<Arc<Connection>>().cloned();
         if let Some(connection) = connection.or_else(|| attendance.connection()) {
@@ -142,13 +143,13 @@ impl Link {
 
 impl MessageHandler<Sockets, Own> for Link {
     fn call(&self, _: Arc<Socket<Sockets>>, value: Value, ack: Option<i64>) {
-        let ack = ack.map(AckId);
+        let (ack, bytes) = (ack.map(AckId), frame::size(&value));
         match frame::read_event(value) {
             Ok((_, payload)) if payload.size() > self.largest => {
-                self.client.session.refuse(ack, ErrorCode::PayloadTooLarge.into());
+                self.client.session.refuse(ack, bytes, ErrorCode::PayloadTooLarge.into());
             }
             Ok((name, payload)) => self.client.session.receive(Incoming { name, payload, ack }),
-            Err(error) => self.client.session.refuse(ack, error),
+            Err(error) => self.client.session.refuse(ack, bytes, error),
         }
     }
 }

@@ -14,7 +14,6 @@ use crate::{
     engine,
     guard::Guard,
     layer::{Mounted, RoomwireLayer, Running},
-    outbox::Bounds,
     seat::Seats,
 };
 
@@ -93,7 +92,7 @@ pub(crate) fn around_own_server(
     service.attach_delivery(Arc::new(delivery)).map_err(|source| MountError::Service { source })?;
     let (guard, seats) = (Guard::new(&config), Seats::new(&config));
     let connections = Connections::default();
-    let (attendances, closed) = (Attendances::new(Bounds::from(&config.limits)), CancellationToken::new());
+    let (attendances, closed) = (Attendances::new(&config.limits, namespaces.len()), CancellationToken::new());
     let running = Running { engine, io, namespaces, guard, seats, connections, attendances, closed };
     Ok(RoomwireLayer::new(Mounted { service, running: Some(running) }))
 }

@@ -15,7 +15,7 @@ pub(crate) struct Reconnects {
 }
 
 /// The moment at which a bucket is full again; nothing else need be remembered of it.
-pub(super) type FullAt = Instant;
+pub(crate) type FullAt = Instant;
 
 impl Reconnects {
     pub(crate) fn new(per_second: u32, burst: u32) -> Self {
@@ -23,7 +23,7 @@ impl Reconnects {
     }
 
     /// How long to wait until there is a token; nothing when there is one.
-    pub(super) fn wait(&self, full_at: FullAt, now: Instant) -> Option<Duration> {
+    pub(crate) fn wait(&self, full_at: FullAt, now: Instant) -> Option<Duration> {
         let missing = full_at.saturating_duration_since(now);
         let bearable = self.interval * (self.burst - 1);
         missing.checked_sub(bearable).filter(|wait| !wait.is_zero())
@@ -31,7 +31,7 @@ impl Reconnects {
 
     /// Takes a token; from an empty bucket nothing, so that many connections that end at one time cost no more than
     /// the burst.
-    pub(super) fn charge(&self, full_at: FullAt, now: Instant) -> FullAt {
+    pub(crate) fn charge(&self, full_at: FullAt, now: Instant) -> FullAt {
         let empty = now + self.interval * self.burst;
         (full_at.max(now) + self.interval).min(empty)
     }

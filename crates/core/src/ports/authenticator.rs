@@ -65,6 +65,6 @@ pub trait Authenticator: fmt::Debug + Send + Sync + 'static {
     /// because keys could not be fetched, refuses the client too; its source is logged.
     ///
     /// # Cancellation
-    /// Dropped when the client is gone, or when the deadline `auth.timeout` has passed.
+    /// Dropped when the deadline `auth.timeout` has passed; a client that goes before may be asked about until then.
     async fn authenticate(&self, request: &ConnectRequest) -> Result<Identity, Error>;
 }

@@ -57,6 +57,11 @@ enum Put {
 const MOST: usize = 64;
 
 impl Held {
+    /// Forgets all of them.
+    pub(super) fn clear(&self) {
+        self.0.lock().clear();
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.lock().is_empty()
     }

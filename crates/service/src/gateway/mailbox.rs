@@ -3,7 +3,7 @@
 use std::{collections::VecDeque, fmt, sync::Arc};
 
 use parking_lot::Mutex;
-use roomwire_core::{AckId, DisconnectReason, Error};
+use roomwire_core::{AckId, DisconnectReason, Error, config::Limits};
 
 use super::{Incoming, held::HeldKey};
 use crate::instruments::{self, Limit};
@@ -33,6 +33,16 @@ pub(super) enum Job {
     Closed(DisconnectReason),
 }
 
+impl Job {
+    /// What it keeps in memory beside itself.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Event(event) => event.name.len() + event.payload.size(),
+            _ => 0,
+        }
+    }
+}
+
 /// What to do after something was put in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Accepted {
@@ -51,14 +61,17 @@ pub(super) enum Accepted {
 #[derive(Debug)]
 pub(super) struct Mailbox {
     queue: Mutex<Queue>,
-    /// From so many events on the client is no longer read from.
+    /// From so many events on the client is no longer read from, and from so many bytes of them.
     pause_at: usize,
+    pause_at_bytes: usize,
     backpressure: Option<Arc<dyn Backpressure>>,
 }
 
 #[derive(Debug, Default)]
 struct Queue {
     jobs: VecDeque<Job>,
+    /// What the events among them brought.
+    bytes: usize,
     /// Nothing is done before: what a fast client sends waits for its `Connected`.
     opened: bool,
     working: bool,
@@ -76,8 +89,9 @@ const AFTER_PAUSE: usize = 16_384;
 const KEPT_CAPACITY: usize = 16;
 
 impl Mailbox {
-    pub(super) fn new(pause_at: usize, backpressure: Option<Arc<dyn Backpressure>>) -> Self {
-        Self { queue: Mutex::default(), pause_at, backpressure }
+    pub(super) fn new(limits: &Limits, backpressure: Option<Arc<dyn Backpressure>>) -> Self {
+        let (pause_at, pause_at_bytes) = (limits.mailbox, limits.byte_burst as usize);
+        Self { queue: Mutex::default(), pause_at, pause_at_bytes, backpressure }
     }
 
     /// Puts a job at the end; `Connected` goes to the front.
@@ -96,6 +110,7 @@ impl Mailbox {
                 if !queue.opened {
                     // A client that never took part has nothing done for it.
                     queue.jobs.clear();
+                    queue.bytes = 0;
                 }
                 queue.jobs.push_back(job);
             }
@@ -104,9 +119,13 @@ impl Mailbox {
                 queue.deaf = true;
                 return Accepted::Overflow;
             }
-            Job::Event(_) | Job::Refusal { .. } | Job::Due(_) => queue.jobs.push_back(job),
+            Job::Event(_) | Job::Refusal { .. } | Job::Due(_) => {
+                queue.bytes += job.bytes();
+                queue.jobs.push_back(job);
+            }
         }
-        if queue.jobs.len() >= self.pause_at && !queue.paused && !queue.closed {
+        let is_full = queue.jobs.len() >= self.pause_at || queue.bytes >= self.pause_at_bytes;
+        if is_full && !queue.paused && !queue.closed {
             queue.paused = true;
             instruments::limited(Limit::Mailbox);
             if let Some(backpressure) = &self.backpressure {
@@ -128,6 +147,7 @@ impl Mailbox {
         let mut queue = self.queue.lock();
         queue.deaf = true;
         queue.jobs.retain(|job| matches!(job, Job::Closed(_)));
+        queue.bytes = 0;
     }
 
     /// Whether the client is gone.
@@ -139,11 +159,13 @@ impl Mailbox {
     pub(super) fn take(&self) -> Option<Job> {
         let mut queue = self.queue.lock();
         let job = queue.jobs.pop_front();
+        queue.bytes -= job.as_ref().map_or(0, Job::bytes);
         if job.is_none() {
             queue.working = false;
             queue.jobs.shrink_to(KEPT_CAPACITY);
         }
-        if queue.paused && queue.jobs.len() <= self.pause_at / 2 {
+        let has_room = queue.jobs.len() <= self.pause_at / 2 && queue.bytes <= self.pause_at_bytes / 2;
+        if queue.paused && has_room {
             queue.paused = false;
             if let Some(backpressure) = &self.backpressure {
                 backpressure.resume();

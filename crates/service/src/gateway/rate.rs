@@ -72,9 +72,11 @@ impl Rate {
     /// # Errors
     /// `RATE_LIMITED` with the time to wait: nothing is left. An event that is larger than the burst costs all of it.
     pub(super) fn admit(&self, bytes: usize) -> Result<(), Error> {
-        self.events.check().map_err(|wait| refused(Limit::Events, "Too many events", &wait))?;
-        // Nothing is larger than the burst, at most.
-        let Ok(outcome) = self.bytes.check_n(grains(bytes).min(self.most_bytes)) else { return Ok(()) };
+        let event = self.events.check();
+        // What is refused has come all the same. Nothing is larger than the burst, at most.
+        let outcome = self.bytes.check_n(grains(bytes).min(self.most_bytes));
+        event.map_err(|wait| refused(Limit::Events, "Too many events", &wait))?;
+        let Ok(outcome) = outcome else { return Ok(()) };
         outcome.map_err(|wait| refused(Limit::Bytes, "Too many bytes", &wait))
     }
 

@@ -73,7 +73,7 @@ impl Session {
         routes: Arc<Routes>,
         backpressure: Option<Arc<dyn Backpressure>>,
     ) -> Self {
-        let mailbox = Mailbox::new(service.config().limits.mailbox, backpressure);
+        let mailbox = Mailbox::new(&service.config().limits, backpressure);
         let rate = Rate::new(&service.config().limits);
         Self(Arc::new(Inner {
             service,
@@ -115,12 +115,12 @@ impl Session {
     }
 
     /// The client sent something that is no event: it is told so, in turn with the answers to its events. It counts as
-    /// one all the same.
-    pub fn refuse(&self, ack: Option<AckId>, error: Error) {
+    /// one all the same, with the bytes that it brought.
+    pub fn refuse(&self, ack: Option<AckId>, bytes: usize, error: Error) {
         if error.code() == ErrorCode::PayloadTooLarge {
             instruments::limited(Limit::Payload);
         }
-        self.receive_job(ack, 0, Job::Refusal { ack, error });
+        self.receive_job(ack, bytes, Job::Refusal { ack, error });
     }
 
     fn receive_job(&self, ack: Option<AckId>, bytes: usize, job: Job) {
@@ -144,9 +144,15 @@ impl Session {
 
     /// The connection is gone. What was received before is handled first, for at most five seconds; then the
     /// client leaves its rooms and `on_disconnect` runs. Only the first call counts.
+    ///
+    /// Of a client whose identity does not hold any more nothing is handled that it sent before.
     pub fn closed(&self, reason: DisconnectReason) {
         let inner = &self.0;
         inner.client.hang_up();
+        if matches!(inner.client.reason_or(reason), DisconnectReason::AccessRevoked | DisconnectReason::TokenExpired) {
+            inner.mailbox.turn_deaf();
+            inner.held.clear();
+        }
         let has_more = !inner.held.is_empty();
         let accepted = inner.put(Job::Closed(reason));
         if accepted == Accepted::Queued || accepted == Accepted::StartWorker && has_more {

@@ -41,10 +41,9 @@ impl Expiries {
         let mut ends = self.ends.lock();
         // Under the lock: whoever ends its stay has taken it out before.
         let before = client.identity();
-        if before.is_expired(now) {
+        if before.is_expired(now) || !remove(&mut ends, client, &before) {
             return Err(ErrorCode::TokenExpired.into());
         }
-        remove(&mut ends, client, &before);
         client.set_identity(identity);
         self.insert(&mut ends, client);
         Ok(())
@@ -75,10 +74,9 @@ impl Expiries {
     }
 }
 
-fn remove(ends: &mut BTreeMap<(Timestamp, usize), Client>, client: &Client, identity: &Identity) {
-    if let Some(end) = identity.expires_at {
-        ends.remove(&(end, client.serial()));
-    }
+/// False when it has an end that is not among them: the client is gone, or about to go.
+fn remove(ends: &mut BTreeMap<(Timestamp, usize), Client>, client: &Client, identity: &Identity) -> bool {
+    identity.expires_at.is_none_or(|end| ends.remove(&(end, client.serial())).is_some())
 }
 
 /// Runs until the token is cancelled or the node is gone.
@@ -119,5 +117,32 @@ impl Node {
             let _ = self.deliver_to_client(&namespace, client.id(), &event);
         }
         self.disconnect_here(client, DisconnectReason::TokenExpired);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use roomwire_core::{ClientId, ErrorCode, Identity, Namespace, Timestamp, UserId};
+    use roomwire_state_memory::MemoryState;
+
+    use crate::{Gateway, Handshake, WebSocketConfig, WebSocketService, testing::TestServer};
+
+    #[tokio::test]
+    async fn whose_end_has_come_renews_no_more_whatever_time_it_saw_before() {
+        let builder = WebSocketService::builder(WebSocketConfig::default()).state(MemoryState::new());
+        let service = builder.build().await.expect("builds");
+        let server = TestServer::new(service.clone(), Gateway::new()).expect("mounts");
+        let end = Timestamp::from_millis(u64::MAX);
+        let identity = Identity { expires_at: Some(end), ..Identity::of(UserId::new("ada").expect("valid")) };
+        let handshake = Handshake::identified(ClientId::new("c").expect("valid"), identity.clone());
+        let client = server.connect_with(&Namespace::root(), handshake).await.expect("connects");
+        let expiries = &service.node.expiries;
+        let (due, _) = expiries.due(end);
+        assert_eq!(due.len(), 1);
+        let longer = Arc::new(Identity { expires_at: None, ..identity });
+        let refused = expiries.renew(client.handle(), longer, Timestamp::from_millis(0)).expect_err("too late");
+        assert_eq!(refused.code(), ErrorCode::TokenExpired);
     }
 }

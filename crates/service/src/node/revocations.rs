@@ -9,7 +9,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use roomwire_core::{
     Channel, DisconnectReason, Error, Identity, NodeMessage, PageRequest, Printable, Revocation, Revoked, StateError,
     Timestamp, TokenId, UserId,
@@ -24,6 +24,8 @@ pub(crate) struct Revocations {
     known: RwLock<Known>,
     /// Whether the store may know others than this node.
     is_stale: AtomicBool,
+    /// Those that the store knows and the other nodes may not.
+    untold: Mutex<Vec<Revocation>>,
 }
 
 #[derive(Debug, Default)]
@@ -134,8 +136,18 @@ impl Node {
         if stored.is_err() {
             self.revocations.note_stale();
         }
-        let told = self.tell_of(revocation, self.deadline()).await;
+        let told = self.tell_or_remember(revocation, self.deadline()).await;
         stored?;
+        told
+    }
+
+    /// What could not be told is told with the next comparison.
+    async fn tell_or_remember(&self, revocation: Revocation, until: Deadline) -> Result<(), Error> {
+        let told = self.tell_of(revocation.clone(), until).await;
+        if told.is_err() {
+            self.revocations.untold.lock().push(revocation);
+            self.revocations.note_stale();
+        }
         told
     }
 
@@ -198,7 +210,14 @@ impl Node {
         };
         for revocation in missing {
             self.call(self.patience(), self.store.revoke(&revocation)).await?;
-            self.tell_of(revocation, self.patience()).await?;
+            self.tell_or_remember(revocation, self.patience()).await?;
+        }
+        let untold = std::mem::take(&mut *self.revocations.untold.lock());
+        for revocation in untold {
+            if revocation.is_in_force(now) {
+                // Whatever fails is remembered again, and so is what follows it.
+                let _ = self.tell_or_remember(revocation, self.patience()).await;
+            }
         }
         Ok(())
     }

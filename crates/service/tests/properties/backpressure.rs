@@ -67,8 +67,14 @@ struct Bench {
 }
 
 async fn bench() -> Bench {
+    bench_of(config().limits.byte_burst).await
+}
+
+/// Where so many bytes may wait.
+async fn bench_of(bytes: u32) -> Bench {
     let mut config = config();
     config.limits.mailbox = MAILBOX;
+    config.limits.byte_burst = bytes;
     let service = WebSocketService::builder(config).state(MemoryState::new()).build().await.expect("builds");
     let wire = Wire::of(&service);
     let doing = Work { begun: Arc::default(), permits: Arc::new(Semaphore::new(0)), seen: Arc::default() };
@@ -96,6 +102,29 @@ impl Bench {
         let seen = self.work.seen.lock();
         assert!(seen.iter().copied().eq(0..seen.len() as u32), "a gap after {} events", seen.len());
     }
+}
+
+#[tokio::test]
+async fn reading_stops_when_too_many_bytes_wait_however_few_events_they_are() {
+    let bench = bench_of(10_000).await;
+    let send = |number: u32| {
+        let payload = Payload::from_encoded(format!("{number}{}", " ".repeat(3_000)).into(), Vec::new());
+        bench.session.receive(Incoming { name: ByteString::from_static("work"), payload, ack: None });
+    };
+    bench.session.opened();
+    send(0);
+    eventually("it is being handled", async || bench.work.begun.load(Ordering::SeqCst) == 1).await;
+    (1..4).for_each(send);
+    assert!(bench.valve.0.lock().is_empty(), "nine thousand bytes wait");
+    send(4);
+    assert_eq!(*bench.valve.0.lock(), ["pause"]);
+    bench.work.permits.add_permits(2);
+    bench.handled(2).await;
+    assert_eq!(*bench.valve.0.lock(), ["pause"], "more than half waits");
+    bench.work.permits.add_permits(3);
+    bench.handled(5).await;
+    eventually("it is read again", async || bench.valve.pairs() == 1).await;
+    bench.assert_no_gap();
 }
 
 #[tokio::test]

@@ -167,7 +167,7 @@ async fn what_is_no_event_counts_as_one() {
     let dispatcher = Dispatcher::new(service, Gateway::new()).expect("mounts");
     let id = ClientId::new("c").expect("valid");
     let session = dispatcher.admit(&Namespace::root(), Handshake::new(id.clone()), None).await.expect("admitted");
-    let refuse = || session.refuse(None, Error::with_message(ErrorCode::InvalidPayload, "nonsense"));
+    let refuse = || session.refuse(None, 0, Error::with_message(ErrorCode::InvalidPayload, "nonsense"));
     (0..3 + 30).for_each(|_| refuse());
     assert_eq!(wire.disconnects(), []);
     (0..3).for_each(|_| refuse());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use roomwire_core::{Timestamp, TokenId};
-use roomwire_service::{DisconnectReason, Error, ErrorCode, Gateway, State, testing::TestClient};
+use roomwire_service::{Data, DisconnectReason, Error, ErrorCode, Gateway, State, testing::TestClient};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -21,6 +21,31 @@ async fn stage() -> (Stage, Departures) {
     let (log, departures) = mpsc::unbounded_channel();
     let gateway = Gateway::new().with_state::<Log>(log).on_disconnect(gone);
     (Stage::new(Believer, gateway).await, departures)
+}
+
+/// What a client sent and nobody handled before its identity was over is not handled.
+#[tokio::test]
+async fn what_waits_to_be_handled_ends_with_the_identity_that_sent_it() {
+    type Handled = mpsc::UnboundedSender<u32>;
+    async fn slow(State(handled): State<Handled>, Data(number): Data<u32>) -> Result<(), Error> {
+        handled.send(number).map_err(Error::internal)?;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        Ok(())
+    }
+    let (handled, mut seen) = mpsc::unbounded_channel();
+    let stage = Stage::new(Believer, Gateway::new().with_state::<Handled>(handled).on("slow", slow)).await;
+    let named = Shown { token: Some("one".to_owned()), ..Shown::of("ada") };
+    let ada = stage.connect("a", &named).await.expect("admitted");
+    for number in 0..100_u32 {
+        ada.emit("slow", &number);
+    }
+    assert_eq!(within("the first", seen.recv()).await, Some(0));
+    let until = Timestamp::from_millis(BEGIN + 1_000_000);
+    let service = stage.server.service();
+    service.revoke_token(&TokenId::new("one").expect("valid"), until).await.expect("revokes");
+    eventually("it is gone", async || !ada.handle().is_connected()).await;
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert!(seen.try_recv().is_err(), "only what was begun is done");
 }
 
 /// The code by which the client is told of its end.
