@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{figure::Scenario, server::Against};
+use crate::{figure::Scenario, roomwire_server::Bounds, server::Against};
 
 /// Measures Roomwire next to plain socketioxide.
 #[derive(Debug, Parser)]
@@ -57,6 +57,9 @@ pub(crate) struct ServeArgs {
     /// The secret of the tokens by which Roomwire knows its clients; everybody is admitted without one
     #[arg(long)]
     pub(crate) secret: Option<String>,
+    /// How much one client of Roomwire may have
+    #[arg(long, default_value = "without-rates")]
+    pub(crate) limits: Bounds,
     /// How many worker threads
     #[arg(long, default_value_t = 2)]
     pub(crate) workers: usize,

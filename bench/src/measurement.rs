@@ -8,6 +8,7 @@ use roomwire_test_servers::RedisServer;
 use crate::{
     child::Child,
     figure::{Figure, Scenario},
+    roomwire_server::Bounds,
     server::Kind,
     token,
     usage::Usage,
@@ -34,6 +35,12 @@ impl Server {
         if let (Kind::Roomwire, Some(redis)) = (kind, redis) {
             arguments.extend(["--redis".to_owned(), redis.url()]);
         }
+        let limits = match kind {
+            Kind::Limited => Some(Bounds::Default),
+            Kind::Unlimited => Some(Bounds::Unlimited),
+            Kind::Raw | Kind::Roomwire | Kind::Tokens => None,
+        };
+        arguments.extend(limits.iter().flat_map(|limits| ["--limits".to_owned(), limits.word().to_owned()]));
         if kind == Kind::Tokens {
             arguments.extend(["--secret".to_owned(), token::SECRET.to_owned()]);
         }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::Router;
+use clap::ValueEnum;
 use roomwire_auth_jwt::JwtAuthenticator;
 use roomwire_axum_adapter::Server;
 use roomwire_core::config::{Algorithm, Limits, LogLevel, Logger};
@@ -12,15 +13,45 @@ use roomwire_state_redis::{RedisConfig, RedisState};
 
 use crate::{cli::ServeArgs, server::Say};
 
+/// How much one client may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Bounds {
+    /// As much as by default
+    Default,
+    /// As often as it likes
+    WithoutRates,
+    /// As much as any key allows
+    Unlimited,
+}
+
+impl Bounds {
+    /// As what `--limits` takes it.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::WithoutRates => "without-rates",
+            Self::Unlimited => "unlimited",
+        }
+    }
+
+    fn of(self) -> Limits {
+        match self {
+            Self::Default => Limits::default(),
+            Self::WithoutRates => Limits::default().without_rates(),
+            Self::Unlimited => Limits::unlimited(),
+        }
+    }
+}
+
 /// Begins to serve; returns where.
 pub(crate) async fn start(args: &ServeArgs) -> anyhow::Result<SocketAddr> {
-    let ServeArgs { address, redis, secret, .. } = args;
+    let ServeArgs { address, redis, secret, limits, .. } = args;
     let mut config = WebSocketConfig {
         host: address.ip(),
         port: address.port(),
         // The plain library has no such bounds.
         max_connections: 1_000_000,
-        limits: Limits::default().without_rates(),
+        limits: limits.of(),
         // Nor does it log that it listens.
         logger: Logger { level: LogLevel::Warn, ..Logger::default() },
         ..WebSocketConfig::default()

@@ -18,6 +18,10 @@ pub(crate) enum Kind {
     Roomwire,
     /// Roomwire that knows its clients by tokens.
     Tokens,
+    /// Roomwire with all limits as they are by default, but for those of one address.
+    Limited,
+    /// Roomwire with limits as wide as they go.
+    Unlimited,
 }
 
 /// What Roomwire is measured next to.
@@ -27,6 +31,8 @@ pub(crate) enum Against {
     Socketioxide,
     /// Roomwire that admits everybody; what is measured knows its clients by tokens
     NoTokens,
+    /// Roomwire with limits as wide as they go; what is measured has them as they are by default
+    NoLimits,
 }
 
 impl Against {
@@ -35,6 +41,7 @@ impl Against {
         match self {
             Self::Socketioxide => [Kind::Raw, Kind::Roomwire],
             Self::NoTokens => [Kind::Roomwire, Kind::Tokens],
+            Self::NoLimits => [Kind::Unlimited, Kind::Limited],
         }
     }
 }
@@ -44,7 +51,7 @@ impl Kind {
     pub(crate) fn command(self) -> &'static str {
         match self {
             Self::Raw => "serve-raw",
-            Self::Roomwire | Self::Tokens => "serve-roomwire",
+            Self::Roomwire | Self::Tokens | Self::Limited | Self::Unlimited => "serve-roomwire",
         }
     }
 
@@ -53,6 +60,8 @@ impl Kind {
             Self::Raw => "socketioxide",
             Self::Roomwire => "Roomwire",
             Self::Tokens => "with tokens",
+            Self::Limited => "limits on",
+            Self::Unlimited => "limits off",
         }
     }
 }
@@ -72,7 +81,7 @@ pub(crate) fn run(kind: Kind, args: &ServeArgs) -> anyhow::Result<()> {
     let address: SocketAddr = runtime.block_on(async {
         match kind {
             Kind::Raw => raw_server::start(args.address).await,
-            Kind::Roomwire | Kind::Tokens => roomwire_server::start(args).await,
+            Kind::Roomwire | Kind::Tokens | Kind::Limited | Kind::Unlimited => roomwire_server::start(args).await,
         }
     })?;
     let mut out = stdout().lock();

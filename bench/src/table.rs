@@ -6,6 +6,9 @@ use crate::{
     server::{Against, Kind},
 };
 
+/// How many times the CPU time of a delivered message limits may take.
+const LIMITS: f64 = 1.03;
+
 /// How many microseconds more connecting with a token may take.
 const TOKEN: f64 = 60.0;
 
@@ -34,7 +37,10 @@ fn line(figure: Figure, summary: &Summary, against: Against) -> String {
         (Against::NoTokens, Figure::ConnectCpu) => {
             format!("≤ {TOKEN} µs more {}", verdict(roomwire - raw <= TOKEN))
         }
-        (Against::NoTokens, _) => String::new(),
+        (Against::NoLimits, Figure::HallCpu | Figure::BurstCpu | Figure::RoomsCpu) => {
+            format!("≤ {LIMITS} {}", verdict(*ratio <= LIMITS))
+        }
+        (Against::NoTokens | Against::NoLimits, _) => String::new(),
     };
     let range = format!("{least:.2}–{most:.2}");
     let line = format!("{:<48} {raw:>12.2} {roomwire:>11.2} {ratio:>6.3} {range:>11}  {bound}", figure.label());
