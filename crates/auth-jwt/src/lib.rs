@@ -23,6 +23,9 @@ mod authenticator;
 mod claims;
 mod error;
 mod fetch;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod key;
 mod key_ring;
 mod key_set;

@@ -91,12 +91,17 @@ impl Hub {
         loop {
             tokio::select! {
                 signal = signals.recv() => match signal {
-                    Some(signal) => self.handle(signal),
+                    Some(signal) => {
+                        // What was ordered before a message came holds for it: nothing is heard after an unsubscribe.
+                        while let Ok(order) = orders.try_recv() {
+                            self.obey(order);
+                        }
+                        self.handle(signal);
+                    }
                     None => return,
                 },
                 order = orders.recv() => match order {
-                    Some(Order::Subscribe { name, slot, confirm }) => self.subscribe(&name, slot, confirm),
-                    Some(Order::Unsubscribe { name }) => self.unsubscribe(&name),
+                    Some(order) => self.obey(order),
                     None => return,
                 },
                 changed = topology.changed() => {
@@ -108,6 +113,13 @@ impl Hub {
                 }
                 _ = look.tick() => self.look_after(),
             }
+        }
+    }
+
+    fn obey(&mut self, order: Order) {
+        match order {
+            Order::Subscribe { name, slot, confirm } => self.subscribe(&name, slot, confirm),
+            Order::Unsubscribe { name } => self.unsubscribe(&name),
         }
     }
 

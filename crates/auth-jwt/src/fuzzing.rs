@@ -1,0 +1,28 @@
+//! What random bytes are given to; built for that alone (`--cfg fuzzing`).
+
+use roomwire_core::config::Algorithm;
+
+use crate::{
+    key_set::{KeySet, Secrets},
+    pem,
+};
+
+/// Keys of every kind, as a file or a server would give them.
+pub fn keys(text: &str) {
+    let all = [
+        Algorithm::Hs256,
+        Algorithm::Hs384,
+        Algorithm::Hs512,
+        Algorithm::Rs256,
+        Algorithm::Ps256,
+        Algorithm::Es256,
+        Algorithm::Es384,
+        Algorithm::EdDsa,
+    ];
+    for secrets in [Secrets::Allowed, Secrets::Refused] {
+        if let Ok(keys) = KeySet::from_jwks(text.as_bytes(), &all, secrets) {
+            assert!(keys.len() > 0, "a set without keys is refused");
+        }
+    }
+    let _ = pem::read(text);
+}
