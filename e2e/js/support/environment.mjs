@@ -13,8 +13,14 @@ export const chromiumBinary = () => required("ROOMWIRE_CHROMIUM", "the path of C
 
 export const writesDocumentation = process.env.ROOMWIRE_WRITE_SCREENSHOTS === "1";
 
-// All clients of the tests have one address, and many of them come and go at once.
-const MANY_OF_ONE_ADDRESS = {
+// All clients of the tests have one address, and they come, go, join and send faster than people do.
+const WITHOUT_RATES = {
+  ROOMWIRE_LIMITS__EVENTS_PER_SECOND: "1000000",
+  ROOMWIRE_LIMITS__EVENT_BURST: "1000000",
+  ROOMWIRE_LIMITS__BYTES_PER_SECOND: "1000000000",
+  ROOMWIRE_LIMITS__BYTE_BURST: "1000000000",
+  ROOMWIRE_LIMITS__JOINS_PER_SECOND: "100000",
+  ROOMWIRE_LIMITS__JOIN_BURST: "100000",
   ROOMWIRE_LIMITS__CONNECTIONS_PER_ADDRESS: "1000000",
   ROOMWIRE_LIMITS__RECONNECTS_PER_SECOND: "100000",
   ROOMWIRE_LIMITS__RECONNECT_BURST: "100000",
@@ -23,5 +29,5 @@ const MANY_OF_ONE_ADDRESS = {
 /** The environment for a server: ours without ROOMWIRE_*, which a server would read as its configuration. */
 export function serverEnvironment(own) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ROOMWIRE_"));
-  return { ...Object.fromEntries(inherited), ...MANY_OF_ONE_ADDRESS, ...own };
+  return { ...Object.fromEntries(inherited), ...WITHOUT_RATES, ...own };
 }
