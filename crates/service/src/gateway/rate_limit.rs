@@ -161,7 +161,14 @@ impl Buckets {
 
 /// The allowances of users, held by their clients: with the last of them an allowance is gone.
 #[derive(Debug, Default)]
-struct Users(Mutex<HashMap<UserKey, Weak<Limiter>>>);
+struct Users(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    limiters: HashMap<UserKey, Weak<Limiter>>,
+    /// How many were here when the gone ones were last looked for.
+    here: usize,
+}
 
 type UserKey = (Option<EventName>, UserId);
 
@@ -170,17 +177,24 @@ const FEW_USERS: usize = 64;
 
 impl Users {
     fn get(&self, key: UserKey, new: impl FnOnce() -> Arc<Limiter>) -> Arc<Limiter> {
-        let mut users = self.0.lock();
-        if let Some(known) = users.get(&key).and_then(Weak::upgrade) {
-            return known;
+        let mut known = self.0.lock();
+        if let Some(limiter) = known.limiters.get(&key).and_then(Weak::upgrade) {
+            return limiter;
         }
-        // The map doubles only when it is full of users that are here: looking through it costs nothing in the long run.
-        if users.len() >= FEW_USERS && users.len() == users.capacity() {
-            users.retain(|_, limiter| limiter.strong_count() > 0);
-        }
+        known.forget_the_gone();
         let limiter = new();
-        users.insert(key, Arc::downgrade(&limiter));
+        known.limiters.insert(key, Arc::downgrade(&limiter));
         limiter
+    }
+}
+
+impl Known {
+    /// Looks only when there are twice as many as were here the last time: that costs nothing in the long run.
+    fn forget_the_gone(&mut self) {
+        if self.limiters.len() >= (2 * self.here).max(FEW_USERS) {
+            self.limiters.retain(|_, limiter| limiter.strong_count() > 0);
+            self.here = self.limiters.len();
+        }
     }
 }
 
@@ -202,7 +216,8 @@ mod tests {
         for number in 0..10_000 {
             get(&format!("gone-{number}"));
         }
-        assert!(users.0.lock().len() <= 2 * FEW_USERS, "{}", users.0.lock().len());
+        let known = users.0.lock().limiters.len();
+        assert!(known <= FEW_USERS, "{known}");
         assert!(Arc::ptr_eq(&here, &get("here")));
         assert!(get("here").check().is_err(), "used up");
     }
