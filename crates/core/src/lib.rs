@@ -15,6 +15,7 @@
 //! It knows no runtime, no web framework and no database. Applications meet its types through
 //! `roomwire-service`, which re-exports what a handler needs.
 
+mod address_key;
 pub mod clock;
 pub mod config;
 #[cfg(feature = "contract-tests")]
@@ -33,6 +34,7 @@ mod record;
 mod revocation;
 
 pub use crate::config::WebSocketConfig;
+pub use address_key::AddressKey;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use envelope::{EncodedPayload, Envelope, EnvelopeError, NodeMessage};
 pub use error::Error;

@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -15,7 +15,7 @@ use roomwire_core::{
 };
 
 use crate::{
-    membership::{Changes, Present},
+    membership::{Account, Present, Stay},
     service::Introduction,
 };
 
@@ -37,10 +37,7 @@ struct Inner {
     activity: AtomicU64,
     reason: OnceLock<DisconnectReason>,
     known: Mutex<Known>,
-    /// How much of its allowance of joins and leaves it has used.
-    changes: Changes,
-    /// Whether its connection is gone, or about to go.
-    hung_up: AtomicBool,
+    stay: Stay,
     /// The life under which the store was told of it first, and how often clients had been put back all together.
     registered: (Incarnation, u64),
     /// Held by whoever changes the client's memberships, from before the store is asked until this
@@ -107,8 +104,7 @@ impl Client {
             activity: AtomicU64::new(new.connected_at.as_millis() << 1),
             reason: OnceLock::new(),
             known: Mutex::new(known),
-            changes: Changes::default(),
-            hung_up: AtomicBool::new(false),
+            stay: introduction.stay,
             registered,
             membership: tokio::sync::Mutex::default(),
         }))
@@ -209,17 +205,21 @@ impl Client {
         self.0.known.lock()
     }
 
-    pub(crate) fn changes(&self) -> &Changes {
-        &self.0.changes
+    pub(crate) fn account(&self) -> &Arc<Account> {
+        self.0.stay.account()
     }
 
     /// Nobody waits any more for what is still done for it.
     pub(crate) fn hang_up(&self) {
-        self.0.hung_up.store(true, Ordering::Relaxed);
+        self.0.stay.hang_up();
     }
 
     pub(crate) fn has_hung_up(&self) -> bool {
-        self.0.hung_up.load(Ordering::Relaxed)
+        self.0.stay.has_hung_up()
+    }
+
+    pub(crate) fn has_left_rooms(&self) {
+        self.0.stay.leave();
     }
 
     pub(crate) async fn change_membership(&self) -> tokio::sync::MutexGuard<'_, u64> {

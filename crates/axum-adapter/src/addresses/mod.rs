@@ -1,15 +1,13 @@
 //! What one address may have: so many connections at one time, and so many short ones in a second.
 
-mod key;
 mod reconnects;
 
 use std::{collections::HashMap, fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use roomwire_core::{Error, ErrorCode};
+use roomwire_core::{AddressKey, Error, ErrorCode};
 use tokio::time::Instant;
 
-pub(crate) use key::AddressKey;
 pub(crate) use reconnects::Reconnects;
 
 /// A connection that ends sooner than this after its begin is one of a client that comes back all the time.

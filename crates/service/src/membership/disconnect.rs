@@ -137,8 +137,8 @@ impl Node {
             membership,
             reason: why,
         }));
-        let until = self.deadline();
-        namespace.exit_rooms(&self, locals.into_values().collect(), until).await;
+        self.exit_rooms(&namespace, client.account(), locals.into_values().collect()).await;
+        client.has_left_rooms();
         drop(membership);
         if welcomed {
             instruments::client_disconnected(reason.as_str());

@@ -2,6 +2,7 @@
 
 mod delete;
 mod disconnect;
+mod exits;
 mod join;
 mod leave;
 mod local_clients;
@@ -9,10 +10,12 @@ mod namespace;
 mod pace;
 mod presence;
 mod room;
+mod stay;
 mod unexplained;
 
 pub(crate) use leave::take_out;
 pub(crate) use namespace::NamespaceState;
-pub(crate) use pace::{Changes, Pace, Weight};
+pub(crate) use pace::{Allowance, Pace, Weight};
 pub(crate) use presence::Present;
 pub(crate) use room::LocalRoom;
+pub(crate) use stay::{Account, Stay};

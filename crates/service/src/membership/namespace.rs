@@ -3,22 +3,17 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
-    time::Duration,
 };
 
 use parking_lot::{Mutex, RwLock};
 use roomwire_core::{ClientId, Namespace, RoomId, RoomKey, RoomUid, StateError, UserId};
-use tokio::{sync::oneshot, time::timeout};
+use tokio::sync::oneshot;
 
 use super::{LocalRoom, Weight, local_clients::LocalClients, presence::Presences, unexplained::Awaiting};
 use crate::{
     client::Client,
     node::{Deadline, Node},
 };
-
-/// How many rooms a client that goes exits at once, and how much time there is between the others.
-const EXITS_AT_ONCE: usize = 2;
-const BETWEEN_EXITS: Duration = Duration::from_millis(250);
 
 /// How many deleted rooms are remembered, for joins that were on their way when the room was deleted.
 const DELETED_ROOMS: usize = 4096;
@@ -151,29 +146,6 @@ impl NamespaceState {
             }
             self.drop_retired(&local);
         }
-    }
-
-    /// One user less of each of these rooms, which its client has left by going. Many take their time, so that one client that
-    /// was in many rooms is not felt by the backplane; a node that stops takes none.
-    pub(super) async fn exit_rooms(self: &Arc<Self>, node: &Arc<Node>, rooms: Vec<Arc<LocalRoom>>, until: Deadline) {
-        let mut rooms = rooms.into_iter();
-        let at_once = if node.is_shutting_down() { usize::MAX } else { EXITS_AT_ONCE };
-        for local in rooms.by_ref().take(at_once) {
-            self.exit_room(node, &local, until).await;
-        }
-        if rooms.len() == 0 {
-            return;
-        }
-        let (namespace, node, stopped) = (self.clone(), node.clone(), node.stop.clone());
-        tokio::spawn(async move {
-            for local in rooms {
-                if !node.is_shutting_down() {
-                    // Whichever comes first.
-                    let _ = timeout(BETWEEN_EXITS, stopped.cancelled()).await;
-                }
-                namespace.exit_room(&node, &local, node.deadline()).await;
-            }
-        });
     }
 
     /// One user of the room less.

@@ -5,9 +5,11 @@ use std::{
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use roomwire_core::{Error, ErrorCode, config::Limits};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+use super::stay::Returners;
 use crate::{
     Client,
     instruments::{self, Limit},
@@ -18,7 +20,14 @@ const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// When one client's allowance of changes will be full again, in nanoseconds of the [`Pace`].
 #[derive(Debug, Default)]
-pub(crate) struct Changes(AtomicU64);
+pub(crate) struct Allowance(AtomicU64);
+
+impl Allowance {
+    /// Whether it is at this time of the [`Pace`].
+    pub(super) fn is_full(&self, now: Duration) -> bool {
+        u128::from(self.0.load(Ordering::Relaxed)) <= now.as_nanos()
+    }
+}
 
 /// What a change counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,30 +50,33 @@ pub(crate) struct Pace {
     each: u64,
     /// The time for as many changes as may come at once, in nanoseconds.
     burst: u64,
+    pub(super) returners: Mutex<Returners>,
 }
 
 impl Pace {
     pub(crate) fn new(limits: &Limits) -> Self {
         let each = 1_000_000_000 / u64::from(limits.joins_per_second.max(1));
-        Self { began: Instant::now(), each, burst: each * u64::from(limits.join_burst.max(1)) }
+        let burst = each * u64::from(limits.join_burst.max(1));
+        Self { began: Instant::now(), each, burst, returners: Mutex::default() }
     }
 
     /// Waits until this client may change a membership. To be called before anything is held that others wait for.
     ///
     /// # Errors
     /// `RATE_LIMITED` when the wait would be longer than two seconds, with the time after which it would not be;
-    /// `CLIENT_NOT_FOUND` when it would have to wait and its connection is gone.
+    /// `CLIENT_NOT_FOUND` when it has to wait and its connection is gone.
     ///
     /// # Cancellation
     /// A dropped call has used its turn.
     pub(crate) async fn turn(&self, client: &Client, weight: Weight) -> Result<(), Error> {
-        match self.take_turn(client.changes(), weight, self.now()) {
+        match self.take_turn(&client.account().allowance, weight, self.now()) {
             Ok(Duration::ZERO) => Ok(()),
             // What it leaves behind is worked off; that need not take long.
             Ok(_) if client.has_hung_up() => Err(ErrorCode::ClientNotFound.into()),
             Ok(wait) => {
-                tokio::time::sleep(wait).await;
-                Ok(())
+                sleep(wait).await;
+                // Its allowance is that of who comes back.
+                if client.has_hung_up() { Err(ErrorCode::ClientNotFound.into()) } else { Ok(()) }
             }
             Err(wait) => {
                 instruments::limited(Limit::Joins);
@@ -74,18 +86,41 @@ impl Pace {
         }
     }
 
+    /// Waits until something may be done that nobody waits for.
+    pub(super) async fn wait_for_turn(&self, allowance: &Allowance) {
+        loop {
+            match self.take_turn(allowance, Weight::One, self.now()) {
+                Ok(wait) => return sleep(wait).await,
+                Err(wait) => sleep(wait).await,
+            }
+        }
+    }
+
+    /// A client goes, which counts as a change; what it still waited for will not be done and does not count.
+    pub(super) fn go(&self, allowance: &Allowance) {
+        let now = nanoseconds(self.now());
+        let used_up = now.saturating_add(self.burst);
+        let full_again = |before: u64| Some(before.clamp(now, used_up).saturating_add(self.each));
+        let _always = allowance.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, full_again);
+    }
+
+    /// Waits until a client may come that went a moment ago, for two seconds at most: it is not refused.
+    pub(super) async fn come_back(&self, allowance: &Allowance) {
+        sleep(self.take_turn(allowance, Weight::One, self.now()).unwrap_or(LONGEST_WAIT)).await;
+    }
+
     /// The time since the node began.
     pub(crate) fn now(&self) -> Duration {
         self.began.elapsed()
     }
 
     /// How long to wait for the turn that was taken; or none was taken, and after how long there will be one.
-    fn take_turn(&self, changes: &Changes, weight: Weight, now: Duration) -> Result<Duration, Duration> {
-        let now = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+    fn take_turn(&self, allowance: &Allowance, weight: Weight, now: Duration) -> Result<Duration, Duration> {
+        let now = nanoseconds(now);
         let full_again = |before: u64| before.max(now).saturating_add(self.each * weight as u64);
         let wait =
             |before: u64| Duration::from_nanos(full_again(before).saturating_sub(self.burst).saturating_sub(now));
-        changes
+        allowance
             .0
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
                 (wait(before) <= LONGEST_WAIT).then(|| full_again(before))
@@ -95,13 +130,17 @@ impl Pace {
     }
 }
 
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use roomwire_core::config::Limits;
 
-    use super::{Changes, Pace, Weight};
+    use super::{Allowance, Pace, Weight};
 
     fn pace(joins_per_second: u32, join_burst: u32) -> Pace {
         Pace::new(&Limits { joins_per_second, join_burst, ..Limits::default() })
@@ -111,45 +150,45 @@ mod tests {
 
     #[tokio::test]
     async fn a_burst_has_no_wait_and_what_follows_is_served_one_by_one() {
-        let (pace, changes) = (pace(10, 3), Changes::default());
+        let (pace, allowance) = (pace(10, 3), Allowance::default());
         let waits: Vec<_> =
-            (0..6).map(|_| pace.take_turn(&changes, Weight::One, Duration::ZERO).expect("a turn")).collect();
+            (0..6).map(|_| pace.take_turn(&allowance, Weight::One, Duration::ZERO).expect("a turn")).collect();
         assert_eq!(waits, [0, 0, 0, 100, 200, 300].map(|wait| wait * MS));
     }
 
     #[tokio::test]
     async fn who_was_quiet_gets_its_burst_back_and_no_more() {
-        let (pace, changes) = (pace(10, 3), Changes::default());
+        let (pace, allowance) = (pace(10, 3), Allowance::default());
         for _ in 0..3 {
-            pace.take_turn(&changes, Weight::One, Duration::ZERO).expect("a turn");
+            pace.take_turn(&allowance, Weight::One, Duration::ZERO).expect("a turn");
         }
         let later = Duration::from_secs(3600);
-        let waits: Vec<_> = (0..4).map(|_| pace.take_turn(&changes, Weight::One, later).expect("a turn")).collect();
+        let waits: Vec<_> = (0..4).map(|_| pace.take_turn(&allowance, Weight::One, later).expect("a turn")).collect();
         assert_eq!(waits, [0, 0, 0, 100].map(|wait| wait * MS));
     }
 
     #[tokio::test]
     async fn nobody_waits_longer_than_two_seconds_and_a_refusal_takes_no_turn() {
-        let (pace, changes) = (pace(10, 1), Changes::default());
+        let (pace, allowance) = (pace(10, 1), Allowance::default());
         for turn in 0..=20 {
-            assert_eq!(pace.take_turn(&changes, Weight::One, Duration::ZERO), Ok(turn * 100 * MS));
+            assert_eq!(pace.take_turn(&allowance, Weight::One, Duration::ZERO), Ok(turn * 100 * MS));
         }
         for _ in 0..5 {
-            assert_eq!(pace.take_turn(&changes, Weight::One, Duration::ZERO), Err(100 * MS));
+            assert_eq!(pace.take_turn(&allowance, Weight::One, Duration::ZERO), Err(100 * MS));
         }
         assert_eq!(
-            pace.take_turn(&changes, Weight::One, 100 * MS),
+            pace.take_turn(&allowance, Weight::One, 100 * MS),
             Ok(Duration::from_secs(2)),
             "after the time it was told"
         );
     }
     #[tokio::test]
     async fn what_counts_twice_takes_two_turns_also_where_a_burst_is_one() {
-        let (pace, changes) = (pace(10, 3), Changes::default());
+        let (pace, allowance) = (pace(10, 3), Allowance::default());
         let waits: Vec<_> =
-            (0..3).map(|_| pace.take_turn(&changes, Weight::Two, Duration::ZERO).expect("a turn")).collect();
+            (0..3).map(|_| pace.take_turn(&allowance, Weight::Two, Duration::ZERO).expect("a turn")).collect();
         assert_eq!(waits, [0, 100, 300].map(|wait| wait * MS));
-        let (pace, changes) = (self::pace(10, 1), Changes::default());
-        assert_eq!(pace.take_turn(&changes, Weight::Two, Duration::ZERO), Ok(100 * MS));
+        let (pace, allowance) = (self::pace(10, 1), Allowance::default());
+        assert_eq!(pace.take_turn(&allowance, Weight::Two, Duration::ZERO), Ok(100 * MS));
     }
 }

@@ -45,6 +45,11 @@ impl LocalRoom {
         self.members.lock().iter().cloned().collect()
     }
 
+    /// Whether it has no member.
+    pub(super) fn is_deserted(&self) -> bool {
+        self.members.lock().is_empty()
+    }
+
     /// Whether it has one member, or none.
     pub(super) fn is_last(&self) -> bool {
         self.members.lock().len() <= 1

@@ -56,7 +56,7 @@ pub(crate) struct Node {
     revocations: Revocations,
     pub(crate) questions: Questions,
     /// How fast each client may join and leave.
-    pub(crate) pace: Pace,
+    pub(crate) pace: Arc<Pace>,
     settlement: Settlement,
     vigilance: Vigilance,
     /// Asks for a heartbeat at once.
@@ -100,7 +100,7 @@ impl Node {
     ) -> Self {
         let life = Life::begin(id.clone());
         let vigilance = Vigilance::begin(&*clock);
-        let pace = Pace::new(&config.limits);
+        let pace = Arc::new(Pace::new(&config.limits));
         Self {
             config,
             id,

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use roomwire_core::{ClientId, DisconnectReason, Error, Identity, Metadata, NewClient, Payload, RoomId};
 
 use super::WebSocketService;
-use crate::{Client, bounds, task};
+use crate::{Client, bounds, membership::Stay, task};
 
 /// What is known about a client when it connects.
 #[derive(Clone)]
@@ -100,7 +100,9 @@ impl WebSocketService {
             metadata: handshake.metadata,
             connected_at: self.node.clock.now(),
         };
-        self.node.register(&self.namespace, new, Introduction { auth: handshake.auth, identity }).await
+        // Nothing is held yet that others wait for.
+        let stay = Stay::begin(&self.node.pace, handshake.address).await;
+        self.node.register(&self.namespace, new, Introduction { auth: handshake.auth, identity, stay }).await
     }
 }
 
@@ -108,6 +110,7 @@ impl WebSocketService {
 pub(crate) struct Introduction {
     pub(crate) auth: Payload,
     pub(crate) identity: Arc<Identity>,
+    pub(crate) stay: Stay,
 }
 
 /// Shows nothing that may be a secret.

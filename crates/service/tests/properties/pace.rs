@@ -1,12 +1,18 @@
 //! Joins and leaves of one client beyond its rate wait their turn; how many rooms it is in has a bound.
 
-use std::time::Duration;
+use std::{net::Ipv4Addr, time::Duration};
 
 use futures_util::future::join_all;
 use roomwire_core::config::Limits;
-use roomwire_service::{DisconnectReason, Error, ErrorCode, Gateway, RoomId, WebSocketConfig};
+use roomwire_service::testing::TestClient;
+use roomwire_service::{
+    ClientId, DisconnectReason, Error, ErrorCode, Gateway, Handshake, Namespace, RoomId, WebSocketConfig,
+};
 use roomwire_state_memory::MemoryState;
-use tokio::time::{Instant, sleep};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
 
 use crate::stage::{Counters, Ledger, Node, config, watched};
 
@@ -48,6 +54,77 @@ async fn the_store_and_the_backplane_hear_of_one_client_at_most_nine_times_a_sec
     }
     let took = heard[heard.len() - 1];
     assert!((26_100 * MS..26_500 * MS).contains(&took), "6 a second are served: {took:?} for 160");
+}
+
+/// Connects a client that comes from the one address of this test.
+async fn come(node: &Node, number: usize) -> TestClient {
+    let client = ClientId::new(format!("client-{number}")).expect("valid");
+    let handshake = Handshake { address: Some(Ipv4Addr::LOCALHOST.into()), ..Handshake::new(client) };
+    node.server.connect_with(&Namespace::root(), handshake).await.expect("connects")
+}
+
+/// The calls of store and backplane from now on, with the millisecond in which each was.
+fn record(node: &Node) -> JoinHandle<Vec<(Duration, &'static str)>> {
+    let (store, bus, began) = (node.store.clone(), node.bus.clone(), Instant::now());
+    drop((store.take_log(), bus.take_log()));
+    tokio::spawn(async move {
+        let mut calls = Vec::new();
+        while began.elapsed() < Duration::from_secs(20) {
+            let new = store.take_log().into_iter().chain(bus.take_log());
+            calls.extend(new.map(|call| (began.elapsed(), call)));
+            sleep(MS).await;
+        }
+        calls
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_joins_and_goes_and_comes_back_all_the_time_costs_at_most_ten_calls_a_second() {
+    for rooms_each in [0, 1, 2, 3, 7, 50] {
+        let node = node(1000).await;
+        // So that nothing is done for the first time.
+        drop(come(&node, 0).await);
+        sleep(Duration::from_secs(10)).await;
+        let recorded = record(&node);
+        let attack = async {
+            for number in 1.. {
+                let client = come(&node, number).await;
+                let joins =
+                    (0..rooms_each).map(|nth| node.service.join_room(client.handle(), room(number * 1000 + nth)));
+                join_all(joins).await;
+            }
+        };
+        timeout(Duration::from_secs(15), attack).await.expect_err("goes on");
+        let calls = recorded.await.expect("no panic");
+        assert!(calls.len() > 60, "it was served: {calls:?}");
+        for (number, (first, _)) in calls.iter().enumerate() {
+            let second = calls[number..].iter().take_while(|(when, _)| *when < *first + 1000 * MS).count();
+            assert!(second <= 10, "{rooms_each} rooms each: {second} calls after {first:?}: {calls:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_page_that_is_reloaded_finds_its_rooms_and_hardly_waits() {
+    let node = node(1000).await;
+    let client = come(&node, 0).await;
+    for number in 0..3 {
+        node.service.join_room(client.handle(), room(number)).await.expect("joins");
+    }
+    sleep(Duration::from_secs(10)).await;
+    drop((client, node.bus.take_log()));
+    sleep(200 * MS).await;
+    let began = Instant::now();
+    let client = come(&node, 1).await;
+    for number in 0..3 {
+        node.service.join_room(client.handle(), room(number)).await.expect("joins");
+    }
+    assert!(began.elapsed() < 350 * MS, "{:?}", began.elapsed());
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(node.bus.take_log(), [""; 0], "nothing was subscribed to again, nor given up");
+    drop(client);
+    sleep(Duration::from_secs(10)).await;
+    assert_eq!(node.bus.take_log(), ["unsubscribe"; 3]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -121,7 +198,7 @@ async fn a_join_that_is_given_up_while_it_waits_has_not_begun() {
     let node = node(1000).await;
     let client = node.server.connect().await.expect("connects");
     join_all((0..4).map(|number| node.service.join_room(client.handle(), room(number)))).await;
-    let waited = tokio::time::timeout(MS, node.service.join_room(client.handle(), "given-up")).await;
+    let waited = timeout(MS, node.service.join_room(client.handle(), "given-up")).await;
     waited.expect_err("it waits");
     sleep(Duration::from_secs(5)).await;
     assert_eq!(client.handle().rooms().len(), 4);

@@ -6,7 +6,7 @@ use roomwire_core::{Backplane, Channel, Namespace, NodeId, RoomId, RoomKey};
 use roomwire_service::{IntoGateways, WebSocketConfig, WebSocketService, testing::TestServer};
 use roomwire_state_memory::{MemoryHub, MemoryState};
 
-use super::{WatchedBus, WatchedStore};
+use super::{WatchedBus, WatchedStore, eventually};
 
 /// A configuration with buffers that hold what tests send without reading, as fast as they like, and with time for a store
 /// that answers on a busy machine.
@@ -77,6 +77,12 @@ impl Cluster {
 
     pub(crate) fn services(&self) -> Vec<WebSocketService> {
         self.nodes.iter().map(|node| node.service.clone()).collect()
+    }
+
+    /// Returns when no node listens for messages to a room of the root namespace any more: nodes do for a moment after
+    /// its last client went.
+    pub(crate) async fn hears_no_more_of(&self, room: &str) {
+        eventually("nobody hears the room", async || !self.hears(room)).await;
     }
 
     /// Whether any node listens for messages to a room of the root namespace.

@@ -1,14 +1,28 @@
-//! Who counts as one address.
+//! Which addresses count as one.
 
 use std::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-/// What connections are counted by: an IPv4 address, or the /64 of an IPv6 address, because whoever has one address of a
-/// /64 has all of them. An IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+/// What limits of one address are counted by: an IPv4 address, or the /64 of an IPv6 address, because whoever has one
+/// address of a /64 has all of them. An IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+///
+/// ```
+/// use std::net::IpAddr;
+///
+/// use roomwire_core::AddressKey;
+///
+/// let key = |text: &str| Ok::<_, std::net::AddrParseError>(AddressKey::from(text.parse::<IpAddr>()?));
+/// assert_eq!(key("2001:db8::1")?, key("2001:db8::2")?);
+/// assert_ne!(key("192.0.2.1")?, key("192.0.2.2")?);
+/// # Ok::<_, std::net::AddrParseError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum AddressKey {
+pub struct AddressKey(Counted);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Counted {
     V4(Ipv4Addr),
     /// The first 64 bits.
     V6(u64),
@@ -16,18 +30,18 @@ pub(crate) enum AddressKey {
 
 impl From<IpAddr> for AddressKey {
     fn from(address: IpAddr) -> Self {
-        match address.to_canonical() {
-            IpAddr::V4(address) => Self::V4(address),
-            IpAddr::V6(address) => Self::V6((address.to_bits() >> 64) as u64),
-        }
+        Self(match address.to_canonical() {
+            IpAddr::V4(address) => Counted::V4(address),
+            IpAddr::V6(address) => Counted::V6((address.to_bits() >> 64) as u64),
+        })
     }
 }
 
 impl fmt::Display for AddressKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::V4(address) => address.fmt(f),
-            Self::V6(prefix) => write!(f, "{}/64", Ipv6Addr::from_bits(u128::from(*prefix) << 64)),
+        match &self.0 {
+            Counted::V4(address) => address.fmt(f),
+            Counted::V6(prefix) => write!(f, "{}/64", Ipv6Addr::from_bits(u128::from(*prefix) << 64)),
         }
     }
 }
