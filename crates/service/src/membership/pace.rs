@@ -1,7 +1,10 @@
 //! How fast one client may join and leave: more wait their turn.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -9,7 +12,7 @@ use parking_lot::Mutex;
 use roomwire_core::{Error, ErrorCode, config::Limits};
 use tokio::time::{Instant, sleep};
 
-use super::stay::Returners;
+use super::returners::Returners;
 use crate::{
     Client,
     instruments::{self, Limit},
@@ -18,14 +21,22 @@ use crate::{
 /// How long a change may wait for its turn.
 const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
-/// When one client's allowance of changes will be full again, in nanoseconds of the [`Pace`].
+/// How long it may take to learn that a connection is gone when the next one from there has come already.
+const GRACE: Duration = Duration::from_millis(30);
+
+/// What one client may change.
 #[derive(Debug, Default)]
-pub(crate) struct Allowance(AtomicU64);
+pub(crate) struct Allowance {
+    /// When it will be full again, in nanoseconds of the [`Pace`].
+    full_at: AtomicU64,
+    /// When its last turn is, or that of anybody else at its address.
+    last_turn: Arc<AtomicU64>,
+}
 
 impl Allowance {
-    /// Whether it is at this time of the [`Pace`].
-    pub(super) fn is_full(&self, now: Duration) -> bool {
-        u128::from(self.0.load(Ordering::Relaxed)) <= now.as_nanos()
+    /// A full one, for somebody at the address that takes note of turns here.
+    pub(super) fn at(last_turn: &Arc<AtomicU64>) -> Self {
+        Self { full_at: AtomicU64::new(0), last_turn: last_turn.clone() }
     }
 }
 
@@ -101,12 +112,23 @@ impl Pace {
         let now = nanoseconds(self.now());
         let used_up = now.saturating_add(self.burst);
         let full_again = |before: u64| Some(before.clamp(now, used_up).saturating_add(self.each));
-        let _always = allowance.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, full_again);
+        let _always = allowance.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, full_again);
     }
 
     /// Waits until a client may come that went a moment ago, for two seconds at most: it is not refused.
     pub(super) async fn come_back(&self, allowance: &Allowance) {
         sleep(self.take_turn(allowance, Weight::One, self.now()).unwrap_or(LONGEST_WAIT)).await;
+    }
+
+    /// Whether an allowance is full.
+    pub(super) fn has_all(&self, allowance: &Allowance) -> bool {
+        allowance.full_at.load(Ordering::Relaxed) <= nanoseconds(self.now())
+    }
+
+    /// How long to wait for the news that somebody went; where changes may be so frequent that it does not matter, none.
+    pub(super) fn grace(&self) -> Option<Duration> {
+        let grace = GRACE.min(Duration::from_nanos(self.each));
+        (grace >= Duration::from_millis(1)).then_some(grace)
     }
 
     /// The time since the node began.
@@ -120,17 +142,20 @@ impl Pace {
         let full_again = |before: u64| before.max(now).saturating_add(self.each * weight as u64);
         let wait =
             |before: u64| Duration::from_nanos(full_again(before).saturating_sub(self.burst).saturating_sub(now));
-        allowance
-            .0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
-                (wait(before) <= LONGEST_WAIT).then(|| full_again(before))
-            })
-            .map(wait)
-            .map_err(|before| wait(before).saturating_sub(LONGEST_WAIT).max(Duration::from_millis(1)))
+        let taken = allowance.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
+            (wait(before) <= LONGEST_WAIT).then(|| full_again(before))
+        });
+        match taken.map(wait) {
+            Ok(wait) => {
+                allowance.last_turn.fetch_max(now.saturating_add(nanoseconds(wait)), Ordering::Relaxed);
+                Ok(wait)
+            }
+            Err(before) => Err(wait(before).saturating_sub(LONGEST_WAIT).max(Duration::from_millis(1))),
+        }
     }
 }
 
-fn nanoseconds(time: Duration) -> u64 {
+pub(super) fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 

@@ -1,74 +1,17 @@
 //! A client comes, goes, and comes back: its allowance of changes is the same.
 
 use std::{
-    collections::HashMap,
     net::IpAddr,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
 use roomwire_core::AddressKey;
+use tokio::time::{Instant, timeout_at};
 
-use super::{Allowance, Pace, exits::Exits};
-
-/// What one client may still change, and what is still to be done after it. Who comes back from the same address before
-/// all of that is settled goes on with it.
-#[derive(Debug, Default)]
-pub(crate) struct Account {
-    pub(super) allowance: Allowance,
-    pub(super) exits: Exits,
-    /// The clients of it whose rooms are not left yet.
-    clients: AtomicUsize,
-}
-
-impl Account {
-    /// Whether a new account would be the same.
-    fn is_settled(&self, pace: &Pace) -> bool {
-        self.clients.load(Ordering::Acquire) == 0 && self.exits.are_done() && self.allowance.is_full(pace.now())
-    }
-}
-
-/// The accounts of those who went and may come back, by address.
-#[derive(Debug, Default)]
-pub(super) struct Returners {
-    accounts: HashMap<AddressKey, Vec<Arc<Account>>>,
-    /// How many more may be kept before those that are settled are looked for.
-    until_tidy: usize,
-}
-
-impl Returners {
-    /// So many are kept at least before they are looked through.
-    const ROOM: usize = 64;
-
-    fn keep(&mut self, address: AddressKey, account: Arc<Account>, pace: &Pace) {
-        if self.until_tidy == 0 {
-            self.accounts.retain(|_, accounts| {
-                accounts.retain(|account| !account.is_settled(pace));
-                !accounts.is_empty()
-            });
-            self.accounts.shrink_to(self.accounts.len() * 2);
-            self.until_tidy = self.len() + Self::ROOM;
-        }
-        self.until_tidy -= 1;
-        self.accounts.entry(address).or_default().push(account);
-    }
-
-    /// The account of who went last.
-    fn take(&mut self, address: AddressKey, pace: &Pace) -> Option<Arc<Account>> {
-        let accounts = self.accounts.get_mut(&address)?;
-        let unsettled = std::iter::from_fn(|| accounts.pop()).find(|account| !account.is_settled(pace));
-        if accounts.is_empty() {
-            self.accounts.remove(&address);
-        }
-        unsettled
-    }
-
-    fn len(&self) -> usize {
-        self.accounts.values().map(Vec::len).sum()
-    }
-}
+use super::{Account, Pace, returners::Coming};
 
 /// The time from when a client may be registered until it has left its rooms.
 #[derive(Debug)]
@@ -82,22 +25,37 @@ pub(crate) struct Stay {
 
 impl Stay {
     /// Of a client that comes from this address. Who went from there a moment ago may have to wait, for two seconds at
-    /// most: its going and its coming count as changes.
+    /// most: its going and its coming count as changes. Where somebody did something a moment ago, it takes a moment to
+    /// find out whether it is about to go.
     ///
     /// # Cancellation
     /// A dropped call has used the turn.
     pub(crate) async fn begin(pace: &Arc<Pace>, address: Option<IpAddr>) -> Self {
-        let address = address.map(AddressKey::from);
-        let known = address.and_then(|address| pace.returners.lock().take(address, pace));
-        let returns = known.is_some();
-        let account = known.unwrap_or_default();
+        let Some(address) = address.map(AddressKey::from) else { return Self::of(pace, None, Arc::default()) };
+        let mut grace = pace.grace().map(|grace| Instant::now() + grace);
+        loop {
+            let coming = pace.returners.lock().come(address, pace, grace.is_some());
+            match coming {
+                Coming::New(account) => return Self::of(pace, Some(address), account),
+                Coming::Back(account) => {
+                    let stay = Self::of(pace, Some(address), account);
+                    pace.come_back(&stay.account.allowance).await;
+                    return stay;
+                }
+                Coming::Unknown(went) => {
+                    let until = grace.unwrap_or_else(Instant::now);
+                    if timeout_at(until, went).await.is_err() {
+                        grace = None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn of(pace: &Arc<Pace>, address: Option<AddressKey>, account: Arc<Account>) -> Self {
         account.clients.fetch_add(1, Ordering::AcqRel);
         let (has_hung_up, has_left) = (AtomicBool::new(false), AtomicBool::new(false));
-        let stay = Self { account, pace: pace.clone(), address, has_hung_up, has_left };
-        if returns {
-            pace.come_back(&stay.account.allowance).await;
-        }
-        stay
+        Self { account, pace: pace.clone(), address, has_hung_up, has_left }
     }
 
     pub(crate) fn account(&self) -> &Arc<Account> {
@@ -110,7 +68,7 @@ impl Stay {
             && let Some(address) = self.address
         {
             self.pace.go(&self.account.allowance);
-            self.pace.returners.lock().keep(address, self.account.clone(), &self.pace);
+            self.pace.returners.lock().go(address, self.account.clone(), &self.pace);
         }
     }
 
@@ -141,10 +99,12 @@ mod tests {
         time::Duration,
     };
 
+    use futures_util::future::join_all;
     use roomwire_core::config::Limits;
-    use tokio::time::{Instant, advance};
+    use tokio::time::{Instant, advance, sleep};
 
-    use super::{Pace, Returners, Stay};
+    use super::Stay;
+    use crate::membership::{Pace, returners::Returners};
 
     fn pace() -> Arc<Pace> {
         Arc::new(Pace::new(&Limits { joins_per_second: 10, join_burst: 3, ..Limits::default() }))
@@ -170,6 +130,38 @@ mod tests {
         let back = Stay::begin(&pace, address(1)).await;
         assert!(same(&gone, &back));
         assert!(!same(&gone, &Stay::begin(&pace, address(1)).await), "once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_back_before_it_is_known_to_have_gone_goes_on_with_its_account_too() {
+        let pace = pace();
+        let gone = Stay::begin(&pace, address(1)).await;
+        let (began, moment) = (Instant::now(), Duration::from_millis(5));
+        let (back, ()) = tokio::join!(Stay::begin(&pace, address(1)), async {
+            sleep(moment).await;
+            gone.hang_up();
+        });
+        assert!(same(&gone, &back));
+        assert_eq!(began.elapsed(), moment);
+        let beside = Stay::begin(&pace, address(1)).await;
+        assert!(!same(&back, &beside));
+        assert_eq!(began.elapsed(), moment + Duration::from_millis(30), "nobody went");
+        advance(Duration::from_secs(1)).await;
+        let quiet = Instant::now();
+        assert!(!same(&back, &Stay::begin(&pace, address(1)).await));
+        assert_eq!(quiet.elapsed(), Duration::ZERO, "nobody here has done anything for a while");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_that_come_while_one_goes_one_is_it() {
+        let pace = pace();
+        let gone = Stay::begin(&pace, address(1)).await;
+        let coming = join_all((0..100).map(|_| Stay::begin(&pace, address(1))));
+        let (came, ()) = tokio::join!(coming, async {
+            sleep(Duration::from_millis(5)).await;
+            gone.hang_up();
+        });
+        assert_eq!(came.iter().filter(|stay| same(&gone, stay)).count(), 1);
     }
 
     #[tokio::test(start_paused = true)]
