@@ -10,6 +10,7 @@ use std::{
 };
 
 use axum::body::{Body, BodyDataStream};
+use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use tokio::time::Instant;
 
@@ -28,8 +29,18 @@ impl Late {
 /// Only waiting for the client counts. A reader that takes its time, because a client's events wait to be handled,
 /// costs the client nothing.
 pub(crate) fn body(body: Body, patience: Duration) -> (Body, Late) {
+    with_credit(body, patience, Duration::ZERO)
+}
+
+/// As [`body`], with a second more for each 500 bytes that come: a body of any size may be sent over a slow line, and none
+/// takes for ever.
+pub(crate) fn body_of_any_size(body: Body, patience: Duration) -> (Body, Late) {
+    with_credit(body, patience, Duration::from_millis(2))
+}
+
+fn with_credit(body: Body, patience: Duration, for_each_byte: Duration) -> (Body, Late) {
     let late = Late::default();
-    let reading = Reading { body: Some(body.into_data_stream()), patience, late: late.clone() };
+    let reading = Reading { body: Some(body.into_data_stream()), patience, for_each_byte, late: late.clone() };
     let pieces = stream::unfold(reading, |mut reading| async move {
         let body = reading.body.as_mut()?;
         let began = Instant::now();
@@ -39,7 +50,9 @@ pub(crate) fn body(body: Body, patience: Duration) -> (Body, Late) {
             let error = io::Error::new(io::ErrorKind::TimedOut, "the request's body did not come in time");
             return Some((Err(axum::Error::new(error)), reading));
         };
-        reading.patience = reading.patience.saturating_sub(began.elapsed());
+        let bytes = piece.as_ref().map_or(0, |piece| piece.as_ref().map_or(0, Bytes::len));
+        let credit = reading.for_each_byte.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
+        reading.patience = reading.patience.saturating_sub(began.elapsed()).saturating_add(credit);
         Some((piece?, reading))
     });
     (Body::from_stream(pieces), late)
@@ -50,6 +63,8 @@ struct Reading {
     body: Option<BodyDataStream>,
     /// How long may still be waited for the client.
     patience: Duration,
+    /// How much longer for each byte that came.
+    for_each_byte: Duration,
     late: Late,
 }
 
@@ -78,6 +93,19 @@ mod tests {
         assert_eq!((pieces.len(), pieces.iter().filter(|piece| piece.is_ok()).count()), (4, 3));
         assert!(late.is_so());
         assert_eq!(began.elapsed(), Duration::from_millis(3500));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_of_any_size_may_come_slowly_but_not_a_byte_a_second() {
+        let (dripping, late) = super::body_of_any_size(slow(100), Duration::from_millis(3500));
+        let came = dripping.into_data_stream().filter(|piece| std::future::ready(piece.is_ok())).count().await;
+        assert_eq!((came, late.is_so()), (3, true));
+
+        let a_megabyte =
+            Body::from_stream(slow(1000).into_data_stream().map(|_| Ok::<_, Infallible>([0; 1000].as_slice())));
+        let (body, late) = super::body_of_any_size(a_megabyte, Duration::from_millis(3500));
+        let came = body.into_data_stream().filter(|piece| std::future::ready(piece.is_ok())).count().await;
+        assert_eq!((came, late.is_so()), (1000, false), "a kilobyte a second");
     }
 
     #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::env;
 use std::fs;
 use std::path::PathBuf;
-use std::process::{ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, ensure};
 
@@ -14,6 +14,9 @@ use crate::npm::NodeFolder;
 use crate::session::Session;
 use crate::steps::{Outcome, Stage, Step, run_all};
 use crate::tools::{self, CHROMIUM, NGINX, NODE, NPM, REDIS};
+
+/// The package of the attacks.
+const ATTACKS: &str = "roomwire-hostile";
 
 /// Runs what was selected and prints what became of it.
 pub(crate) fn run(session: &Session, selection: &TestArgs) -> anyhow::Result<ExitCode> {
@@ -46,7 +49,9 @@ pub(super) fn suites<'a>(session: &Session, selection: &'a TestArgs) -> Vec<Step
     let wanted = |suite| selection.only.is_none_or(|only| only == suite);
     let mut steps = Vec::new();
     if wanted(Suite::Rust) {
-        steps.push(rust(session, filter));
+        let has_nextest = has_nextest(session);
+        steps.push(rust(session, filter, has_nextest));
+        steps.push(attacks(session, filter, has_nextest));
     }
     if wanted(Suite::Docs) {
         let mut command = session.cargo(["test", "--workspace", "--doc"]);
@@ -66,26 +71,41 @@ pub(super) fn suites<'a>(session: &Session, selection: &'a TestArgs) -> Vec<Step
     steps
 }
 
-fn rust<'a>(session: &Session, filter: Option<&str>) -> Step<'a> {
-    let has_nextest = session
-        .cargo(["nextest", "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    let command = if has_nextest {
-        let mut command = session.cargo(["nextest", "run", "--workspace", "--no-fail-fast"]);
-        if let Some(filter) = filter {
-            // The filter may be meant for tests of another suite.
-            command.args(["--no-tests", "pass", filter]);
-        }
-        command
+fn has_nextest(session: &Session) -> bool {
+    let mut command = session.cargo(["nextest", "--version"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// All but the [`attacks`].
+fn rust<'a>(session: &Session, filter: Option<&str>, has_nextest: bool) -> Step<'a> {
+    let mut command = if has_nextest {
+        nextest(session, filter)
     } else {
-        let mut command = session.cargo(["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"]);
-        command.args(filter);
-        command
+        session.cargo(["test", "--lib", "--bins", "--tests", "--no-fail-fast"])
     };
+    command.args(["--workspace", "--exclude", ATTACKS]);
+    command.args(filter);
     Step::command("rust tests", command).repeated_by(repeat(Some(Suite::Rust), filter))
+}
+
+/// Whether others notice an attack is asked of what is deployed, and so is what a million mutations do.
+fn attacks<'a>(session: &Session, filter: Option<&str>, has_nextest: bool) -> Step<'a> {
+    let mut command = if has_nextest { nextest(session, filter) } else { session.cargo(["test", "--no-fail-fast"]) };
+    command.args(["--release", "--package", ATTACKS]);
+    command.args(filter);
+    if !has_nextest {
+        command.args(["--", "--test-threads", "1"]);
+    }
+    Step::command("attacks", command).repeated_by(repeat(Some(Suite::Rust), filter))
+}
+
+fn nextest(session: &Session, filter: Option<&str>) -> Command {
+    let mut command = session.cargo(["nextest", "run", "--no-fail-fast"]);
+    if filter.is_some() {
+        // It may be meant for tests of another step.
+        command.args(["--no-tests", "pass"]);
+    }
+    command
 }
 
 fn e2e(stage: &Stage<'_>, filter: Option<&str>) -> anyhow::Result<Outcome> {

@@ -1,9 +1,13 @@
 //! One accepted connection, from its first byte to its last request.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body, extract::ConnectInfo};
-use http::Request;
+use axum::{
+    Router,
+    body::{Body, HttpBody},
+    extract::ConnectInfo,
+};
+use http::{Request, Response};
 use hyper::{body::Incoming, rt, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use roomwire_core::{Printable, config::Limits};
@@ -13,8 +17,11 @@ use tower::ServiceExt;
 
 use super::{door::Open, socket_options, tls::Certificates};
 use crate::{
+    answer,
     connection::{Connection, Connections},
+    instruments,
     stream::ControlledStream,
+    timely,
     write_deadline::HasWriteDeadline,
 };
 
@@ -103,6 +110,25 @@ impl Serving {
         }
     }
 
+    /// The app's answer, unless the request's body did not come in time.
+    async fn answer(&self, mut request: Request<Body>) -> Result<Response<Body>, Infallible> {
+        if request.body().is_end_stream() {
+            return self.app.clone().oneshot(request).await;
+        }
+        let late;
+        (request, late) = {
+            let (head, body) = request.into_parts();
+            let (body, late) = timely::body_of_any_size(body, self.handshake_timeout);
+            (Request::from_parts(head, body), late)
+        };
+        let response = self.app.clone().oneshot(request).await;
+        if late.is_so() {
+            instruments::request_refused("body timeout");
+            return Ok(answer::late());
+        }
+        response
+    }
+
     async fn requests<I>(&self, io: I, peer: SocketAddr, open: &Open)
     where
         I: rt::Read + rt::Write + Unpin + Send + 'static,
@@ -111,7 +137,7 @@ impl Serving {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(HasWriteDeadline);
-            self.app.clone().oneshot(request)
+            self.answer(request)
         });
         let http = self.http.serve_connection(io, service).with_upgrades();
         let mut http = std::pin::pin!(http);

@@ -86,6 +86,40 @@ async fn a_post_that_does_not_come_is_answered_with_408_and_ends_its_session() {
 }
 
 #[tokio::test]
+async fn a_body_for_a_route_of_the_app_may_come_slowly_but_not_a_byte_now_and_then() {
+    let [(stage, _), _] = stages().await;
+    let mut post = Http::connect(stage.address).await;
+    post.write(b"POST /upload HTTP/1.1\r\nhost: a\r\ncontent-length: 8000\r\n\r\n").await;
+    let began = Instant::now();
+    for _ in 0..8 {
+        tokio::time::sleep(SHORT / 4).await;
+        post.write(&[b'x'; 1000]).await;
+    }
+    assert!(began.elapsed() > SHORT);
+    let answer = post.answer().await.expect("an answer");
+    assert_eq!((answer.status, answer.body.as_str()), (200, "8000"));
+
+    let began = Instant::now();
+    let (mut reader, mut writer) = TcpStream::connect(stage.address).await.expect("connects").into_split();
+    writer.write_all(b"POST /upload HTTP/1.1\r\nhost: a\r\ncontent-length: 8000\r\n\r\n").await.expect("written");
+    let dripping = async {
+        while writer.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(SHORT / 20).await;
+        }
+    };
+    let reading = async {
+        let (mut answer, mut part) = (Vec::new(), [0; 1024]);
+        while let Ok(read @ 1..) = reader.read(&mut part).await {
+            answer.extend_from_slice(&part[..read]);
+        }
+        String::from_utf8_lossy(&answer).into_owned()
+    };
+    let (_, answer) = tokio::join!(dripping, reading);
+    assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains(r#""code":"TIMEOUT""#), "{answer}");
+    in_time(began);
+}
+
+#[tokio::test]
 async fn a_session_that_never_connects_to_a_namespace_ends() {
     for (stage, _) in stages().await {
         let began = Instant::now();

@@ -2,7 +2,11 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use axum::{Router, routing::get};
+use axum::{
+    Router,
+    body::Bytes,
+    routing::{get, post},
+};
 use roomwire_axum_adapter::{RoomwireLayer, Server, mount};
 use roomwire_core::StateStore;
 use roomwire_service::{IntoGateways, WebSocketConfig, WebSocketService};
@@ -49,7 +53,8 @@ impl Stage {
 
     /// Roomwire's own server, for a service that the test put together.
     pub(crate) async fn of(service: WebSocketService, gateways: impl IntoGateways) -> Self {
-        let app = Router::new().route("/hello", get(|| async { "hello" }));
+        let upload = async |body: Bytes| body.len().to_string();
+        let app = Router::new().route("/hello", get(async || "hello")).route("/upload", post(upload));
         let server = Server::bind(app, service.clone(), gateways).await.expect("binds");
         let address = server.local_addr().expect("an address");
         let (stop, stopped) = oneshot::channel::<()>();
