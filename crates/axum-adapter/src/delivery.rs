@@ -8,7 +8,7 @@ use roomwire_core::{
     Undeliverable,
 };
 
-use crate::{frame, namespace_sockets::NamespaceSockets, outbox::Load};
+use crate::{frame, namespace_sockets::NamespaceSockets, outbox::Load, socket::ClientSocket};
 
 /// The sockets of all namespaces, as the service's port.
 #[derive(Debug)]
@@ -17,6 +17,12 @@ pub(crate) struct SocketDelivery(HashMap<Namespace, Arc<NamespaceSockets>>);
 impl SocketDelivery {
     pub(crate) fn new(namespaces: impl IntoIterator<Item = Arc<NamespaceSockets>>) -> Self {
         Self(namespaces.into_iter().map(|sockets| (sockets.name().clone(), sockets)).collect())
+    }
+}
+
+impl SocketDelivery {
+    fn socket(&self, client: &ClientKey) -> Option<Arc<ClientSocket>> {
+        self.0.get(&client.namespace)?.get(&client.client)
     }
 }
 
@@ -47,6 +53,16 @@ impl LocalDelivery for SocketDelivery {
         let socket = sockets.get(&client.client).ok_or(Undeliverable::Gone)?;
         let packet = frame::acknowledgement(sockets.wire_name(), ack.0, payload);
         socket.send(&packet, Load::of(&packet), None)
+    }
+
+    fn is_behind(&self, client: &ClientKey) -> bool {
+        self.socket(client).is_some_and(|socket| socket.is_behind())
+    }
+
+    async fn caught_up(&self, client: &ClientKey) {
+        if let Some(socket) = self.socket(client) {
+            socket.caught_up().await;
+        }
     }
 
     async fn ask(&self, client: &ClientKey, event: &OutboundEvent, timeout: Duration) -> Answer {

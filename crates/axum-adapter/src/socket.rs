@@ -158,6 +158,16 @@ impl ClientSocket {
         }
     }
 
+    /// Whether more than half of what may waits for the session.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.outbox.is_half_full()
+    }
+
+    /// Waits until that is not so, or the session ends.
+    pub(crate) async fn caught_up(&self) {
+        self.outbox.half_empty().await;
+    }
+
     /// Sends nothing more.
     pub(crate) fn cut_off(&self) {
         *self.stage.lock() = Stage::Cut;

@@ -5,6 +5,7 @@
 //! the same, counted in bytes, and may still be replaced by something newer.
 
 mod frames;
+mod half;
 mod held;
 mod on_the_way;
 mod outgoing;
@@ -24,7 +25,11 @@ use parking_lot::Mutex;
 use roomwire_core::{Conflation, Undeliverable, config::Limits};
 use socketioxide::SocketError;
 use socketioxide_core::packet::Packet;
-use tokio::{runtime::Handle, sync::oneshot, time::Instant};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 
 pub(crate) use frames::Frames;
 pub(crate) use outgoing::{AckStream, Load, Way};
@@ -79,6 +84,9 @@ pub(crate) struct Outbox {
     polling: AtomicBool,
     /// Ends the session.
     end: OnceLock<Box<dyn Fn() + Send + Sync>>,
+    /// Whether somebody waits for the client to take something, and is told by this.
+    is_awaited: AtomicBool,
+    taken: Notify,
     /// On which a session that polls is watched.
     runtime: Option<Handle>,
 }
@@ -110,10 +118,15 @@ impl State {
 
     /// Whether so much more would be too much; one message alone never is.
     fn is_full_for(&self, load: Load, bounds: &Bounds) -> bool {
+        let (packets, bytes) = self.waiting();
+        packets >= bounds.packets || packets > 0 && bytes + load.bytes > bounds.bytes
+    }
+
+    /// How many packets and bytes wait.
+    fn waiting(&self) -> (usize, usize) {
         let (given, given_bytes) = self.given.waiting();
         let (held, held_bytes) = self.held.as_ref().map_or((0, 0), |held| held.waiting());
-        let packets = given + held;
-        packets >= bounds.packets || packets > 0 && given_bytes + held_bytes + load.bytes > bounds.bytes
+        (given + held, given_bytes + held_bytes)
     }
 
     fn is_idle(&self) -> bool {
@@ -129,6 +142,8 @@ impl Outbox {
             slow: AtomicBool::new(false),
             polling: AtomicBool::new(polling),
             end: OnceLock::new(),
+            is_awaited: AtomicBool::new(false),
+            taken: Notify::new(),
             runtime: Handle::try_current().ok(),
         })
     }
@@ -240,6 +255,8 @@ impl Outbox {
             }
             state = self.state.lock();
         }
+        drop(state);
+        self.tell_who_waits();
     }
 
     /// Gives the engine what is held, as far as it has room; stops at a client that is to leave.
@@ -291,6 +308,7 @@ impl Outbox {
     pub(crate) fn stalled(&self) {
         self.slow.store(true, Ordering::Release);
         self.state.lock().held = None;
+        self.tell_who_waits();
     }
 
     /// Whether something waits for the client.

@@ -106,3 +106,19 @@ async fn a_request_that_floods_is_answered_when_its_events_are_being_handled() {
     assert!(brake.handled.lock().iter().copied().eq(0..200));
     assert_eq!(stage.service.local_client_count(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_sends_much_at_once_and_reads_gets_all_its_answers_however_few_may_wait() {
+    for send_buffer in [16, 32, 1024].repeat(3) {
+        let mut config = config();
+        config.limits.send_buffer = send_buffer;
+        let stage = Stage::new(config, Gateway::new().on("echo", echo)).await;
+        let mut client = WebSocket::connect(stage.address).await;
+        let burst: Vec<u8> = (0..5000).flat_map(|number| frame(&format!(r#"42{number}["echo",{number}]"#))).collect();
+        client.write(&burst).await;
+        for number in 0..5000 {
+            let answer = within("an answer", client.next()).await;
+            assert_eq!(answer.as_deref(), Some(format!("43{number}[{number}]").as_str()));
+        }
+    }
+}

@@ -81,7 +81,7 @@ pub enum Answer {
 ///
 /// # Rules
 ///
-/// * No method but [`ask`](Self::ask) waits: what cannot be queued is reported.
+/// * No method but [`ask`](Self::ask) and [`caught_up`](Self::caught_up) waits: what cannot be queued is reported.
 /// * For one client, what is queued first is sent first.
 /// * An event with a [`Conflation`] is queued like any other for a client whose connection takes what it is given. While
 ///   it does not, the event takes the place, and the turn, of an earlier one of the same conflation that still waits.
@@ -103,6 +103,20 @@ pub trait LocalDelivery: fmt::Debug + Send + Sync + 'static {
 
     /// Sends an event to a client and waits for its acknowledgement. Dropping the future drops the answer.
     async fn ask(&self, client: &ClientKey, event: &OutboundEvent, timeout: Duration) -> Answer;
+
+    /// Whether so much waits for a client that it should be asked for nothing that is answered: more than half of what
+    /// may. Its own events are handled no faster than it takes their answers, so that these never are too many.
+    ///
+    /// A server whose queues have no such mark says no.
+    fn is_behind(&self, client: &ClientKey) -> bool {
+        let _ = client;
+        false
+    }
+
+    /// Waits until a client is not behind any more, is gone, or has taken nothing for as long as it may.
+    async fn caught_up(&self, client: &ClientKey) {
+        let _ = client;
+    }
 
     /// Begins to end a client's connection, for this reason. Returns at once; the connection's end is
     /// reported to the service as any other.

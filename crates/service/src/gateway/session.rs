@@ -10,6 +10,7 @@ use std::{
 
 use bytestring::ByteString;
 use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, EventName, Payload, Printable, RoomId};
+use tokio::sync::Notify;
 
 use super::{
     Backpressure, Event,
@@ -63,6 +64,8 @@ pub(super) struct Inner {
     pub(super) held: Held,
     /// Whether the client took part: only then `on_disconnect` has something to end.
     welcomed: AtomicBool,
+    /// Told when its connection is gone.
+    hung_up: Notify,
 }
 
 impl Session {
@@ -85,6 +88,7 @@ impl Session {
             turns: Turns::new(),
             held: Held::default(),
             welcomed: AtomicBool::new(false),
+            hung_up: Notify::new(),
         }))
     }
 
@@ -149,6 +153,7 @@ impl Session {
     pub fn closed(&self, reason: DisconnectReason) {
         let inner = &self.0;
         inner.client.hang_up();
+        inner.hung_up.notify_one();
         if matches!(inner.client.reason_or(reason), DisconnectReason::AccessRevoked | DisconnectReason::TokenExpired) {
             inner.mailbox.turn_deaf();
             inner.held.clear();
@@ -191,6 +196,7 @@ impl Inner {
     /// Does what is in the mailbox, one after the other, until it is empty.
     async fn work(self: &Arc<Self>) {
         let mut service = self.routes.service();
+        let in_a_row = IN_A_ROW.min(self.service.config().limits.send_buffer / 2).max(1);
         let mut done = 0_usize;
         while let Some(job) = self.mailbox.take() {
             match job {
@@ -216,12 +222,23 @@ impl Inner {
                 }
             }
             done = done.wrapping_add(1);
-            if done.is_multiple_of(IN_A_ROW) {
+            if done.is_multiple_of(in_a_row) {
                 // What is answered is also to be written, or a client that sends much at once looks slow.
                 tokio::task::yield_now().await;
+                self.let_it_catch_up().await;
             } else {
                 // A handler that never waits would otherwise keep its thread.
                 tokio::task::coop::consume_budget().await;
+            }
+        }
+    }
+
+    /// Waits until the client has taken most of what it was sent, unless it has gone.
+    async fn let_it_catch_up(&self) {
+        if let Some(delivery) = self.service.node.behind(&self.client) {
+            tokio::select! {
+                () = delivery.caught_up(self.client.key()) => {}
+                () = self.hung_up.notified() => self.hung_up.notify_one(),
             }
         }
     }

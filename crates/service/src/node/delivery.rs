@@ -1,10 +1,10 @@
 //! Handing events to the connections of this node, and cutting off those that cannot keep up.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use roomwire_core::{
-    AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, Error, ErrorCode, OutboundEvent, Payload,
-    Printable, RoomId, Undeliverable, UserId,
+    AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, Error, ErrorCode, LocalDelivery, OutboundEvent,
+    Payload, Printable, RoomId, Undeliverable, UserId,
 };
 
 use super::Node;
@@ -69,6 +69,11 @@ impl Node {
         tracing::debug!(target: "roomwire", client = %Printable(&client), event = ?event.name, reached, "sent");
         self.settle_delivery(namespace, outcome);
         if reached { Ok(()) } else { Err(ErrorCode::ClientNotFound.into()) }
+    }
+
+    /// What holds a client's messages, when so many of them wait that it should be asked for no more.
+    pub(crate) fn behind(&self, client: &Client) -> Option<&Arc<dyn LocalDelivery>> {
+        self.delivery.get().filter(|delivery| delivery.is_behind(client.key()))
     }
 
     /// Sends the acknowledgement a client asked for. A client that is gone does not wait for it.
