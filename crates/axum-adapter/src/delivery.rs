@@ -56,12 +56,12 @@ impl LocalDelivery for SocketDelivery {
     }
 
     fn is_behind(&self, client: &ClientKey) -> bool {
-        self.socket(client).is_some_and(|socket| socket.is_behind())
+        self.socket(client).is_some_and(|socket| socket.is_half_full())
     }
 
     async fn caught_up(&self, client: &ClientKey) {
         if let Some(socket) = self.socket(client) {
-            socket.caught_up().await;
+            socket.half_empty().await;
         }
     }
 

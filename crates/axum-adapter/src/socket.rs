@@ -159,12 +159,12 @@ impl ClientSocket {
     }
 
     /// Whether more than half of what may waits for the session.
-    pub(crate) fn is_behind(&self) -> bool {
+    pub(crate) fn is_half_full(&self) -> bool {
         self.outbox.is_half_full()
     }
 
     /// Waits until that is not so, or the session ends.
-    pub(crate) async fn caught_up(&self) {
+    pub(crate) async fn half_empty(&self) {
         self.outbox.half_empty().await;
     }
 

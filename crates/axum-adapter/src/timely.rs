@@ -32,15 +32,16 @@ pub(crate) fn body(body: Body, patience: Duration) -> (Body, Late) {
     with_credit(body, patience, Duration::ZERO)
 }
 
-/// As [`body`], with a second more for each 500 bytes that come: a body of any size may be sent over a slow line, and none
-/// takes for ever.
+/// As [`body`], with a second more for each 500 bytes that come, but never more than this at once: a body of any size may be
+/// sent over a slow line, none takes for ever, and none pauses for long.
 pub(crate) fn body_of_any_size(body: Body, patience: Duration) -> (Body, Late) {
     with_credit(body, patience, Duration::from_millis(2))
 }
 
 fn with_credit(body: Body, patience: Duration, for_each_byte: Duration) -> (Body, Late) {
     let late = Late::default();
-    let reading = Reading { body: Some(body.into_data_stream()), patience, for_each_byte, late: late.clone() };
+    let reading =
+        Reading { body: Some(body.into_data_stream()), patience, most: patience, for_each_byte, late: late.clone() };
     let pieces = stream::unfold(reading, |mut reading| async move {
         let body = reading.body.as_mut()?;
         let began = Instant::now();
@@ -52,7 +53,7 @@ fn with_credit(body: Body, patience: Duration, for_each_byte: Duration) -> (Body
         };
         let bytes = piece.as_ref().map_or(0, |piece| piece.as_ref().map_or(0, Bytes::len));
         let credit = reading.for_each_byte.saturating_mul(u32::try_from(bytes).unwrap_or(u32::MAX));
-        reading.patience = reading.patience.saturating_sub(began.elapsed()).saturating_add(credit);
+        reading.patience = reading.patience.saturating_sub(began.elapsed()).saturating_add(credit).min(reading.most);
         Some((piece?, reading))
     });
     (Body::from_stream(pieces), late)
@@ -63,6 +64,7 @@ struct Reading {
     body: Option<BodyDataStream>,
     /// How long may still be waited for the client.
     patience: Duration,
+    most: Duration,
     /// How much longer for each byte that came.
     for_each_byte: Duration,
     late: Late,
@@ -106,6 +108,13 @@ mod tests {
         let (body, late) = super::body_of_any_size(a_megabyte, Duration::from_millis(3500));
         let came = body.into_data_stream().filter(|piece| std::future::ready(piece.is_ok())).count().await;
         assert_eq!((came, late.is_so()), (1000, false), "a kilobyte a second");
+
+        let began = Instant::now();
+        let much_at_once = stream::iter([Ok::<_, Infallible>(Bytes::from(vec![0; 1_000_000]))]);
+        let then_silence = Body::from_stream(much_at_once.chain(stream::pending()));
+        let (body, late) = super::body_of_any_size(then_silence, Duration::from_millis(3500));
+        assert_eq!((body.into_data_stream().count().await, late.is_so()), (2, true));
+        assert_eq!(began.elapsed(), Duration::from_millis(3500));
     }
 
     #[tokio::test(start_paused = true)]

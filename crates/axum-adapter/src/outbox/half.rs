@@ -19,7 +19,7 @@ impl Outbox {
         !self.is_slow() && self.state.lock().is_half_full(&self.bounds)
     }
 
-    /// Waits until that is not so; no longer than a session may take nothing.
+    /// Waits until that is not so, or nothing was taken for as long as a session may take nothing.
     pub(crate) async fn half_empty(&self) {
         loop {
             let taken = self.taken.notified();
@@ -32,8 +32,7 @@ impl Outbox {
 
     /// Something was taken, or nothing will be.
     pub(super) fn tell_who_waits(&self) {
-        if self.is_awaited.load(Ordering::Acquire) && !self.is_half_full() {
-            self.is_awaited.store(false, Ordering::Release);
+        if self.is_awaited.load(Ordering::Acquire) && self.is_awaited.swap(false, Ordering::AcqRel) {
             self.taken.notify_waiters();
         }
     }

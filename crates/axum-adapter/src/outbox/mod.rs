@@ -233,6 +233,8 @@ impl Outbox {
                 state.held = None;
             }
         }
+        drop(state);
+        self.tell_who_waits();
     }
 
     /// So many frames of what was sent were written to a websocket.
@@ -289,6 +291,7 @@ impl Outbox {
         if !replaceable && state.is_full_for(load, &self.bounds) {
             self.slow.store(true, Ordering::Release);
             state.held = None;
+            self.tell_who_waits();
             return Err(Undeliverable::BufferFull);
         }
         Ok(())

@@ -122,3 +122,22 @@ async fn whoever_sends_much_at_once_and_reads_gets_all_its_answers_however_few_m
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_asks_for_large_answers_gets_all_of_them_as_fast_as_it_reads() {
+    async fn large() -> Result<String, Error> {
+        Ok("x".repeat(200_000))
+    }
+    let mut config = config();
+    config.limits.send_buffer_bytes = 1_000_000;
+    let stage = Stage::new(config, Gateway::new().on("large", large)).await;
+    let mut client = WebSocket::connect(stage.address).await;
+    let burst: Vec<u8> = (0..500).flat_map(|number| frame(&format!(r#"42{number}["large"]"#))).collect();
+    client.write(&burst).await;
+    // So that nothing is taken until all that may wait does.
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    for number in 0..500 {
+        let answer = within("an answer", client.next()).await.expect("connected");
+        assert!(answer.starts_with(&format!("43{number}[")) && answer.len() > 200_000);
+    }
+}

@@ -48,7 +48,7 @@ pub struct Limits {
     /// How many connections that end within five seconds one address may make in a second, over time, 1 to 100000.
     /// Connections that stay do not count. 1 unless set.
     pub reconnects_per_second: u32,
-    /// How many such connections an address that was quiet may make at once, 1 to 100000. 10 unless set.
+    /// How many such connections an address that was quiet may make at once, 1 to 100000. 3 unless set.
     pub reconnect_burst: u32,
     /// The most headers of one request, 8 to 1000. 64 unless set.
     pub headers: usize,
@@ -92,7 +92,7 @@ impl Default for Limits {
             join_burst: 3,
             connections_per_address: 250,
             reconnects_per_second: 1,
-            reconnect_burst: 10,
+            reconnect_burst: 3,
             headers: 64,
             header_bytes: 16_384,
             handshake_timeout: Duration::from_secs(10),

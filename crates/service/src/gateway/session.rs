@@ -196,9 +196,9 @@ impl Inner {
     /// Does what is in the mailbox, one after the other, until it is empty.
     async fn work(self: &Arc<Self>) {
         let mut service = self.routes.service();
-        let in_a_row = IN_A_ROW.min(self.service.config().limits.send_buffer / 2).max(1);
         let mut done = 0_usize;
         while let Some(job) = self.mailbox.take() {
+            self.let_it_catch_up().await;
             match job {
                 Job::Connected => self.connected().await,
                 Job::Event(incoming) => {
@@ -222,10 +222,9 @@ impl Inner {
                 }
             }
             done = done.wrapping_add(1);
-            if done.is_multiple_of(in_a_row) {
+            if done.is_multiple_of(IN_A_ROW) {
                 // What is answered is also to be written, or a client that sends much at once looks slow.
                 tokio::task::yield_now().await;
-                self.let_it_catch_up().await;
             } else {
                 // A handler that never waits would otherwise keep its thread.
                 tokio::task::coop::consume_budget().await;
@@ -233,7 +232,7 @@ impl Inner {
         }
     }
 
-    /// Waits until the client has taken most of what it was sent, unless it has gone.
+    /// Waits while too much of what the client was sent waits for it, unless it has gone.
     async fn let_it_catch_up(&self) {
         if let Some(delivery) = self.service.node.behind(&self.client) {
             tokio::select! {

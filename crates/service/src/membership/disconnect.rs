@@ -105,6 +105,7 @@ impl Node {
             known.left = known.rooms.iter().map(|membership| membership.room.clone()).collect();
             (std::mem::take(&mut known.rooms), known.told)
         };
+        client.hang_up();
         self.expiries.forget(&client);
         let reason = client.reason_or(reason);
         let welcomed = namespace.client(client.id()).as_ref() == Some(&client);

@@ -80,15 +80,17 @@ impl Pace {
     /// # Cancellation
     /// A dropped call has used its turn.
     pub(crate) async fn turn(&self, client: &Client, weight: Weight) -> Result<(), Error> {
-        match self.take_turn(&client.account().allowance, weight, self.now()) {
-            Ok(Duration::ZERO) => Ok(()),
-            // What it leaves behind is worked off; that need not take long.
-            Ok(_) if client.has_hung_up() => Err(ErrorCode::ClientNotFound.into()),
+        // What a client leaves behind is worked off; its turns are those of who comes back.
+        let longest = if client.has_hung_up() { Duration::ZERO } else { LONGEST_WAIT };
+        match self.take_turn(&client.account().allowance, weight, self.now(), longest) {
             Ok(wait) => {
+                if wait.is_zero() {
+                    return Ok(());
+                }
                 sleep(wait).await;
-                // Its allowance is that of who comes back.
                 if client.has_hung_up() { Err(ErrorCode::ClientNotFound.into()) } else { Ok(()) }
             }
+            Err(_) if longest.is_zero() => Err(ErrorCode::ClientNotFound.into()),
             Err(wait) => {
                 instruments::limited(Limit::Joins);
                 let error = Error::with_message(ErrorCode::RateLimited, "Too many joins and leaves");
@@ -97,13 +99,10 @@ impl Pace {
         }
     }
 
-    /// Waits until something may be done that nobody waits for.
+    /// Waits until something may be done that nobody waits for: when there is an allowance for it that nobody wants.
     pub(super) async fn wait_for_turn(&self, allowance: &Allowance) {
-        loop {
-            match self.take_turn(allowance, Weight::One, self.now()) {
-                Ok(wait) => return sleep(wait).await,
-                Err(wait) => sleep(wait).await,
-            }
+        while let Err(wait) = self.take_turn(allowance, Weight::One, self.now(), Duration::ZERO) {
+            sleep(wait).await;
         }
     }
 
@@ -117,12 +116,17 @@ impl Pace {
 
     /// Waits until a client may come that went a moment ago, for two seconds at most: it is not refused.
     pub(super) async fn come_back(&self, allowance: &Allowance) {
-        sleep(self.take_turn(allowance, Weight::One, self.now()).unwrap_or(LONGEST_WAIT)).await;
+        sleep(self.take_turn(allowance, Weight::One, self.now(), LONGEST_WAIT).unwrap_or(LONGEST_WAIT)).await;
     }
 
     /// Whether an allowance is full.
     pub(super) fn has_all(&self, allowance: &Allowance) -> bool {
         allowance.full_at.load(Ordering::Relaxed) <= nanoseconds(self.now())
+    }
+
+    /// When an allowance is full, to compare with others.
+    pub(super) fn full_at(allowance: &Allowance) -> u64 {
+        allowance.full_at.load(Ordering::Relaxed)
     }
 
     /// How long to wait for the news that somebody went; where changes may be so frequent that it does not matter, none.
@@ -136,21 +140,28 @@ impl Pace {
         self.began.elapsed()
     }
 
-    /// How long to wait for the turn that was taken; or none was taken, and after how long there will be one.
-    fn take_turn(&self, allowance: &Allowance, weight: Weight, now: Duration) -> Result<Duration, Duration> {
+    /// How long to wait for the turn that was taken; or none was taken, because that is longer than this, and after how
+    /// long there will be one.
+    fn take_turn(
+        &self,
+        allowance: &Allowance,
+        weight: Weight,
+        now: Duration,
+        longest: Duration,
+    ) -> Result<Duration, Duration> {
         let now = nanoseconds(now);
         let full_again = |before: u64| before.max(now).saturating_add(self.each * weight as u64);
         let wait =
             |before: u64| Duration::from_nanos(full_again(before).saturating_sub(self.burst).saturating_sub(now));
         let taken = allowance.full_at.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
-            (wait(before) <= LONGEST_WAIT).then(|| full_again(before))
+            (wait(before) <= longest).then(|| full_again(before))
         });
         match taken.map(wait) {
             Ok(wait) => {
                 allowance.last_turn.fetch_max(now.saturating_add(nanoseconds(wait)), Ordering::Relaxed);
                 Ok(wait)
             }
-            Err(before) => Err(wait(before).saturating_sub(LONGEST_WAIT).max(Duration::from_millis(1))),
+            Err(before) => Err(wait(before).saturating_sub(longest).max(Duration::from_millis(1))),
         }
     }
 }
@@ -165,7 +176,7 @@ mod tests {
 
     use roomwire_core::config::Limits;
 
-    use super::{Allowance, Pace, Weight};
+    use super::{Allowance, LONGEST_WAIT, Pace, Weight};
 
     fn pace(joins_per_second: u32, join_burst: u32) -> Pace {
         Pace::new(&Limits { joins_per_second, join_burst, ..Limits::default() })
@@ -176,8 +187,9 @@ mod tests {
     #[tokio::test]
     async fn a_burst_has_no_wait_and_what_follows_is_served_one_by_one() {
         let (pace, allowance) = (pace(10, 3), Allowance::default());
-        let waits: Vec<_> =
-            (0..6).map(|_| pace.take_turn(&allowance, Weight::One, Duration::ZERO).expect("a turn")).collect();
+        let waits: Vec<_> = (0..6)
+            .map(|_| pace.take_turn(&allowance, Weight::One, Duration::ZERO, LONGEST_WAIT).expect("a turn"))
+            .collect();
         assert_eq!(waits, [0, 0, 0, 100, 200, 300].map(|wait| wait * MS));
     }
 
@@ -185,10 +197,11 @@ mod tests {
     async fn who_was_quiet_gets_its_burst_back_and_no_more() {
         let (pace, allowance) = (pace(10, 3), Allowance::default());
         for _ in 0..3 {
-            pace.take_turn(&allowance, Weight::One, Duration::ZERO).expect("a turn");
+            pace.take_turn(&allowance, Weight::One, Duration::ZERO, LONGEST_WAIT).expect("a turn");
         }
         let later = Duration::from_secs(3600);
-        let waits: Vec<_> = (0..4).map(|_| pace.take_turn(&allowance, Weight::One, later).expect("a turn")).collect();
+        let waits: Vec<_> =
+            (0..4).map(|_| pace.take_turn(&allowance, Weight::One, later, LONGEST_WAIT).expect("a turn")).collect();
         assert_eq!(waits, [0, 0, 0, 100].map(|wait| wait * MS));
     }
 
@@ -196,24 +209,26 @@ mod tests {
     async fn nobody_waits_longer_than_two_seconds_and_a_refusal_takes_no_turn() {
         let (pace, allowance) = (pace(10, 1), Allowance::default());
         for turn in 0..=20 {
-            assert_eq!(pace.take_turn(&allowance, Weight::One, Duration::ZERO), Ok(turn * 100 * MS));
+            assert_eq!(pace.take_turn(&allowance, Weight::One, Duration::ZERO, LONGEST_WAIT), Ok(turn * 100 * MS));
         }
         for _ in 0..5 {
-            assert_eq!(pace.take_turn(&allowance, Weight::One, Duration::ZERO), Err(100 * MS));
+            assert_eq!(pace.take_turn(&allowance, Weight::One, Duration::ZERO, LONGEST_WAIT), Err(100 * MS));
         }
         assert_eq!(
-            pace.take_turn(&allowance, Weight::One, 100 * MS),
+            pace.take_turn(&allowance, Weight::One, 100 * MS, LONGEST_WAIT),
             Ok(Duration::from_secs(2)),
             "after the time it was told"
         );
     }
+
     #[tokio::test]
     async fn what_counts_twice_takes_two_turns_also_where_a_burst_is_one() {
         let (pace, allowance) = (pace(10, 3), Allowance::default());
-        let waits: Vec<_> =
-            (0..3).map(|_| pace.take_turn(&allowance, Weight::Two, Duration::ZERO).expect("a turn")).collect();
+        let waits: Vec<_> = (0..3)
+            .map(|_| pace.take_turn(&allowance, Weight::Two, Duration::ZERO, LONGEST_WAIT).expect("a turn"))
+            .collect();
         assert_eq!(waits, [0, 100, 300].map(|wait| wait * MS));
         let (pace, allowance) = (self::pace(10, 1), Allowance::default());
-        assert_eq!(pace.take_turn(&allowance, Weight::Two, Duration::ZERO), Ok(100 * MS));
+        assert_eq!(pace.take_turn(&allowance, Weight::Two, Duration::ZERO, LONGEST_WAIT), Ok(100 * MS));
     }
 }

@@ -74,9 +74,11 @@ impl Returners {
     pub(super) fn come(&mut self, address: AddressKey, pace: &Pace, can_wait: bool) -> Coming {
         let address = self.addresses.entry(address).or_default();
         address.gone.retain(|account| !account.is_settled(pace));
-        if let Some(account) = address.gone.pop() {
+        // Of several the one with most left: who used up more is not made to wait less, and its neighbours not for it.
+        let richest = (0..address.gone.len()).min_by_key(|at| Pace::full_at(&address.gone[*at].allowance));
+        if let Some(richest) = richest {
             address.stays += 1;
-            return Coming::Back(account);
+            return Coming::Back(address.gone.swap_remove(richest));
         }
         let now = nanoseconds(pace.now());
         let busy_until = address.last_turn.load(Ordering::Relaxed).saturating_add(nanoseconds(BUSY));
