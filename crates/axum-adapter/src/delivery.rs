@@ -18,11 +18,11 @@ impl SocketDelivery {
     pub(crate) fn new(namespaces: impl IntoIterator<Item = Arc<NamespaceSockets>>) -> Self {
         Self(namespaces.into_iter().map(|sockets| (sockets.name().clone(), sockets)).collect())
     }
-}
 
-impl SocketDelivery {
-    fn socket(&self, client: &ClientKey) -> Option<Arc<ClientSocket>> {
-        self.0.get(&client.namespace)?.get(&client.client)
+    /// A client's socket, with those of its namespace.
+    fn socket(&self, client: &ClientKey) -> Option<(&NamespaceSockets, Arc<ClientSocket>)> {
+        let sockets = self.0.get(&client.namespace)?;
+        Some((sockets, sockets.get(&client.client)?))
     }
 }
 
@@ -49,25 +49,23 @@ impl LocalDelivery for SocketDelivery {
     }
 
     fn acknowledge(&self, client: &ClientKey, ack: AckId, payload: &Payload) -> Result<(), Undeliverable> {
-        let sockets = self.0.get(&client.namespace).ok_or(Undeliverable::Gone)?;
-        let socket = sockets.get(&client.client).ok_or(Undeliverable::Gone)?;
+        let (sockets, socket) = self.socket(client).ok_or(Undeliverable::Gone)?;
         let packet = frame::acknowledgement(sockets.wire_name(), ack.0, payload);
         socket.send(&packet, Load::of(&packet), None)
     }
 
     fn is_behind(&self, client: &ClientKey) -> bool {
-        self.socket(client).is_some_and(|socket| socket.is_half_full())
+        self.socket(client).is_some_and(|(_, socket)| socket.is_half_full())
     }
 
     async fn caught_up(&self, client: &ClientKey) {
-        if let Some(socket) = self.socket(client) {
+        if let Some((_, socket)) = self.socket(client) {
             socket.half_empty().await;
         }
     }
 
     async fn ask(&self, client: &ClientKey, event: &OutboundEvent, timeout: Duration) -> Answer {
-        let Some(sockets) = self.0.get(&client.namespace) else { return Answer::Undelivered(Undeliverable::Gone) };
-        let Some(socket) = sockets.get(&client.client) else { return Answer::Undelivered(Undeliverable::Gone) };
+        let Some((sockets, socket)) = self.socket(client) else { return Answer::Undelivered(Undeliverable::Gone) };
         socket.ask(frame::event(sockets.wire_name(), event), timeout).await
     }
 

@@ -78,37 +78,32 @@ fn has_nextest(session: &Session) -> bool {
 
 /// All but the [`attacks`].
 fn rust<'a>(session: &Session, filter: Option<&str>, has_nextest: bool) -> Step<'a> {
-    let mut command = if has_nextest {
-        nextest(session, filter)
-    } else {
-        session.cargo(["test", "--lib", "--bins", "--tests", "--no-fail-fast"])
-    };
-    command.args(["--workspace", "--exclude", ATTACKS]);
-    command.args(filter);
+    let command = tests(session, &["--workspace", "--exclude", ATTACKS], filter, has_nextest);
     Step::command("rust tests", command).repeated_by(repeat(Some(Suite::Rust), filter))
 }
 
 /// Whether others notice an attack is asked of what is deployed, and so is what a million mutations do.
 fn attacks<'a>(session: &Session, filter: Option<&str>, has_nextest: bool) -> Step<'a> {
-    let mut command = if has_nextest {
-        nextest(session, filter)
-    } else {
-        session.cargo(["test", "--lib", "--bins", "--tests", "--no-fail-fast"])
-    };
-    command.args(["--release", "--package", ATTACKS]);
-    command.args(filter);
+    let mut command = tests(session, &["--release", "--package", ATTACKS], filter, has_nextest);
     if !has_nextest {
         command.args(["--", "--test-threads", "1"]);
     }
     Step::command("attacks", command).repeated_by(repeat(Some(Suite::Rust), filter))
 }
 
-fn nextest(session: &Session, filter: Option<&str>) -> Command {
-    let mut command = session.cargo(["nextest", "run", "--no-fail-fast"]);
-    if filter.is_some() {
+/// Runs the unit and integration tests of these packages.
+fn tests(session: &Session, packages: &[&str], filter: Option<&str>, has_nextest: bool) -> Command {
+    let mut command = if has_nextest {
+        session.cargo(["nextest", "run"])
+    } else {
+        session.cargo(["test", "--lib", "--bins", "--tests"])
+    };
+    command.arg("--no-fail-fast").args(packages);
+    if has_nextest && filter.is_some() {
         // It may be meant for tests of another step.
         command.args(["--no-tests", "pass"]);
     }
+    command.args(filter);
     command
 }
 

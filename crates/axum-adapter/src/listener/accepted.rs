@@ -111,17 +111,13 @@ impl Serving {
     }
 
     /// The app's answer, unless the request's body did not come in time.
-    async fn answer(&self, mut request: Request<Body>) -> Result<Response<Body>, Infallible> {
+    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
         if request.body().is_end_stream() {
             return self.app.clone().oneshot(request).await;
         }
-        let late;
-        (request, late) = {
-            let (head, body) = request.into_parts();
-            let (body, late) = timely::body_of_any_size(body, self.handshake_timeout);
-            (Request::from_parts(head, body), late)
-        };
-        let response = self.app.clone().oneshot(request).await;
+        let (head, body) = request.into_parts();
+        let (body, late) = timely::body_of_any_size(body, self.handshake_timeout);
+        let response = self.app.clone().oneshot(Request::from_parts(head, body)).await;
         if late.is_so() {
             instruments::request_refused("body timeout");
             return Ok(answer::late());

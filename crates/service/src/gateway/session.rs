@@ -197,8 +197,10 @@ impl Inner {
     async fn work(self: &Arc<Self>) {
         let mut service = self.routes.service();
         let mut done = 0_usize;
-        while let Some(job) = self.mailbox.take() {
+        loop {
+            // Before anything is taken: what waits may have to be dropped meanwhile.
             self.let_it_catch_up().await;
+            let Some(job) = self.mailbox.take() else { return };
             match job {
                 Job::Connected => self.connected().await,
                 Job::Event(incoming) => {

@@ -1,8 +1,11 @@
 //! A client that sends faster than its events are handled is no longer read from, and goes when it sends on.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use bytestring::ByteString;
@@ -12,7 +15,7 @@ use roomwire_service::{
     Backpressure, Data, Dispatcher, Error, Gateway, Handshake, Incoming, Session, State, WebSocketService,
 };
 use roomwire_state_memory::MemoryState;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::sleep};
 
 use crate::stage::{Counters, Wire, config, eventually, stumble};
 
@@ -208,6 +211,34 @@ async fn a_client_beyond_every_bound_is_disconnected_and_nothing_after_the_gap_i
         bench.assert_no_gap();
         assert!(bench.work.seen.lock().len() <= most as usize);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_client_that_is_behind_nothing_is_handled_before_it_has_caught_up() {
+    let bench = bench().await;
+    bench.session.opened();
+    bench.work.permits.add_permits(1_000_000);
+    bench.wire.set_behind(true);
+    bench.send(0..10);
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(bench.work.begun.load(Ordering::SeqCst), 0);
+    bench.wire.set_behind(false);
+    bench.handled(10).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_a_client_that_is_behind_when_its_access_is_taken_back_nothing_is_handled_any_more() {
+    let bench = bench().await;
+    bench.session.opened();
+    bench.work.permits.add_permits(1_000_000);
+    sleep(Duration::from_secs(1)).await;
+    bench.wire.set_behind(true);
+    bench.send(0..10);
+    sleep(Duration::from_secs(1)).await;
+    bench.session.closed(DisconnectReason::AccessRevoked);
+    eventually("it is gone", async || bench.service.client_count().await.expect("answers") == 0).await;
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(bench.work.begun.load(Ordering::SeqCst), 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,10 +9,14 @@ use roomwire_core::{
     Undeliverable,
 };
 use roomwire_service::WebSocketService;
+use tokio::sync::watch;
 
 /// Takes nothing of what is sent, and remembers whom it was told to disconnect, but does not.
 #[derive(Debug, Default)]
-pub(crate) struct Wire(Mutex<Vec<(ClientId, DisconnectReason)>>);
+pub(crate) struct Wire {
+    disconnects: Mutex<Vec<(ClientId, DisconnectReason)>>,
+    is_behind: watch::Sender<bool>,
+}
 
 impl Wire {
     /// The connections of this service.
@@ -22,9 +26,14 @@ impl Wire {
         wire
     }
 
+    /// Whether too much waits for its clients.
+    pub(crate) fn set_behind(&self, behind: bool) {
+        self.is_behind.send_replace(behind);
+    }
+
     /// Who was to be disconnected, and why.
     pub(crate) fn disconnects(&self) -> Vec<(ClientId, DisconnectReason)> {
-        self.0.lock().clone()
+        self.disconnects.lock().clone()
     }
 }
 
@@ -42,7 +51,15 @@ impl LocalDelivery for Wire {
         Answer::TimedOut
     }
 
+    fn is_behind(&self, _: &ClientKey) -> bool {
+        *self.is_behind.borrow()
+    }
+
+    async fn caught_up(&self, _: &ClientKey) {
+        self.is_behind.subscribe().wait_for(|behind| !behind).await.expect("is there");
+    }
+
     fn disconnect(&self, client: &ClientKey, reason: DisconnectReason) {
-        self.0.lock().push((client.client.clone(), reason));
+        self.disconnects.lock().push((client.client.clone(), reason));
     }
 }
