@@ -12,7 +12,7 @@ pub struct Readme;
 #[derive(Debug)]
 pub struct Limits;
 
-/// How clients prove who they are.
+/// Authentication of clients.
 #[cfg(doctest)]
 #[doc = include_str!("authentication.md")]
 #[derive(Debug)]

@@ -9,6 +9,8 @@ import math
 
 # CPU of one Redis server for each command, in microseconds, measured one at a time: `cargo xtask bench redis-costs`.
 CONNECT, JOIN, LEAVE, DISCONNECT, HEARTBEAT = 21, 23, 22, 20, 19
+# And for each client and membership that is compared with its node and looked through for damage.
+COMPARED_CLIENT, COMPARED_MEMBERSHIP = 19, 9
 PUBLISH, PUBLISH_PER_NODE = 10, 4.5
 # Bytes of memory in Redis: the same run.
 CLIENT_MEMORY, MEMBERSHIP_MEMORY = 379, 158
@@ -31,6 +33,7 @@ def arguments():
     parser.add_argument("--messages", type=float, default=1 / 30, help="messages a client sends to a room, per second")
     parser.add_argument("--message-bytes", type=float, default=250)
     parser.add_argument("--heartbeat", type=float, default=2, help="seconds")
+    parser.add_argument("--reconcile", type=float, default=60, help="seconds")
     parser.add_argument("--use", type=float, default=0.5, help="how much of a core is used in normal operation")
     return parser.parse_args()
 
@@ -51,6 +54,8 @@ def main():
     # On a cluster a join and a leave are a command in the client's partition and one in the room's; a disconnect is one
     # more for each room.
     state = arrivals * (CONNECT + DISCONNECT) + joins * (2 * JOIN + LEAVE) + heartbeats * HEARTBEAT
+    compared = COMPARED_CLIENT + given.rooms_per_client * COMPARED_MEMBERSHIP
+    state += given.clients * compared / given.reconcile
     bus = messages * (PUBLISH + PUBLISH_PER_NODE * hearing)
     cores = (state + bus) / 1e6 / given.use
     commands = arrivals * 2 + joins * 3 + heartbeats

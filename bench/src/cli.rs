@@ -70,7 +70,7 @@ pub(crate) struct LoadArgs {
     /// Where the server listens
     #[arg(long)]
     pub(crate) address: SocketAddr,
-    /// What each client shows to prove who it is
+    /// The credentials of each client
     #[arg(long)]
     pub(crate) token: Option<String>,
     /// What to do

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &CompareArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Who comes second may find the machine warmer than who came first.
+/// The second may find the machine warmer than the first.
 fn in_turn([first, second]: [Kind; 2], round: u32) -> [Kind; 2] {
     if round.is_multiple_of(2) { [second, first] } else { [first, second] }
 }

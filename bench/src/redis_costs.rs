@@ -24,7 +24,7 @@ const LEASE: Duration = Duration::from_secs(60);
 struct Bench {
     server: RedisServer,
     state: RedisState,
-    life: Incarnation,
+    incarnation: Incarnation,
 }
 
 /// What the server counted, and what this process used.
@@ -45,29 +45,29 @@ pub(crate) fn run() -> anyhow::Result<()> {
 async fn measure() -> anyhow::Result<()> {
     let server = RedisServer::start().await;
     let state = RedisState::connect(&RedisConfig::new(server.url())).await?;
-    let life = Incarnation::begin(NodeId::random());
-    state.begin_lease(&life, LEASE).await?;
-    let bench = Bench { server, state, life };
+    let incarnation = Incarnation::begin(NodeId::random());
+    state.begin_lease(&incarnation, LEASE).await?;
+    let bench = Bench { server, state, incarnation };
     println!(
         "{:<34} {:>8} {:>9} {:>9} {:>10} {:>8}",
         "each", "commands", "Redis µs", "nodes µs", "received B", "sent B"
     );
 
-    let (state, life) = (&bench.state, &bench.life);
+    let (state, incarnation) = (&bench.state, &bench.incarnation);
     let empty = bench.memory().await?;
-    bench.line("connect", async |number| state.connect(life, &client(number)).await).await?;
+    bench.line("connect", async |number| state.connect(incarnation, &client(number)).await).await?;
     let connected = bench.memory().await?;
-    bench.line("join", async |number| state.join(life, &key(number), &room(number)).await.map(drop)).await?;
+    bench.line("join", async |number| state.join(incarnation, &key(number), &room(number)).await.map(drop)).await?;
     let joined = bench.memory().await?;
     bench.line("client", async |number| state.client(&key(number)).await.map(drop)).await?;
     bench.line("where a client is", async |number| state.locate(&key(number)).await.map(drop)).await?;
     bench.line("room of 10", async |number| state.room(&room(number)).await.map(drop)).await?;
     let page = PageRequest::first(100);
     bench.line("page of 100 clients", async |_| state.clients(&Namespace::root(), &page).await.map(drop)).await?;
-    bench.line("heartbeat", async |_| state.renew_lease(life, LEASE).await.map(drop)).await?;
+    bench.line("heartbeat", async |_| state.renew_lease(incarnation, LEASE).await.map(drop)).await?;
     bench.messages().await?;
-    bench.line("leave", async |number| state.leave(life, &key(number), &room(number)).await.map(drop)).await?;
-    bench.line("disconnect", async |number| state.disconnect(life, &key(number)).await.map(drop)).await?;
+    bench.line("leave", async |number| state.leave(incarnation, &key(number), &room(number)).await.map(drop)).await?;
+    bench.line("disconnect", async |number| state.disconnect(incarnation, &key(number)).await.map(drop)).await?;
     println!(
         "memory: {:.0} bytes a client, {:.0} a membership",
         (connected - empty) / TIMES as f64,
@@ -84,7 +84,7 @@ impl Bench {
         for hearing in [1, 3, 10] {
             while nodes.len() < hearing {
                 let node = RedisState::connect(&RedisConfig::new(self.server.url())).await?;
-                let incoming = node.open(&NodeId::random()).await?;
+                let incoming = node.open(&Incarnation::begin(NodeId::random()).process()).await?;
                 node.subscribe(&channel).await?;
                 nodes.push((node, incoming));
             }

@@ -57,7 +57,7 @@ pub(crate) async fn start(args: &ServeArgs) -> anyhow::Result<SocketAddr> {
         ..WebSocketConfig::default()
     };
     // All its clients come from one address.
-    config.limits.connections_per_address = 1_000_000;
+    config.limits.connections_per_address = Some(1_000_000);
     config.limits.reconnects_per_second = 100_000;
     config.limits.reconnect_burst = 100_000;
     if let Some(secret) = secret {

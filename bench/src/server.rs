@@ -92,7 +92,7 @@ pub(crate) fn run(kind: Kind, args: &ServeArgs) -> anyhow::Result<()> {
         writeln!(out, "{}", serde_json::to_string(&usage::Usage::now())?)?;
         out.flush()?;
     }
-    // Nobody is interested in how the connections end.
+    // The results of the connections do not matter.
     runtime.shutdown_background();
     Ok(())
 }

@@ -1,14 +1,14 @@
-//! What clients show when they prove who they are.
+//! The credentials of clients.
 
 use std::time::SystemTime;
 
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::json;
 
-/// Nobody else's.
+/// Used by this benchmark alone.
 pub(crate) const SECRET: &str = "a secret of thirty-two bytes, or more";
 
-/// A token of somebody, for an hour.
+/// A token of one user, for an hour.
 pub(crate) fn issue() -> anyhow::Result<String> {
     let now = SystemTime::UNIX_EPOCH.elapsed()?.as_secs();
     let claims = json!({ "sub": "ada", "iat": now, "exp": now + 3600, "jti": "one", "rooms": ["room-*"] });

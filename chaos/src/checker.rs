@@ -69,10 +69,12 @@ impl Checker {
             }
             for member in members {
                 let place = view.clients().get(member.client.as_str());
-                if place.is_some_and(|place| place.node != member.node.as_str()) {
+                if place.is_some_and(|place| place.node != member.incarnation.node().as_str()) {
                     view.add_oddity(format!(
                         "{} is in {} at {}, and not as a client",
-                        member.client, room.id, member.node
+                        member.client,
+                        room.id,
+                        member.incarnation.node()
                     ));
                 }
             }

@@ -75,7 +75,7 @@ enum Wish {
 pub struct Client {
     belief: Arc<Mutex<Belief>>,
     wishes: mpsc::UnboundedSender<Wish>,
-    _lives: AbortOnDropHandle<()>,
+    _incarnations: AbortOnDropHandle<()>,
 }
 
 /// The servers that clients may connect to; those that went and came back have new addresses.
@@ -118,9 +118,10 @@ impl Client {
         let belief = Belief { id: Some(line.id.clone()), server, ..Belief::default() };
         let belief = Arc::new(Mutex::new(belief));
         let (wishes, receiver) = mpsc::unbounded_channel();
-        let life = Life { servers, comeback, belief: belief.clone(), wishes: receiver, asked: HashMap::new(), next: 0 };
-        let lives = AbortOnDropHandle::new(tokio::spawn(life.live(line)));
-        Ok(Self { belief, wishes, _lives: lives })
+        let incarnation =
+            Incarnation { servers, comeback, belief: belief.clone(), wishes: receiver, asked: HashMap::new(), next: 0 };
+        let incarnations = AbortOnDropHandle::new(tokio::spawn(incarnation.live(line)));
+        Ok(Self { belief, wishes, _incarnations: incarnations })
     }
 
     /// What it believes right now.
@@ -192,7 +193,7 @@ enum Asked {
     Again(String),
 }
 
-struct Life {
+struct Incarnation {
     servers: Servers,
     comeback: Comeback,
     belief: Arc<Mutex<Belief>>,
@@ -201,7 +202,7 @@ struct Life {
     next: u64,
 }
 
-impl Life {
+impl Incarnation {
     async fn live(mut self, mut line: Line) {
         loop {
             self.take_part(&mut line).await;
@@ -296,7 +297,7 @@ impl Life {
                 if answer.is_ok() {
                     self.belief.lock().rooms.extend(room);
                 }
-                // Whoever asked may have given up.
+                // The caller may have given up.
                 let _ = waits.send(answer);
             }
             Asked::Again(room) if answer.is_ok() => drop(self.belief.lock().rooms.insert(room)),

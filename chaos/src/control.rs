@@ -31,6 +31,8 @@ pub enum Order {
     CountClients,
     /// Whether the node says that it can reach everything: `true` or `false`.
     IsHealthy,
+    /// Stops in good order. The answer is `null`, before it does.
+    Stop,
 }
 
 impl Order {
@@ -83,12 +85,12 @@ pub enum Line {
 pub enum Happening {
     /// A client connected.
     Connected {
-        /// Who.
+        /// The client.
         client: String,
     },
     /// A client is gone.
     Disconnected {
-        /// Who.
+        /// The client.
         client: String,
         /// Why.
         reason: String,
@@ -97,14 +99,14 @@ pub enum Happening {
     Joined {
         /// Of which room.
         room: String,
-        /// Who.
+        /// The client.
         client: String,
     },
     /// A client is a member no more.
     Left {
         /// Of which room.
         room: String,
-        /// Who.
+        /// The client.
         client: String,
         /// Why.
         reason: String,
@@ -117,7 +119,7 @@ pub enum Happening {
     Interrupted,
     /// Messages may have been missed.
     Gap,
-    /// So many events were not seen: whoever counts cannot.
+    /// The number of missed events, after which counts are not reliable.
     Missed {
         /// How many.
         events: u64,

@@ -40,7 +40,7 @@ impl Crowd {
         Self(stream::iter(0..clients).map(one).buffered(AT_ONCE).collect().await)
     }
 
-    /// What they believe: who is where.
+    /// The memberships that they believe.
     #[must_use]
     pub fn view(&self, names: &[String]) -> View {
         let mut view = View::default();

@@ -90,6 +90,37 @@ impl Ledger {
         faults
     }
 
+    /// What did not begin as often as it ended, from a number on: `Joined` and `Left` of each membership, `Connected`
+    /// and `Disconnected` of each client.
+    #[must_use]
+    pub fn unpaired(&self, from: usize) -> Vec<String> {
+        let mut balance: BTreeMap<(Option<String>, String), i64> = BTreeMap::new();
+        for Entry { what, .. } in self.since(from) {
+            let (room, client, change) = match what {
+                Happening::Joined { room, client } => (Some(room), client, 1),
+                Happening::Left { room, client, .. } => (Some(room), client, -1),
+                Happening::Connected { client } => (None, client, 1),
+                Happening::Disconnected { client, .. } => (None, client, -1),
+                _ => continue,
+            };
+            *balance.entry((room, client)).or_default() += change;
+        }
+        let uneven = balance.into_iter().filter(|(_, balance)| *balance != 0);
+        uneven.map(|((_, client), _)| client).map(|client| self.story_of(from, &client)).collect()
+    }
+
+    fn story_of(&self, from: usize, client: &str) -> String {
+        let about = |entry: &Entry| match &entry.what {
+            Happening::Joined { client: of, .. }
+            | Happening::Left { client: of, .. }
+            | Happening::Connected { client: of }
+            | Happening::Disconnected { client: of, .. } => of == client,
+            _ => false,
+        };
+        let entries = self.since(from).into_iter().filter(about);
+        entries.map(|Entry { node, what, .. }| format!("{node}: {what:?}")).collect::<Vec<_>>().join("; ")
+    }
+
     /// The `Left` events from a number on, by membership, with their reasons.
     #[must_use]
     pub fn left_since(&self, from: usize) -> BTreeMap<Membership, Vec<String>> {
@@ -126,7 +157,8 @@ impl Ledger {
         gaps
     }
 
-    /// Waits until the entries from a number on are as they should be.
+    /// Waits until the entries from a number on are as they should be. `are` runs under the lock of the ledger, so it
+    /// judges by what it is given.
     ///
     /// # Panics
     /// When that does not come within this time.
@@ -173,6 +205,18 @@ mod tests {
 
     fn members(clients: &[&str]) -> BTreeSet<Membership> {
         clients.iter().map(|client| ("r".to_owned(), (*client).to_owned())).collect()
+    }
+
+    #[test]
+    fn what_began_and_ended_equally_often_is_paired() {
+        let ledger = Ledger::default();
+        let connected = |client: &str| Happening::Connected { client: client.to_owned() };
+        for what in [connected("a"), joined("a"), left("a"), joined("a"), left("a"), joined("b"), left("c")] {
+            ledger.add("n", what);
+        }
+        let unpaired = ledger.unpaired(0);
+        assert_eq!(unpaired.len(), 3, "a did not disconnect, b did not leave, c did not join: {unpaired:?}");
+        assert!(ledger.unpaired(1)[0].starts_with("n: Joined"), "b");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! Shows that several nodes on one Redis stay one service, whatever is killed, stopped or cut off.
 //!
-//! A [`Stage`] is a Redis, some [nodes](Node) in processes of their own, and a [`Crowd`] of [clients](Client) with real
-//! websockets. Tests kill, stop, cut off and fill up parts of it; a [`Checker`] compares what Redis, the nodes and the
-//! clients believe, and a [`Ledger`] holds every event that any node reported.
+//! A [`Fixture`] is a Redis, some [nodes](Node) in processes of their own, and a [`Crowd`] of [clients](Client) with
+//! real websockets. Tests kill, stop, cut off and fill up parts of it; a [`Checker`] compares what Redis, the nodes and
+//! the clients believe, and a [`Ledger`] holds every event that any node reported.
 //!
 //! Whatever a test cannot go on without panics with the reason.
 
@@ -10,21 +10,23 @@ mod checker;
 mod client;
 pub mod control;
 mod crowd;
+mod fixture;
 mod ledger;
 mod line;
 mod node;
 mod proxy;
-mod stage;
+mod roster;
 mod turn;
 mod view;
 
 pub use checker::Checker;
 pub use client::{Belief, Client, Comeback, Heard};
 pub use crowd::Crowd;
+pub use fixture::{Fixture, Plan, rooms};
 pub use ledger::{Entry, Ledger};
 pub use node::{Node, NodeSettings};
 pub use proxy::{Fault, Lines, Proxy};
-pub use stage::{Plan, Stage, rooms};
+pub use roster::Roster;
 pub use turn::Turn;
 pub use view::View;
 

@@ -42,6 +42,8 @@ pub struct NodeSettings {
     pub urls: Vec<String>,
     /// More variables of its process.
     pub variables: Vec<(String, String)>,
+    /// How many files its process may open, when that is not as many as this process.
+    pub open_files: Option<u32>,
 }
 
 type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Result<Value, String>>>>>;
@@ -66,15 +68,24 @@ impl Node {
     /// # Panics
     /// When it does not start.
     pub async fn start(program: &Path, folder: &Path, ledger: &Ledger, settings: &NodeSettings) -> Self {
-        let NodeSettings { name, urls, variables } = settings;
+        let NodeSettings { name, urls, variables, open_files } = settings;
         let log = folder.join(format!("{name}.log"));
         let lines = File::options().create(true).append(true).open(&log).unwrap_or_else(|error| panic!("{error}"));
-        let process = Command::new(program)
+        let mut command = match open_files {
+            None => Command::new(program),
+            Some(limit) => {
+                // Sets the hard limit too. The shell becomes the program, and keeps its number.
+                let mut shell = Command::new("sh");
+                shell.args(["-c", &format!("ulimit -n {limit} && exec \"$0\"")]).arg(program);
+                shell
+            }
+        };
+        let process = command
             .env("ROOMWIRE_NODE_ID", name)
             .env("ROOMWIRE_PORT", "0")
-            .env("ROOMWIRE_MAX_CONNECTIONS", "20000")
+            .env("ROOMWIRE_MAX_CONNECTIONS", "4000")
             // All clients come from one address, and some come back all the time.
-            .env("ROOMWIRE_LIMITS__CONNECTIONS_PER_ADDRESS", "20000")
+            .env("ROOMWIRE_LIMITS__CONNECTIONS_PER_ADDRESS", "4000")
             .env("ROOMWIRE_LIMITS__RECONNECTS_PER_SECOND", "100000")
             .env("ROOMWIRE_LIMITS__RECONNECT_BURST", "100000")
             .env("ROOMWIRE_STATE__URLS", urls.join(","))
@@ -129,6 +140,20 @@ impl Node {
         if let Some(listens) = listens {
             // It ends with the process; a panic of it is none of ours.
             let _ = listens.await;
+        }
+    }
+
+    /// Stops it in good order. When this returns it is gone, and all that it told is in the ledger.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub async fn stop(&self) {
+        let () = self.ask(Order::Stop).await.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let listens = self.listens.lock().take();
+        if let Some(listens) = listens
+            && timeout(PATIENCE, listens).await.is_err()
+        {
+            panic!("{} does not end{}", self.name, self.log_tail());
         }
     }
 
@@ -193,10 +218,16 @@ impl Node {
         Some(Duration::from_nanos(nanoseconds.sum()))
     }
 
-    /// The last lines of its log, for who reads of a failure.
+    /// What it and all nodes of its name before it logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The last lines of its log, for failure reports.
     #[must_use]
     pub fn log_tail(&self) -> String {
-        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let log = self.log();
         let lines: Vec<&str> = log.lines().collect();
         format!("\n  log of {}:\n    {}", self.name, lines[lines.len().saturating_sub(12)..].join("\n    "))
     }
@@ -219,7 +250,7 @@ async fn listen(output: ChildStdout, name: String, ledger: Ledger, waiting: Wait
         match serde_json::from_str(&line) {
             Ok(Line::Listening { port }) => {
                 if let Some(listening) = listening.take() {
-                    // Nobody waits any more when it took too long.
+                    // The caller is gone if it took too long.
                     let _ = listening.send(port);
                 }
             }

@@ -29,13 +29,15 @@ pub enum Fault {
     None,
     /// Everything takes this much longer, each way.
     Delay(Duration),
+    /// Each connection carries this many bytes a second, each way.
+    Rate(u32),
     /// Nothing arrives, either way, until this ends; then all of it does, as after a broken route.
     Hold,
     /// Nothing arrives, either way, and connections that lost something stay silent for ever: half-open.
     Swallow,
     /// Connections are reset, and new ones too.
     Reset,
-    /// Connections are reset, and nobody listens.
+    /// Connections are reset, and the port is closed.
     Refuse,
 }
 
@@ -50,6 +52,9 @@ pub enum Lines {
     Commands,
 }
 
+/// How far a connection with a rate may be behind it and still catch up: a sleep takes longer than it was asked to.
+const CATCHES_UP: Duration = Duration::from_millis(100);
+
 /// A TCP proxy. Dropping it ends its connections.
 #[derive(Debug)]
 pub struct Proxy {
@@ -60,7 +65,7 @@ pub struct Proxy {
 
 #[derive(Debug)]
 struct State {
-    server: SocketAddr,
+    server: Mutex<SocketAddr>,
     fault: watch::Sender<(Fault, Lines)>,
     /// Counts the calls of [`Proxy::cut`], with the connections they were for.
     cut: watch::Sender<(u64, Lines)>,
@@ -83,7 +88,7 @@ impl Proxy {
             }
         };
         let state = Arc::new(State {
-            server,
+            server: Mutex::new(server),
             fault: watch::Sender::new((Fault::None, Lines::All)),
             cut: watch::Sender::new((0, Lines::All)),
             silenced: Mutex::new((0, Lines::All)),
@@ -103,6 +108,11 @@ impl Proxy {
     /// Lets something go wrong from now on, instead of what went wrong before.
     pub fn inject(&self, fault: Fault, lines: Lines) {
         self.state.fault.send_replace((fault, lines));
+    }
+
+    /// Passes new connections on to this server. Open connections stay where they are.
+    pub fn lead_to(&self, server: SocketAddr) {
+        *self.state.server.lock() = server;
     }
 
     /// Lets nothing go wrong any more.
@@ -185,7 +195,8 @@ async fn pass(state: Arc<State>, client: TcpStream) {
     if matches!(state.fault_of(false), Fault::Reset | Fault::Refuse) {
         return reset(&client);
     }
-    let Ok(server) = TcpStream::connect(state.server).await else { return reset(&client) };
+    let server = *state.server.lock();
+    let Ok(server) = TcpStream::connect(server).await else { return reset(&client) };
     // Latency is what faults are made of, not what the proxy adds.
     if client.set_nodelay(true).and_then(|()| server.set_nodelay(true)).is_err() {
         return;
@@ -214,7 +225,7 @@ async fn pass(state: Arc<State>, client: TcpStream) {
 
 /// Ends a connection with a reset.
 fn reset(stream: &TcpStream) {
-    // It ends in any case, and a goodbye is no worse for whoever is at the other end.
+    // It ends in any case, and a close is no worse for the peer.
     let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
@@ -280,16 +291,24 @@ async fn carry(line: Arc<Connection>, mut from: OwnedReadHalf, mut to: OwnedWrit
     let (sender, mut receiver) = mpsc::unbounded_channel::<(Instant, Vec<u8>)>();
     let read = async {
         let mut buffer = vec![0; 64 * 1024];
+        let mut free = Instant::now();
         while let Ok(length @ 1..) = from.read(&mut buffer).await {
             let bytes = &buffer[..length];
             if is_command && !line.subscriber.load(Ordering::Relaxed) && subscribes(bytes) {
                 line.subscriber.store(true, Ordering::Release);
             }
-            let late = match line.fault() {
-                Fault::Delay(late) => late,
-                _ => Duration::ZERO,
+            let due = match line.fault() {
+                Fault::Delay(late) => Instant::now() + late,
+                Fault::Rate(bytes_per_second) => {
+                    free = free.max(Instant::now() - CATCHES_UP)
+                        + Duration::from_secs_f64(length as f64 / f64::from(bytes_per_second));
+                    // What is not read yet waits where it comes from, as on a slow line.
+                    sleep_until(free).await;
+                    free
+                }
+                _ => Instant::now(),
             };
-            if sender.send((Instant::now() + late, bytes.to_vec())).is_err() {
+            if sender.send((due, bytes.to_vec())).is_err() {
                 return;
             }
         }
@@ -306,7 +325,7 @@ async fn carry(line: Arc<Connection>, mut from: OwnedReadHalf, mut to: OwnedWrit
     // Each half ends when the other does: the reader drops the sender, the writer the receiver.
     tokio::join!(read, async {
         write.await;
-        // Nobody hears of the end of a connection that is held or half-open.
+        // The end of a connection that is held or half-open is not passed on.
         while !line.may_pass().await {
             std::future::pending::<()>().await;
         }

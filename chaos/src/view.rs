@@ -1,4 +1,4 @@
-//! Who is where, as somebody sees it.
+//! Memberships, as one observer sees them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -17,7 +17,7 @@ pub struct Place {
     pub rooms: BTreeSet<String>,
 }
 
-/// Who is where, as somebody sees it.
+/// Memberships, as one observer sees them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct View {
     clients: BTreeMap<String, Place>,

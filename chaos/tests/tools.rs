@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use redis::{AsyncConnectionConfig, RedisResult, aio::MultiplexedConnection};
-use roomwire_chaos::{Fault, Lines, Plan, Proxy, Stage, eventually};
+use roomwire_chaos::{Fault, Fixture, Lines, Plan, Proxy, eventually};
 use roomwire_test_servers::RedisServer;
 use tokio::time::{Instant, timeout};
 
@@ -98,23 +98,23 @@ async fn only_the_connections_that_are_meant_are_cut() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whatever_differs_is_found() {
-    let stage = Stage::set(NODE, Plan { clients: 6, ..Plan::default() }).await;
-    let id = stage.crowd[0].belief().id.clone().expect("it is connected");
-    assert_eq!(stage.differences().await, None);
+    let fixture = Fixture::set(NODE, Plan { clients: 6, ..Plan::default() }).await;
+    let id = fixture.crowd[0].belief().id.clone().expect("it is connected");
+    assert_eq!(fixture.differences().await, None);
     // The store loses a member of a room.
-    stage.redis().ask::<()>(&["HDEL", "{roomwire:0}:m:/,room-0", &id]).await;
-    let told = stage.differences().await.expect("they differ");
+    fixture.redis().ask::<()>(&["HDEL", "{roomwire:0}:m:/,room-0", &id]).await;
+    let told = fixture.differences().await.expect("they differ");
     assert!(told.contains(&format!("{id} is in room-0, which does not list it")), "{told}");
-    stage.crowd[0].leave("room-0").await.expect("leaves");
-    stage.crowd[0].join("room-0").await.expect("joins");
-    assert_eq!(stage.differences().await, None);
-    // A client believes what nobody told it.
-    stage.crowd[0].belief().rooms.insert("room-99".to_owned());
-    let told = stage.differences().await.expect("they differ");
+    fixture.crowd[0].leave("room-0").await.expect("leaves");
+    fixture.crowd[0].join("room-0").await.expect("joins");
+    assert_eq!(fixture.differences().await, None);
+    // A client believes what it was not told.
+    fixture.crowd[0].belief().rooms.insert("room-99".to_owned());
+    let told = fixture.differences().await.expect("they differ");
     assert!(told.contains(r#"["room-99"] only for the clients"#), "{told}");
-    stage.crowd[0].belief().rooms.remove("room-99");
-    // The store knows a client that nobody holds.
-    stage.redis().ask::<()>(&["SADD", "{roomwire:0}:cs:/", "ghost"]).await;
-    let told = stage.differences().await.expect("they differ");
+    fixture.crowd[0].belief().rooms.remove("room-99");
+    // The store has a client that no node has.
+    fixture.redis().ask::<()>(&["SADD", "{roomwire:0}:cs:/", "ghost"]).await;
+    let told = fixture.differences().await.expect("they differ");
     assert!(told.contains("counts 7 clients and lists 6"), "{told}");
 }

@@ -25,7 +25,9 @@ fn every_limit_is_listed_with_its_default_what_happens_and_what_is_counted() {
     for (row, key) in rows.iter().zip(&keys) {
         let &[name, default, _, happens, counted] = &row[..] else { panic!("five cells: {row:?}") };
         assert_eq!(name, format!("`{}`", key.name()));
-        assert_eq!(default, format!("`{}`", key.default().expect("a limit has a default")), "{name}");
+        let value = key.default().map(|value| format!("`{value}`"));
+        let expected = value.or(key.default_rule().map(str::to_owned)).expect("a limit has a default");
+        assert_eq!(default, expected, "{name}");
         assert!(!happens.is_empty() && counted.contains("_total") | (counted == "as above"), "{name}");
     }
     assert_eq!(rows.len(), keys.len());
@@ -58,7 +60,7 @@ fn its_counters_and_their_labels_are_those_of_the_code() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates").join(file);
         fs::read_to_string(path).expect("reads")
     };
-    let code = [source("service/src/instruments.rs"), source("axum-adapter/src/instruments.rs")].concat();
+    let code = [source("service/src/metrics.rs"), source("axum-adapter/src/metrics.rs")].concat();
     // What the label of another counter may say stands elsewhere.
     let others = [source("core/src/reason.rs"), source("axum-adapter/src/listener/accepted.rs")].concat()
         + &ErrorCode::ALL.map(|code| format!("{:?}", code.as_str())).concat();

@@ -110,7 +110,7 @@ for (const [way, connect] of Object.entries(WAYS)) {
         const gone = identity(grace, "Grace");
 
         go(grace);
-        // The name may be missing: whoever is gone has taken it along.
+        // The name may be missing: it is gone with its client.
         const { reason, name = gone.name, ...told } = await adaHears.first("Ada hears that Grace is gone");
         assert.deepEqual({ ...told, name }, { ...gone, room });
         assert.match(reason, /^(disconnected|client disconnected|connection lost)$/);

@@ -26,7 +26,7 @@ describe("the chat page on three nodes", () => {
   async function enter(node, name, query = "") {
     const person = await ChatPage.enter(browser, `${cluster.url}/${query}`, name, await cluster.browserWay(node, scouts));
     people.push(person);
-    assert.equal(await person.node.innerText(), node);
+    await until(`${name} sees ${node}`, async () => (await person.node.innerText()) === node);
     return person;
   }
 
@@ -54,7 +54,7 @@ describe("the chat page on three nodes", () => {
     }
     await picture(ada.page, "cluster-back.png");
 
-    // Who they were keep their seats until their node's lease has run out.
+    // The former clients keep their places until their node's lease has expired.
     for (const name of ["Ada Lovelace", "Joan Clarke"]) await grace.sees(grace.note(`${name} was on a server that went down.`));
     await ada.tab("duo").click();
     await ada.sees(ada.note(/^You are back, on node-\d\.$/));

@@ -25,7 +25,7 @@ describe("malformed input", () => {
   beforeEach(async () => {
     errorsBefore = await server.errors();
   });
-  // After every case: whoever behaved is unharmed, the sender is forgotten once it is gone, and the log is quiet.
+  // After every case: other clients are unharmed, the sender is removed when it is gone, and the log is quiet.
   afterEach(async () => {
     for (const raw of raws.splice(0)) raw.close();
     assert.equal(healthy.connected, true);

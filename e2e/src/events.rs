@@ -42,6 +42,15 @@ pub(crate) async fn binary_to_room(service: WebSocketService, sent: Data<BinaryT
     service.broadcast_to_room(&room, "binary", &BinaryMessage { data }).await
 }
 
+/// Passes on to the room "relay" what came, without decoding it.
+pub(crate) async fn relay(service: WebSocketService, payload: Payload) -> Result<(), Error> {
+    service.broadcast_to_room("relay", "relayed", payload).await
+}
+
+pub(crate) async fn relay_decoded(service: WebSocketService, Data(value): Data<Value>) -> Result<(), Error> {
+    service.broadcast_to_room("relay", "relayed", &value).await
+}
+
 pub(crate) async fn ask_me(
     service: WebSocketService,
     client: Client,
@@ -75,7 +84,7 @@ pub(crate) async fn panic_later() -> Result<(), Error> {
 }
 
 pub(crate) async fn slow(Data(millis): Data<u64>) -> Result<(), Error> {
-    tokio::time::sleep(Duration::from_millis(millis.min(10_000))).await;
+    tokio::time::sleep(Duration::from_millis(millis.min(15_000))).await;
     Ok(())
 }
 

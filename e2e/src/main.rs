@@ -4,19 +4,23 @@ mod certificate;
 mod count;
 mod errors;
 mod events;
+mod honest;
+mod stays;
 
 use axum::{
     Json, Router,
     extract::State,
     routing::{get, post},
 };
+use metrics_exporter_prometheus::PrometheusBuilder;
 use roomwire_axum_adapter::{Server, stop_requested};
-use roomwire_service::{Error, Gateway, WebSocketConfig, WebSocketService};
+use roomwire_service::{Client, Error, Gateway, State as Given, WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
+use roomwire_state_redis::{RedisConfig, RedisState};
 use serde_json::{Value, json};
 use tracing_subscriber::{EnvFilter, Layer, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::{count::Counts, errors::ErrorLines};
+use crate::{count::Counts, errors::ErrorLines, stays::Stays};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -27,32 +31,55 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .with(lines.with_filter(EnvFilter::new("warn,roomwire=info")))
         .init();
     let mut config = WebSocketConfig::load()?;
-    // The tests send and join faster than people do.
-    config.limits = config.limits.without_rates();
+    if std::env::var_os("E2E_DEFAULT_LIMITS").is_none() {
+        // Most tests send and join faster than people do.
+        config.limits = config.limits.without_rates();
+    }
     certificate::write(&config).map_err(|error| error.to_string())?;
     let renewing = config.clone();
     let scheme = if config.ssl { "https" } else { "http" };
-    let service = WebSocketService::builder(config).state(MemoryState::new()).build().await?;
+    let metrics = PrometheusBuilder::new().install_recorder()?;
+    let builder = WebSocketService::builder(config.clone());
+    let service = if config.state.urls.is_empty() {
+        builder.state(MemoryState::new()).build().await?
+    } else {
+        builder.state(RedisState::connect(&RedisConfig::from_service(&config)).await?).build().await?
+    };
+    let stays = Stays::default();
+    stays.read(&service);
+    let told = stays.clone();
     let app = Router::new()
         .route("/", get(|| async { "ok" }))
         .route("/logs/errors", get(move || async move { Json(json!({ "errors": errors.count() })) }))
         .route("/state", get(state))
+        .route("/state/fifty-rooms", get(state_of_fifty_rooms))
+        .route("/metrics", get(move || async move { metrics.render() }))
+        .route(
+            "/stays",
+            get(move |State(service): State<WebSocketService>| async move {
+                told.report(&service).await.map(Json).map_err(|error| error.to_string())
+            }),
+        )
         .route(
             "/certificate",
             post(move || async move { certificate::write(&renewing).map_err(|error| error.to_string()) }),
         )
         .with_state(service.clone());
-    let server = Server::bind(app, service, [root(), admin()]).await?;
+    let server = Server::bind(app, service, [root(stays), admin(), honest::fifty_rooms()]).await?;
     println!("e2e: {scheme}://{}", server.local_addr()?);
     Ok(server.run_until(stop_requested()).await?)
 }
 
-fn root() -> Gateway {
+fn root(stays: Stays) -> Gateway {
     Gateway::new()
         .with_state(Counts::default())
+        .with_state(stays)
+        .on_connect(stays::begin)
         .on("echo", events::echo)
         .on("join", events::join)
         .on("binary-to-room", events::binary_to_room)
+        .on("relay", events::relay)
+        .on("relay-decoded", events::relay_decoded)
         .on("ask-me", events::ask_me)
         .on("ask-room", events::ask_room)
         .on("count", count::count)
@@ -63,7 +90,13 @@ fn root() -> Gateway {
         .on("whoami", events::whoami)
         .on("kick-me", events::kick_me)
         .on("crowd", events::crowd)
-        .on_disconnect(count::forget)
+        .on_disconnect(depart)
+}
+
+async fn depart(client: Client, Given(counts): Given<Counts>, Given(stays): Given<Stays>) -> Result<(), Error> {
+    count::forget(&client, &counts);
+    stays::end(&client, &stays);
+    Ok(())
 }
 
 fn admin() -> Gateway {
@@ -83,4 +116,10 @@ async fn state(State(service): State<WebSocketService>) -> Result<Json<Value>, S
         Ok::<_, Error>(json!({ "clients": clients, "rooms": rooms }))
     };
     read.await.map(Json).map_err(|error| error.to_string())
+}
+
+/// The number of rooms of the namespace in which clients join fifty.
+async fn state_of_fifty_rooms(State(service): State<WebSocketService>) -> Result<Json<Value>, String> {
+    let rooms = async { service.namespace("/fifty-rooms")?.room_count().await }.await;
+    rooms.map(|rooms| Json(json!({ "rooms": rooms }))).map_err(|error| error.to_string())
 }

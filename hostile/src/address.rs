@@ -12,7 +12,7 @@ use tokio::net::{TcpSocket, TcpStream};
 /// From `127.1.0.0` on.
 static NEXT: AtomicU32 = AtomicU32::new(0x7f01_0000);
 
-/// An address that nobody in this process has had.
+/// An address that was not used in this process yet.
 ///
 /// On Linux all of `127.0.0.0/8` is this machine.
 pub fn fresh() -> Ipv4Addr {
@@ -27,7 +27,7 @@ pub fn fresh() -> Ipv4Addr {
 /// Connects from one address to another.
 ///
 /// # Errors
-/// When nobody listens, or the connection is refused.
+/// If the port is closed, or the connection is refused.
 pub async fn connect_from(from: Ipv4Addr, to: SocketAddr) -> io::Result<TcpStream> {
     let socket = TcpSocket::new_v4()?;
     socket.bind(SocketAddr::from((from, 0)))?;

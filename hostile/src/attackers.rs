@@ -9,8 +9,8 @@ const NICE: i32 = 19;
 
 /// Runs attackers on threads that yield the processor to the server and the crowd.
 ///
-/// In life attackers come with machines of their own. Here all share one, and what they compute, such as a million
-/// mutations, must not count as what their attack costs others.
+/// In incarnation attackers come with machines of their own. Here all share one, and what they compute, such as a
+/// million mutations, must not count as what their attack costs others.
 pub struct Attackers(Option<Runtime>);
 
 impl Attackers {

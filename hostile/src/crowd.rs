@@ -1,4 +1,4 @@
-//! A hundred honest clients in ten rooms, and those who come and go beside them.
+//! A hundred honest clients in ten rooms, and others that come and go.
 
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -31,7 +31,7 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// How many there are, without those who come and go.
+    /// The number of clients, without those that come and go.
     pub const ALL: usize = 100;
 
     /// Lets all come and begin to chat.
@@ -48,7 +48,7 @@ impl Crowd {
                 thread.spawn(Member::come(server, connect.to_owned(), index, polls))
             })
             .collect();
-        // Nobody speaks before all are there: they would miss it.
+        // No client sends before all are there: they would miss it.
         let mut members = Vec::new();
         for (index, coming) in coming.into_iter().enumerate() {
             match coming.await {

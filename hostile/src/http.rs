@@ -45,7 +45,7 @@ impl Http {
     /// A connection from an address of its own.
     ///
     /// # Panics
-    /// When nobody listens.
+    /// If the port is closed.
     pub async fn connect(server: SocketAddr) -> Self {
         Self::try_from_address(fresh(), server).await.unwrap_or_else(|error| panic!("{server}: {error}"))
     }

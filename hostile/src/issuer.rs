@@ -1,4 +1,4 @@
-//! Somebody who signs tokens.
+//! An issuer of tokens.
 
 use std::time::{Duration, SystemTime};
 
@@ -52,7 +52,7 @@ impl Issuer {
         sign(Algorithm::RS256, claims, &self.signing)
     }
 
-    /// A token whose secret is what everybody knows of the key.
+    /// A token with the public key as its secret.
     ///
     /// # Panics
     /// As [`Self::token`].

@@ -55,7 +55,7 @@ impl Ledger {
         })
     }
 
-    /// Nobody says anything any more.
+    /// No client sends any more.
     pub(crate) fn close(&self) {
         *self.closed.lock() = true;
     }

@@ -1,9 +1,9 @@
-//! Shows that one hostile client costs nobody else anything.
+//! Shows that one hostile client harms no other.
 //!
-//! A [`Stage`] is a [`Server`] in a process of its own, with the limits that it has by default, and a [`Crowd`] of a hundred
-//! clients that chat in ten rooms. Tests attack the server meanwhile, over raw [websockets](WebSocket) and
-//! [HTTP](Http), from loopback addresses of their own. In the end the crowd must have lost nothing, the 99th percentile of
-//! its latencies must not have doubled, and the server must not have panicked.
+//! A [`Fixture`] is a [`Server`] in a process of its own, with the limits that it has by default, and a [`Crowd`] of a
+//! hundred clients that chat in ten rooms. Tests attack the server meanwhile, over raw [websockets](WebSocket) and
+//! [HTTP](Http), from loopback addresses of their own. In the end the crowd must have lost nothing, the 99th percentile
+//! of its latencies must not have doubled, and the server must not have panicked.
 //!
 //! Whatever a test cannot go on without panics with the reason.
 
@@ -11,6 +11,7 @@ mod address;
 mod attackers;
 mod corpus;
 mod crowd;
+mod fixture;
 mod http;
 mod issuer;
 mod latency;
@@ -22,7 +23,6 @@ mod newcomers;
 mod polling;
 mod redis_calls;
 mod server;
-mod stage;
 mod values;
 mod websocket;
 
@@ -30,6 +30,7 @@ pub use address::{allow_many_files, connect_from, fresh};
 pub use attackers::Attackers;
 pub use corpus::corpus;
 pub use crowd::Crowd;
+pub use fixture::Fixture;
 pub use http::{Answer, Http};
 pub use issuer::Issuer;
 pub use latency::Phase;
@@ -38,7 +39,6 @@ pub use mutation::{Mutation, Mutator};
 pub use polling::Polling;
 pub use redis_calls::{Call, RedisCalls, most_in_a_second};
 pub use server::{Counts, Listening, Metrics, Server, Settings, connect_packet};
-pub use stage::Stage;
 pub use websocket::{Frame, Refused, WebSocket, continuation, frame, head};
 
 use std::time::Duration;

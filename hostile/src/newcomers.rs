@@ -15,7 +15,8 @@ use crate::{WebSocket, fresh, ledger::Ledger};
 
 /// Between two of them.
 const PACE: Duration = Duration::from_millis(200);
-/// How long one may take to come, to be answered, and to go: on a busy machine, and much less than who is refused waits.
+/// How long one may take to come, to be answered, and to go: on a busy machine, and much less than a refused client
+/// waits.
 const TOO_LONG: Duration = Duration::from_secs(3);
 
 /// How many came.

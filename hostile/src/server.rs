@@ -160,7 +160,7 @@ impl Server {
         fs::read_to_string(&self.log).unwrap_or_default()
     }
 
-    /// The last lines of its log, for who reads of a failure.
+    /// The last lines of its log, for failure reports.
     #[must_use]
     pub fn log_tail(&self) -> String {
         let log = self.log();

@@ -3,7 +3,7 @@
 use rand::{RngExt, rngs::StdRng};
 use serde_json::{Map, Number, Value, json};
 
-/// Names and texts that mean something to somebody.
+/// Names and texts with a meaning to some parser.
 const TEXTS: [&str; 16] = [
     "",
     "size",
@@ -23,7 +23,7 @@ const TEXTS: [&str; 16] = [
     "42[\"size\",1]",
 ];
 
-/// Numbers that mean something to somebody, as text.
+/// Numbers at the limits of some type, as text.
 const NUMBERS: [&str; 8] =
     ["-1", "0.1", "1e308", "-1e308", "18446744073709551615", "-9223372036854775808", "4294967296", "5e-324"];
 

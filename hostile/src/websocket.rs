@@ -273,7 +273,8 @@ impl WebSocket {
         Some(frame)
     }
 
-    /// The next text, as long as that takes, pings answered in between; none when the session or the connection is over.
+    /// The next text, as long as that takes, pings answered in between; none when the session or the connection is
+    /// over.
     ///
     /// # Cancellation
     /// Nothing is lost when the future is dropped, but that a ping may stay without an answer.

@@ -13,7 +13,8 @@ use tempfile::TempDir;
 
 const SOURCE: &str = include_str!("clock.c");
 
-/// The clock of those processes that are started with its [variables](Self::variables). Only on Linux, with a C compiler.
+/// The clock of those processes that are started with its [variables](Self::variables). Only on Linux, with a C
+/// compiler.
 #[derive(Debug)]
 pub struct ShiftedClock {
     folder: TempDir,

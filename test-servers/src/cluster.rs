@@ -19,7 +19,7 @@ const NODE_TIMEOUT: &str = "1500";
 /// Several `redis-server` processes that are one cluster. Dropping it kills them and removes their data.
 #[derive(Debug)]
 pub struct RedisCluster {
-    /// Masters first, then their replicas; who is master changes in a failover, the order does not.
+    /// Masters first, then their replicas. A failover changes the roles, not the order.
     servers: Vec<RedisServer>,
 }
 
@@ -40,7 +40,7 @@ impl RedisCluster {
             // The slots of others are served on when one master is gone.
             .with("cluster-require-full-coverage", "no")
             .with("repl-diskless-sync-delay", "0");
-        // Somebody else may take a port before a server does.
+        // Another program may take a port before a server does.
         for _ in 0..TRIES {
             let places: Vec<_> = (0..masters * (1 + replicas_each))
                 .map(|index| (free_port(), index.checked_sub(masters).map(|replica| replica / replicas_each.max(1))))

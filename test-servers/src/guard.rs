@@ -9,7 +9,7 @@ use std::{
 use rustix::process::Pid;
 
 /// Waits for the end of its standard input, which is the end of the test however it comes, kills the server and removes
-/// its folder. In a group of its own, so that whoever kills the whole group of the test leaves it.
+/// its folder. In a group of its own, so that it survives a kill of the test's group.
 const SCRIPT: &str = r#"read -r _; kill -9 "$1" 2>/dev/null; rm -rf "$2""#;
 
 /// Kills one process and removes its folder when this process is gone without having done so.

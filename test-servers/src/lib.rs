@@ -1,8 +1,8 @@
 //! Real Redis servers for tests.
 //!
-//! Each [`RedisServer`] is a `redis-server` process on a free port of the loopback, with its data in a temporary folder.
-//! It can be stopped, killed, started again and filled to the brim, and is gone with the test, also when that panics or
-//! is killed. A [`RedisCluster`] is several of them.
+//! Each [`RedisServer`] is a `redis-server` process on a free port of the loopback, with its data in a temporary
+//! folder. It can be stopped, killed, started again and filled to the brim, and is gone with the test, also when that
+//! panics or is killed. A [`RedisCluster`] is several of them.
 //!
 //! Whatever cannot be done panics with the reason: a test has nothing better to do with it.
 

@@ -1,4 +1,4 @@
-//! Who is who in a cluster, as its servers keep it in `nodes.conf`.
+//! The roles of servers in a cluster, as `nodes.conf` has them.
 //!
 //! Servers that find it when they start know each other at once; those that are introduced to each other take a second.
 

@@ -29,7 +29,7 @@ const LOG: &str = "redis.log";
 /// How often ports are chosen before all of them count as taken.
 pub(crate) const TRIES: usize = 20;
 
-/// Somebody else listens on the port.
+/// Another program listens on the port.
 #[derive(Debug)]
 pub(crate) struct PortTaken;
 
@@ -80,7 +80,7 @@ impl RedisServer {
     /// As [`Self::start`], with settings.
     pub async fn start_with(settings: Settings) -> Self {
         let mut server = Self::new(settings, None);
-        // Somebody else may take the port before the server does.
+        // Another program may take the port before the server does.
         for _ in 0..TRIES {
             match server.run().await {
                 Ok(()) => return server,

@@ -9,10 +9,10 @@ const BATCH: usize = 100;
 
 impl RedisCluster {
     /// Moves slots to another master, one after the other, as an operator does it: with all their keys, and in the
-    /// order that leaves a server that dies meanwhile in nobody's doubt. A slot that is there already stays.
+    /// order in which a server that dies meanwhile leaves no slot in doubt. A slot that is there already stays.
     ///
     /// # Panics
-    /// When a server refuses, and when the servers do not agree on who serves a slot.
+    /// If a server refuses, or if the servers do not agree on the owner of a slot.
     pub async fn move_slots(&self, slots: impl IntoIterator<Item = u16>, to: usize) {
         for slot in slots {
             let from = self.owner(slot).await.unwrap_or_else(|| panic!("nobody knows who serves slot {slot}"));

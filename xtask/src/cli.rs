@@ -19,7 +19,7 @@ pub(crate) enum Task {
     /// Check layering, file sizes, headers, manifests and names
     Tidy,
     /// Everything CI checks: tidy, fmt, clippy, docs, deny, package, test, fuzz
-    Ci,
+    Ci(CiArgs),
     /// Give random bytes to every parser that reads bytes from outside
     Fuzz(FuzzArgs),
     /// Measure against plain socketioxide
@@ -61,6 +61,9 @@ pub(crate) struct TestArgs {
     /// Run only the tests whose name contains this
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
+    /// Run randomised tests for more rounds
+    #[arg(long)]
+    pub(crate) full: bool,
     /// Run only one kind of test
     #[arg(long)]
     pub(crate) only: Option<Suite>,
@@ -85,6 +88,13 @@ impl Suite {
             Self::E2e => "e2e",
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CiArgs {
+    /// Also what takes longer than a change can wait for: more rounds of randomised tests, a minute of each fuzz target
+    #[arg(long)]
+    pub(crate) full: bool,
 }
 
 #[derive(Debug, Args)]

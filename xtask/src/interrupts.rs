@@ -74,8 +74,8 @@ impl Interrupts {
         Ok(child)
     }
 
-    /// While no child of [`Self::spawn`] runs, tells of signals instead of ending this process: for who keeps children that
-    /// must be stopped first. With none, signals end it again.
+    /// While no child of [`Self::spawn`] runs, reports signals instead of ending this process: for callers with
+    /// children that must be stopped first. With none, signals end it again.
     pub(crate) fn tell(&self, keeper: Option<Sender<Happening>>) {
         self.lock().keeper = keeper;
     }
@@ -111,18 +111,18 @@ impl Interrupts {
     }
 }
 
-/// Tells of the end of a child once it has come; it is for the one who is told to [`reap`] it.
+/// Reports the end of a child once. The receiver has to [`reap`] it.
 pub(crate) fn tell_of_end(child: &Child, keeper: Sender<Happening>) {
     let child = Pid::from_child(child);
     thread::spawn(move || {
         // An error says that there is no such child any more.
         let _ = await_end(child);
-        // Nobody listens any more when everything has been stopped.
+        // Without a receiver when everything has been stopped.
         let _ = keeper.send(Happening::Ended(child));
     });
 }
 
-/// Waits until a child has ended, without reaping it: while it is a zombie nobody else can be given its group id.
+/// Waits until a child has ended, without reaping it: while it is a zombie, its group id is not reused.
 fn await_end(child: Pid) -> io::Result<()> {
     while let Err(error) = waitid(WaitId::Pid(child), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
         if error != Errno::INTR {

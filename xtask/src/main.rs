@@ -38,7 +38,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Example(example) => tasks::example::run(&session, &example),
         Task::Test(selection) => tasks::test::run(&session, &selection),
         Task::Tidy => tasks::tidy::run(&session),
-        Task::Ci => tasks::ci::run(&session),
+        Task::Ci(args) => tasks::ci::run(&session, &args),
         Task::Fuzz(fuzz) => tasks::fuzz::run(&session, &fuzz),
         Task::Bench(bench) => tasks::bench::run(&session, &bench),
     }

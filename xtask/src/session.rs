@@ -1,4 +1,4 @@
-//! What every task needs: where the workspace is, how to call cargo, who watches the signals.
+//! What every task needs: the workspace, cargo, and the signal handler.
 
 use std::env;
 use std::io::{self, IsTerminal};
@@ -46,7 +46,7 @@ impl Session {
         self.terminal
     }
 
-    /// Whether this is a run of CI rather than somebody's checkout.
+    /// Whether this is a run of CI rather than a person's checkout.
     pub(crate) fn in_ci(&self) -> bool {
         env::var_os("CI").is_some_and(|value| !value.is_empty() && value != "false")
     }

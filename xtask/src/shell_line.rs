@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-/// The command with the variables set for it, quoted where a shell needs it, and without the program's folder. Who signs
-/// in by a URL, and with what, is left out.
+/// The command with the variables set for it, quoted where a shell needs it, and without the program's folder.
+/// Credentials in URLs are left out.
 pub(crate) fn shell_line(command: &Command) -> String {
     let variables = command.get_envs().filter_map(|(name, value)| {
         Some(format!("{}={}", name.to_string_lossy(), quoted(&unsigned(&value?.to_string_lossy()))))

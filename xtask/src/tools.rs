@@ -106,7 +106,7 @@ impl Tool {
     }
 }
 
-/// Makes sure that the tools are there, installing those that are not when nobody has to be asked for it.
+/// Makes sure that the tools are there. Installs missing ones where that needs no confirmation.
 pub(crate) fn provide(tools: &[&Tool], stage: &Stage<'_>) -> anyhow::Result<Outcome> {
     let missing: Vec<_> = tools.iter().filter(|tool| tool.find().is_none()).collect();
     if !missing.is_empty() && apt::is_possible() {

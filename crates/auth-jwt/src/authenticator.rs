@@ -11,18 +11,18 @@ use super::{
     token_place::TokenPlace,
 };
 
-/// Admits clients that show a token which somebody trusted has signed, as the user that it names.
+/// Authenticates clients with a signed JSON Web Token, as the user that the token names.
 ///
-/// The token comes in the auth payload or in a header, as `auth.field` and `auth.header` say. Only the configured
-/// algorithms are accepted, each only with a key of its kind. Its key is the only thing that a token chooses, by the
-/// key id, and only among the configured ones.
+/// The client sends the token in the auth payload or in a header, as `auth.field` and `auth.header` say. Only the
+/// configured algorithms are accepted, each only with a key of its kind. A token only chooses its key, by the key id,
+/// and only among the configured ones.
 ///
-/// Whatever is wrong with a token, the client gets the same [`ErrorCode::Unauthorized`], after a similar time: where no
-/// signature had to be verified, one is all the same. The exception is a token with a key id that is not known: it
-/// has the key set read again, at most once in ten seconds. The reason is logged at debug level, without the token.
+/// Whatever is wrong with a token, the client gets the same [`ErrorCode::Unauthorized`]. The reason is the source of
+/// that error, without the token: the service logs each reason, at most once a minute. A token with an unknown key id
+/// causes the key set to be read again, at most once in ten seconds.
 ///
-/// Keys from a file or a URL are read again every `auth.jwksRefresh`, by a task that ends with the authenticator. When
-/// they cannot be read then, those from before stay in use.
+/// Keys from a file or a URL are read again every `auth.jwksRefresh`, by a task that ends with the authenticator. If
+/// they cannot be read then, the previous keys stay in use.
 pub struct JwtAuthenticator {
     algorithms: Vec<Algorithm>,
     keys: KeyRing,
@@ -36,11 +36,11 @@ impl JwtAuthenticator {
     /// Reads the keys and makes an authenticator. Must be called in a tokio runtime.
     ///
     /// # Errors
-    /// When the configuration contradicts itself, keys cannot be read, or do not fit the algorithms. The text says what to
-    /// do.
+    /// When the configuration contradicts itself, keys cannot be read, or do not fit the algorithms. The text says what
+    /// to do.
     pub async fn from_config(auth: &Auth) -> Result<Self, JwtError> {
-        // An application that turns on another backend of the library would leave it without one. Whoever installed one
-        // first is right: all of them verify the same signatures.
+        // The library has no default backend if the application enables another one. A backend that was installed
+        // earlier stays in use: all of them verify the same signatures.
         let _ = aws_lc::DEFAULT_PROVIDER.install_default();
         let Settings { algorithms, source, rules, place } = Settings::from_config(auth)?;
         let named = algorithms.iter().map(|algorithm| in_library(*algorithm)).collect();
@@ -62,23 +62,22 @@ impl JwtAuthenticator {
         self
     }
 
-    async fn identify(&self, request: &ConnectRequest) -> Result<Identity, Refused> {
+    async fn identify(&self, request: &ConnectRequest) -> Result<Identity, Refusal> {
         match self.place.find(request)? {
             Some(token) => self.check(&token).await,
             None if self.admits_anonymous => Ok(Identity::anonymous()),
-            None => Err(Refusal::NoToken.into()),
+            None => Err(Refusal::NoToken),
         }
     }
 
-    async fn check(&self, token: &str) -> Result<Identity, Refused> {
+    async fn check(&self, token: &str) -> Result<Identity, Refusal> {
         let header = decode_header(token).map_err(|_| Refusal::Malformed)?;
-        let refused = |why| Refused { why, algorithm: Some(header.alg) };
-        // Whoever demands that an extension is understood must not be admitted by somebody who does not (RFC 7515, 4.1.11).
+        // A token that demands extensions is valid only where they are understood (RFC 7515, 4.1.11).
         if header.crit.is_some() {
-            return Err(refused(Refusal::Critical));
+            return Err(Refusal::Critical);
         }
         if !self.algorithms.contains(&header.alg) {
-            return Err(refused(Refusal::Algorithm));
+            return Err(Refusal::Algorithm);
         }
         let id = header.kid.as_deref();
         let mut keys = self.keys.current();
@@ -86,34 +85,16 @@ impl JwtAuthenticator {
             self.keys.look_again().await;
             keys = self.keys.current();
         }
-        let key = keys.choose(header.alg, id).ok_or(Refusal::UnknownKey).map_err(refused)?;
-        let claims = key.verify(token, &header).map_err(refused)?;
-        self.rules.identity(claims, self.clock.now()).map_err(refused)
-    }
-}
-
-/// A refusal, with the algorithm that the token named.
-struct Refused {
-    why: Refusal,
-    algorithm: Option<Algorithm>,
-}
-
-impl From<Refusal> for Refused {
-    fn from(why: Refusal) -> Self {
-        Self { why, algorithm: None }
+        let key = keys.choose(header.alg, id).ok_or(Refusal::UnknownKey)?;
+        let claims = key.verify(token, &header)?;
+        self.rules.identity(claims, self.clock.now())
     }
 }
 
 #[async_trait]
 impl Authenticator for JwtAuthenticator {
     async fn authenticate(&self, request: &ConnectRequest) -> Result<Identity, Error> {
-        self.identify(request).await.map_err(|Refused { why, algorithm }| {
-            if !why.cost_a_verification() {
-                self.keys.current().decoy(algorithm).verify_decoy();
-            }
-            tracing::debug!(target: "roomwire", reason = %why, "a token is not accepted");
-            Error::new(ErrorCode::Unauthorized)
-        })
+        self.identify(request).await.map_err(|why| Error::new(ErrorCode::Unauthorized).with_source(why))
     }
 }
 

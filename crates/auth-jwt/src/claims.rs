@@ -1,4 +1,4 @@
-//! What the claims of a verified token must say, and who it is then.
+//! Checks the claims of a verified token and reads the identity from them.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Who it is, as claims say whose signature is verified. It holds until the expiry and the leeway are over, the same
-    /// moment until which the token is accepted.
+    /// Returns the identity from the claims of a token with a verified signature. The identity is valid until the
+    /// expiry plus the leeway, exactly as long as the token is accepted.
     ///
     /// # Errors
     /// The first rule that the claims break.
@@ -52,8 +52,8 @@ impl Rules {
         if is_listed || self.issuers.is_empty() { Ok(()) } else { Err(Refusal::Issuer) }
     }
 
-    /// A token that is meant for somebody must be refused by everybody else (RFC 7519, 4.1.3), also by a service that has no
-    /// name of its own.
+    /// A service must refuse a token with an audience that does not include it (RFC 7519, 4.1.3). A service without a
+    /// configured audience refuses every such token.
     fn check_audience(&self, audience: Option<&Value>) -> Result<(), Refusal> {
         let is_listed = |name: &Value| name.as_str().is_some_and(|name| self.audiences.iter().any(|one| one == name));
         let is_for_us = match audience {
@@ -61,7 +61,11 @@ impl Rules {
             Some(Value::Array(names)) => names.iter().any(is_listed),
             Some(name) => is_listed(name),
         };
-        if is_for_us { Ok(()) } else { Err(Refusal::Audience) }
+        match is_for_us {
+            true => Ok(()),
+            false if self.audiences.is_empty() => Err(Refusal::AudienceUnset),
+            false => Err(Refusal::Audience),
+        }
     }
 }
 
@@ -171,10 +175,10 @@ mod tests {
     }
 
     #[test]
-    fn without_audiences_a_token_for_somebody_is_refused_and_one_for_nobody_is_not() {
+    fn without_audiences_a_token_for_an_audience_is_refused_and_one_without_is_not() {
         let rules = Rules { audiences: Vec::new(), issuers: Vec::new(), ..rules() };
-        assert_eq!(judged(&rules, &json!({})).map(drop), Err(Refusal::Audience));
-        assert_eq!(judged(&rules, &json!({ "aud": [] })).map(drop), Err(Refusal::Audience));
+        assert_eq!(judged(&rules, &json!({})).map(drop), Err(Refusal::AudienceUnset));
+        assert_eq!(judged(&rules, &json!({ "aud": [] })).map(drop), Err(Refusal::AudienceUnset));
         assert_eq!(judged(&rules, &json!({ "aud": null, "iss": null })).map(drop), Ok(()));
     }
 

@@ -41,7 +41,7 @@ impl Fetcher {
         let is_secure = uri.scheme_str() == Some("https");
         if !is_secure && !is_here {
             let from = shown(&uri);
-            tracing::warn!(target: "roomwire", from, "keys are fetched without TLS: whoever is on the way can replace them; use https");
+            tracing::warn!(target: "roomwire", from, "the key set is fetched without TLS: an attacker on the network can replace the keys; use https");
         }
         let builder = HttpsConnectorBuilder::new();
         let connector = if is_secure {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use parking_lot::RwLock;
-use roomwire_core::{Printable, config::Algorithm};
+use roomwire_core::{Escaped, config::Algorithm};
 use tokio::{
     sync::Mutex,
     task::AbortHandle,
@@ -22,7 +22,7 @@ use super::{
     source::{Read, Source},
 };
 
-/// How far apart two readings are that tokens with unknown key ids ask for. Anybody can send such tokens.
+/// The minimum time between two readings that tokens with unknown key ids cause. Any client can send such tokens.
 const PAUSE: Duration = Duration::from_secs(10);
 
 /// How soon to try again after the keys could not be read, unless they are due earlier.
@@ -68,8 +68,8 @@ impl KeyRing {
         self.shared.current()
     }
 
-    /// Reads the keys because a token names one that is not among them. Returns at once when that was done a moment ago, and
-    /// waits for a reading that is under way.
+    /// Reads the keys because a token names one that is not among them. Returns at once when that was done a moment
+    /// ago, and waits for a reading that is under way.
     ///
     /// # Cancellation
     /// The reading goes on: otherwise clients that come and go could have the source asked any number of times.
@@ -132,10 +132,10 @@ impl Shared {
                 }
             }
             Err(error) if was_failing => {
-                tracing::debug!(target: "roomwire", error = %Printable(error), "keys for tokens still cannot be read");
+                tracing::debug!(target: "roomwire", error = %Escaped(error), "keys for tokens still cannot be read");
             }
             Err(error) => {
-                tracing::warn!(target: "roomwire", error = %Printable(error), "keys for tokens cannot be read; those from before are used");
+                tracing::warn!(target: "roomwire", error = %Escaped(error), "keys for tokens cannot be read; those from before are used");
             }
         }
         is_read

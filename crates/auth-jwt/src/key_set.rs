@@ -18,10 +18,7 @@ use super::{
 const MOST_KEYS: usize = 100;
 
 /// Keys, at least one.
-pub(crate) struct KeySet {
-    first: Key,
-    others: Vec<Key>,
-}
+pub(crate) struct KeySet(Vec<Key>);
 
 /// What is read of a JSON Web Key Set: each key by itself, so that one that is not understood spoils no other.
 #[derive(Deserialize)]
@@ -31,7 +28,7 @@ struct Document {
 
 impl KeySet {
     pub(crate) fn of(key: Key) -> Self {
-        Self { first: key, others: Vec::new() }
+        Self(vec![key])
     }
 
     /// Reads a JSON Web Key Set. Keys for other purposes and of kinds that are not configured are left out.
@@ -55,12 +52,11 @@ impl KeySet {
         for problem in &left_out {
             tracing::debug!(target: "roomwire", problem, "a key of a key set is not used");
         }
-        let mut keys = keys.into_iter();
-        let Some(first) = keys.next() else {
+        if keys.is_empty() {
             let which = if left_out.is_empty() { "it is empty".to_owned() } else { left_out.join("; ") };
             return Err(format!("holds no key for {}: {which}", listed(algorithms)));
-        };
-        Ok(Self { first, others: keys.collect() })
+        }
+        Ok(Self(keys))
     }
 
     /// The key for a token: the one with its key id, or the only one that fits its algorithm when the token or the key
@@ -77,18 +73,12 @@ impl KeySet {
         (id.is_none() || only.id().is_none()).then_some(only)
     }
 
-    /// The key on which a token is spent that names none: of its algorithm if there is one.
-    pub(crate) fn decoy(&self, algorithm: Option<Algorithm>) -> &Key {
-        let fitting = algorithm.and_then(|algorithm| self.iter().find(|key| key.is_for(algorithm)));
-        fitting.unwrap_or(&self.first)
-    }
-
     pub(crate) fn len(&self) -> usize {
-        1 + self.others.len()
+        self.0.len()
     }
 
     fn iter(&self) -> impl Iterator<Item = &Key> + Clone {
-        std::iter::once(&self.first).chain(&self.others)
+        self.0.iter()
     }
 }
 

@@ -38,7 +38,8 @@ impl Kind {
         }
     }
 
-    /// How long each signature is, in bytes. Secrets make signatures of several lengths, which take equally long to check.
+    /// How long each signature is, in bytes. Secrets make signatures of several lengths, which take equally long to
+    /// check.
     pub(crate) fn signature_bytes(self) -> Option<usize> {
         match self {
             Self::Secret(_) => None,

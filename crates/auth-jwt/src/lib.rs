@@ -1,8 +1,7 @@
-//! Authentication by JSON Web Tokens: who a client of Roomwire is, as a token says that somebody trusted has signed.
+//! Authenticates Roomwire clients with JSON Web Tokens.
 //!
-//! [`JwtAuthenticator`] implements the port [`Authenticator`](roomwire_core::Authenticator). What it accepts stands in
-//! the configuration, under `auth`: which algorithms, whose key, which issuers and audiences. Nothing that a token says
-//! about itself widens that.
+//! [`JwtAuthenticator`] implements the port [`Authenticator`](roomwire_core::Authenticator). The configuration, under
+//! `auth`, decides what it accepts: algorithms, keys, issuers and audiences. A token cannot widen that.
 //!
 //! ```
 //! use roomwire_auth_jwt::JwtAuthenticator;

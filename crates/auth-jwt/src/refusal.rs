@@ -1,6 +1,6 @@
 //! Why a token is not accepted: for the log, never for the client.
 
-use std::fmt;
+use std::{error, fmt};
 
 /// The reason. It holds nothing of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,59 +22,36 @@ pub(crate) enum Refusal {
     IssuedLater,
     Issuer,
     Audience,
+    AudienceUnset,
     User,
     TokenId,
-}
-
-impl Refusal {
-    /// Whether a signature was verified on the way to it, which takes most of the time.
-    pub(crate) fn cost_a_verification(self) -> bool {
-        match self {
-            Self::NoToken
-            | Self::NotText
-            | Self::SeveralHeaders
-            | Self::TooLong
-            | Self::Malformed
-            | Self::Algorithm
-            | Self::Critical
-            | Self::UnknownKey
-            | Self::SignatureLength => false,
-            Self::Signature
-            | Self::Claims(_)
-            | Self::NoExpiry
-            | Self::Expired
-            | Self::NotYetValid
-            | Self::IssuedLater
-            | Self::Issuer
-            | Self::Audience
-            | Self::User
-            | Self::TokenId => true,
-        }
-    }
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::NoToken => "no token",
+            Self::NoToken => "no token, neither in the field auth.field of the handshake's auth payload nor in the header auth.header",
             Self::NotText => "the token is not text",
             Self::SeveralHeaders => "the header of the token came several times",
             Self::TooLong => "the token is too long",
-            Self::Malformed => "not a signed token, or signed by an algorithm that nobody should use",
+            Self::Malformed => "not a signed token, or its algorithm is not supported",
             Self::Algorithm => "signed by an algorithm that is not in auth.algorithms",
             Self::Critical => "the token demands extensions (crit)",
             Self::UnknownKey => "no key for the token's key id and algorithm",
             Self::SignatureLength => "the signature has the wrong length for the key",
             Self::Signature => "the signature does not fit the key",
             Self::Claims(claim) => return write!(f, "claim {claim} has the wrong type"),
-            Self::NoExpiry => "no expiry (exp)",
-            Self::Expired => "expired",
-            Self::NotYetValid => "not yet valid (nbf)",
-            Self::IssuedLater => "issued in the future (iat); is a clock wrong?",
+            Self::NoExpiry => "the token has no expiry (exp)",
+            Self::Expired => "the token has expired (exp); auth.leeway says how far clocks may differ",
+            Self::NotYetValid => "the token is not valid yet (nbf); auth.leeway says how far clocks may differ",
+            Self::IssuedLater => "the token was issued in the future (iat); auth.leeway says how far clocks may differ",
             Self::Issuer => "the issuer (iss) is not in auth.issuers",
             Self::Audience => "the audience (aud) is not in auth.audiences",
+            Self::AudienceUnset => "the token is for an audience (aud), and auth.audiences is empty: list this service's name there",
             Self::User => "the claim of auth.userClaim is missing or no valid user id",
             Self::TokenId => "the token id (jti) is not valid",
         })
     }
 }
+
+impl error::Error for Refusal {}

@@ -30,7 +30,10 @@ impl TokenPlace {
         };
         match token {
             Some(token) if token.len() > LONGEST => Err(Refusal::TooLong),
-            token => Ok(token),
+            // A file or a secret that a token was read from often ends in a line break.
+            Some(Cow::Borrowed(token)) => Ok(Some(Cow::Borrowed(token.trim()))),
+            Some(Cow::Owned(token)) => Ok(Some(Cow::Owned(token.trim().to_owned()))),
+            None => Ok(None),
         }
     }
 
@@ -127,6 +130,7 @@ mod tests {
             (r#" {"name":{"token":"no"},"token":"a\u002eb"}"#, &[], Some("a.b")),
             (r#"{"token":"first","token":"last"}"#, &[], Some("last")),
             (r#"{"token":null}"#, &["Bearer d.e.f"], Some("d.e.f")),
+            (r#"{"token":" a.b.c\n"}"#, &[], Some("a.b.c")),
             (r#"{"Token":"a"}"#, &["bearer  d.e.f "], Some("d.e.f")),
             ("", &["d.e.f"], Some("d.e.f")),
             ("null", &[], None),

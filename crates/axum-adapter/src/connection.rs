@@ -12,12 +12,18 @@ use std::{
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
-/// Controls one websocket connection.
+/// Controls one connection.
 #[derive(Default)]
 pub(crate) struct Connection {
     ended: AtomicBool,
     /// It was ended because its peer took nothing.
     stalled: AtomicBool,
+    /// Its peer sent a message that is too large.
+    oversized: AtomicBool,
+    /// Its peer has sent something.
+    received: AtomicBool,
+    /// A request of it was read.
+    used: AtomicBool,
     /// How many of its clients (one a namespace) have more events waiting than they should.
     pauses: AtomicUsize,
     reader: AtomicWaker,
@@ -40,6 +46,32 @@ impl Connection {
 
     pub(crate) fn has_stalled(&self) -> bool {
         self.stalled.load(Ordering::Acquire)
+    }
+
+    /// Notes that the peer sent a message that is too large.
+    pub(crate) fn set_oversized(&self) {
+        self.oversized.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn is_oversized(&self) -> bool {
+        self.oversized.load(Ordering::Acquire)
+    }
+
+    /// Notes that the peer has sent something.
+    pub(crate) fn set_received(&self) {
+        if !self.received.load(Ordering::Relaxed) {
+            self.received.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes that a request was read.
+    pub(crate) fn set_used(&self) {
+        self.used.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the peer has sent something, but no whole request yet.
+    pub(crate) fn has_incomplete_request(&self) -> bool {
+        self.received.load(Ordering::Relaxed) && !self.used.load(Ordering::Relaxed)
     }
 
     pub(crate) fn has_ended(&self) -> bool {
@@ -103,7 +135,7 @@ impl Connections {
 
 struct Known {
     all: Connections,
-    /// The connection's address: nobody else's while it is known, since that keeps it alive.
+    /// The connection's memory address. It is unique, because the map keeps the connection alive.
     key: usize,
 }
 

@@ -55,12 +55,12 @@ impl LocalDelivery for SocketDelivery {
     }
 
     fn is_behind(&self, client: &ClientKey) -> bool {
-        self.socket(client).is_some_and(|(_, socket)| socket.is_half_full())
+        self.socket(client).is_some_and(|(_, socket)| socket.above_high_watermark())
     }
 
     async fn caught_up(&self, client: &ClientKey) {
         if let Some((_, socket)) = self.socket(client) {
-            socket.half_empty().await;
+            socket.below_high_watermark().await;
         }
     }
 

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use http::Request;
-use roomwire_core::{WebSocketConfig, config::Transport};
+use roomwire_core::{
+    WebSocketConfig,
+    config::{Limits, Transport},
+};
 use roomwire_service::Dispatcher;
 use socketioxide::{
     ParserConfig, SocketIo, TransportType, adapter::Emitter, handler::ConnectHandler, service::SocketIoService,
@@ -16,7 +19,7 @@ use socketioxide_core::{
 };
 
 use crate::{
-    intake::{Admission, Opening},
+    handler::{Admission, OnConnect},
     namespace_sockets::NamespaceSockets,
     outbox,
 };
@@ -110,10 +113,10 @@ pub(crate) fn build(config: &WebSocketConfig, dispatcher: &Dispatcher) -> (Engin
     // checked when they are all there. What a transport takes before is bounded by what such an event may be as a
     // frame, with the packet's head, or as an HTTP body, with attachments in base64.
     let payload = config.limits.payload;
-    let frame = payload + PACKET_HEAD;
-    let body = payload.div_ceil(3) * 4 + config.limits.attachments * ATTACHMENT_HEAD + PACKET_HEAD;
-    let parser =
-        ParserConfig::common().max_incoming_binaries(config.limits.attachments).max_incoming_binary_buf_size(payload);
+    let frame = max_message(&config.limits);
+    let attachments = config.limits.attachments + TOLD_ATTACHMENTS;
+    let body = payload.div_ceil(3) * 4 + attachments * ATTACHMENT_HEAD + PACKET_HEAD;
+    let parser = ParserConfig::common().max_incoming_binaries(attachments).max_incoming_binary_buf_size(payload);
     let builder = SocketIo::builder()
         .req_path(config.path.clone())
         .ping_interval(config.ping_interval)
@@ -137,7 +140,7 @@ pub(crate) fn build(config: &WebSocketConfig, dispatcher: &Dispatcher) -> (Engin
     for namespace in dispatcher.namespaces() {
         let sockets = Arc::new(NamespaceSockets::new(namespace.clone(), engine.clone(), config.path.clone()));
         let admission = Admission::new(dispatcher.clone(), sockets.clone());
-        io.ns(namespace.as_str().to_owned(), Opening::new(sockets.clone()).with(admission));
+        io.ns(namespace.as_str().to_owned(), OnConnect::new(sockets.clone()).with(admission));
         if let Some(local) = adapters.lock().remove(namespace.as_str()) {
             sockets.connect(local);
         }
@@ -146,13 +149,21 @@ pub(crate) fn build(config: &WebSocketConfig, dispatcher: &Dispatcher) -> (Engin
     (engine, io, namespaces)
 }
 
+/// The largest websocket message that an event within `limits.payload` can be.
+pub(crate) fn max_message(limits: &Limits) -> usize {
+    limits.payload + PACKET_HEAD
+}
+
 /// The longest head of a packet: type, number of attachments, namespace, acknowledgement id.
 const PACKET_HEAD: usize = 256;
 
 /// What an attachment takes in a body besides its base64: a separator, its mark, and padding.
 const ATTACHMENT_HEAD: usize = 6;
 
-/// A request whose body is the engine.io packet that ends a session.
+/// How many attachments above `limits.attachments` are read, so that the sender is told; more end its connection.
+const TOLD_ATTACHMENTS: usize = 64;
+
+/// A request with the Engine.IO packet that ends a session.
 pub(crate) fn goodbye(path: &str, session: &str) -> Result<Request<Body>, http::Error> {
     Request::post(format!("{path}/?EIO=4&transport=polling&sid={session}"))
         .header(http::header::CONTENT_TYPE, "text/plain;charset=UTF-8")

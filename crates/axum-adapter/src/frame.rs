@@ -42,10 +42,10 @@ pub(crate) fn size(value: &Value) -> usize {
     }
 }
 
-/// An event as it came in: its name and its arguments.
+/// Reads the name and the arguments of an incoming event.
 ///
-/// Everything is checked that could hurt whoever the arguments are passed on to: that they are JSON, and that
-/// each placeholder has its attachment.
+/// Checks everything that could harm the receivers of the arguments: that they are JSON, and that each placeholder has
+/// its attachment.
 pub(crate) fn read_event(value: Value) -> Result<(ByteString, Payload), Error> {
     let (text, attachments) = parts(value)?;
     let values = values(&text)?;

@@ -10,12 +10,13 @@ use socketioxide_core::{Value, packet::PacketData};
 
 use crate::{
     frame,
-    guard::{ClientAddress, Guard},
-    request::{self, Asked},
+    handshake::{ClientAddress, HandshakeCheck},
+    refusals::Refusals,
+    request::{self, RequestKind},
 };
 
-/// An event, an acknowledgement and a handshake with so many attachments. An event that is read is the same again after it
-/// was sent.
+/// An event, an acknowledgement and a handshake with so many attachments. An event that is read is the same again after
+/// it was sent.
 ///
 /// # Panics
 /// When it is not.
@@ -44,11 +45,11 @@ pub fn packet(attachments: u8, text: &str) {
 /// When a request for a session passes without that session's ticket.
 pub fn request(text: &str) {
     thread_local! {
-        static GUARD: Guard = Guard::new(&WebSocketConfig {
+        static CHECK: HandshakeCheck = HandshakeCheck::new(&WebSocketConfig {
             allowed_origins: vec!["https://app.example.com".to_owned()],
             trusted_proxies: vec!["10.0.0.0/8".parse().expect("a network")],
             ..WebSocketConfig::default()
-        });
+        }, Refusals::default());
     }
     let mut lines = text.lines();
     let Some((method, target)) = lines.next().and_then(|line| line.split_once(' ')) else { return };
@@ -63,10 +64,14 @@ pub fn request(text: &str) {
     let _ = request::is_for(request.uri().path(), "/socket.io");
     let names_session = |query: &str| query.split('&').any(|pair| pair.starts_with("sid="));
     let is_for_session = request.uri().query().is_some_and(names_session);
-    if GUARD.with(|guard| guard.admit(&mut request)).is_ok() {
+    let admitted = CHECK.with(|check| check.admit(&check.page(&request), &mut request));
+    if admitted.is_ok() {
         // No random bytes are the ticket of a session.
         assert!(!is_for_session, "{text:?}");
-        assert!(!matches!(Asked::by(&request), Asked::Upgrade { .. } | Asked::Post { .. } | Asked::Poll { .. }));
+        assert!(!matches!(
+            RequestKind::of(&request),
+            RequestKind::Upgrade { .. } | RequestKind::Post { .. } | RequestKind::Poll { .. }
+        ));
         assert!(request.extensions().get::<ClientAddress>().is_some());
     }
 }

@@ -16,18 +16,18 @@ use tokio_util::sync::CancellationToken;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{
-    answer,
-    attendance::{Attendance, Attendances},
+    body_backpressure, body_timeout,
     connection::Connections,
     engine::{Engine, Io},
-    guard::{ClientAddress, Guard, Passed},
-    instruments,
+    engine_session::{EngineSession, EngineSessions},
+    handshake::{ClientAddress, HandshakeCheck, LimitedAddress, Page},
     namespace_sockets::NamespaceSockets,
-    paced, polling,
-    request::{self, Asked},
-    seat::Seats,
-    socket::Line,
-    timely,
+    polling,
+    refusals::Refusals,
+    rejection,
+    request::{self, RequestKind},
+    session_limit::SessionLimiter,
+    socket::ReadGate,
     upgrade::{self, Origin},
 };
 
@@ -40,6 +40,8 @@ pub struct RoomwireLayer(Arc<Mounted>);
 /// What a layer stands for.
 pub(crate) struct Mounted {
     pub(crate) service: WebSocketService,
+    pub(crate) handshake: HandshakeCheck,
+    pub(crate) refusals: Refusals,
     pub(crate) running: Option<Running>,
 }
 
@@ -48,10 +50,9 @@ pub(crate) struct Running {
     pub(crate) engine: Engine,
     pub(crate) io: Io,
     pub(crate) namespaces: Vec<Arc<NamespaceSockets>>,
-    pub(crate) guard: Guard,
-    pub(crate) seats: Seats,
+    pub(crate) sessions: SessionLimiter,
     pub(crate) connections: Connections,
-    pub(crate) attendances: Attendances,
+    pub(crate) engine_sessions: EngineSessions,
     /// Set at the very end: requests that still wait for messages are answered then.
     pub(crate) closed: CancellationToken,
 }
@@ -140,67 +141,78 @@ where
 }
 
 impl Mounted {
-    async fn handle(&self, mut request: Request<Body>) -> Response<Body> {
-        let Some(running) = &self.running else { return answer::disabled() };
-        match running.guard.admit(&mut request) {
-            Err(refused) => refused.answer(),
-            Ok(Passed { is_cross_origin: false }) => self.answer(running, request).await,
-            Ok(Passed { is_cross_origin: true }) => {
-                let answering =
-                    service_fn(|request| async { Ok::<_, Infallible>(self.answer(running, request).await) });
-                let answered = running.guard.cors().layer(answering).oneshot(request).await;
-                answered.unwrap_or_else(|never| match never {})
+    /// The response, with the CORS headers that let the request's page read it. Every response has them, whatever it
+    /// says: a page that cannot read a refusal sees a CORS error instead.
+    async fn handle(&self, request: Request<Body>) -> Response<Body> {
+        let page = self.handshake.page(&request);
+        match self.handshake.cors(&page) {
+            None => self.respond(&page, request).await,
+            Some(cors) => {
+                let responding =
+                    service_fn(|request| async { Ok::<_, Infallible>(self.respond(&page, request).await) });
+                let response = cors.layer(responding).oneshot(request).await;
+                response.unwrap_or_else(|never| match never {})
             }
         }
     }
 
-    async fn answer(&self, running: &Running, mut request: Request<Body>) -> Response<Body> {
-        let asked = Asked::by(&request);
-        if matches!(asked, Asked::NewPolling | Asked::NewWebsocket) {
-            if self.service.is_shutting_down() {
-                return answer::unavailable(&ErrorCode::ShuttingDown.into());
-            }
-            let address = request.extensions().get().map(|ClientAddress(address)| *address);
-            let seat = match running.seats.take(address) {
-                Ok(seat) => seat,
-                Err(error) if error.code() == ErrorCode::RateLimited => return answer::too_many(&error),
-                Err(error) => return answer::unavailable(&error),
-            };
-            request.extensions_mut().insert(running.attendances.begin(matches!(asked, Asked::NewPolling)));
-            if matches!(asked, Asked::NewWebsocket) && self.allows_websocket() {
-                return running.upgrade(self, request, Origin::New(seat));
-            }
-            request.extensions_mut().insert(seat);
+    async fn respond(&self, page: &Page, mut request: Request<Body>) -> Response<Body> {
+        let Some(running) = &self.running else { return rejection::disabled() };
+        match self.handshake.admit(page, &mut request) {
+            Ok(()) => self.serve(running, request).await,
+            Err(rejection) => rejection,
         }
-        match asked {
-            Asked::Upgrade { session } if self.allows_websocket() => {
+    }
+
+    async fn serve(&self, running: &Running, mut request: Request<Body>) -> Response<Body> {
+        let kind = RequestKind::of(&request);
+        let address = request.extensions().get().map(|ClientAddress(address)| *address);
+        if matches!(kind, RequestKind::NewPolling | RequestKind::NewWebsocket) {
+            if self.service.is_shutting_down() {
+                return rejection::unavailable(&ErrorCode::ShuttingDown.into());
+            }
+            let limited = request.extensions().get().map(|LimitedAddress(address)| *address);
+            let permit = match running.sessions.acquire(limited) {
+                Ok(permit) => permit,
+                Err(error) if error.code() == ErrorCode::RateLimited => return rejection::too_many(&error),
+                Err(error) => return rejection::unavailable(&error),
+            };
+            request.extensions_mut().insert(running.engine_sessions.begin(matches!(kind, RequestKind::NewPolling)));
+            if matches!(kind, RequestKind::NewWebsocket) && self.allows_websocket() {
+                return running.upgrade(self, request, Origin::New(permit));
+            }
+            request.extensions_mut().insert(permit);
+        }
+        match kind {
+            RequestKind::Upgrade { session } if self.allows_websocket() => {
                 running.upgrade(self, request, Origin::Polling(&session))
             }
             // The engine would take a key alone for a handshake.
-            Asked::NoWebsocket => StatusCode::BAD_REQUEST.into_response(),
-            Asked::Post { session } => {
+            RequestKind::NoWebsocket => StatusCode::BAD_REQUEST.into_response(),
+            RequestKind::Post { session } => {
                 let lines = running.lines(&session);
                 let (head, body) = request.into_parts();
-                let (body, late) = timely::body(body, self.service.config().limits.handshake_timeout);
-                let request = Request::from_parts(head, paced::body(body, lines));
+                let (body, late) = body_timeout::body(body, self.service.config().limits.handshake_timeout);
+                let request = Request::from_parts(head, body_backpressure::body(body, lines));
                 let answer = running.ask_engine(request).await;
                 if late.is_so() {
-                    instruments::request_refused("body timeout");
-                    return answer::late();
+                    self.refusals.body_timeout(address);
+                    return rejection::body_timeout();
                 }
                 if answer.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    instruments::request_refused("payload");
+                    self.refusals.payload_too_large(address);
+                    return rejection::payload_too_large();
                 }
                 answer
             }
-            Asked::NewPolling => {
-                let attendance = request.extensions().get::<Arc<Attendance>>().cloned();
-                let opened = polling::opened(running.ask_engine(request).await, attendance).await;
-                running.guard.reveal(opened).await
+            RequestKind::NewPolling => {
+                let engine_session = request.extensions().get::<Arc<EngineSession>>().cloned();
+                let opened = polling::opened(running.ask_engine(request).await, engine_session).await;
+                self.handshake.reveal(opened).await
             }
-            Asked::Poll { session } => {
-                let attendance = running.attendances.get(&session);
-                polling::polled(running.ask_engine(request).await, attendance).await
+            RequestKind::Poll { session } => {
+                let engine_session = running.engine_sessions.get(&session);
+                polling::polled(running.ask_engine(request).await, engine_session).await
             }
             _ => running.ask_engine(request).await,
         }
@@ -217,17 +229,17 @@ impl Running {
         match answered {
             Some(Ok::<_, Infallible>(response)) => response.map(Body::new),
             Some(Err(never)) => match never {},
-            None => answer::unavailable(&ErrorCode::ShuttingDown.into()),
+            None => rejection::unavailable(&ErrorCode::ShuttingDown.into()),
         }
     }
 
     fn upgrade(&self, mounted: &Mounted, request: Request<Body>, origin: Origin<'_>) -> Response<Body> {
-        upgrade::accept(self, mounted.service.config(), request, origin)
+        upgrade::accept(self, mounted, request, origin)
     }
 
     /// By which a session is read from, one for each namespace it is connected to.
-    fn lines(&self, session: &str) -> Vec<Arc<Line>> {
+    fn lines(&self, session: &str) -> Vec<Arc<ReadGate>> {
         let Ok(client) = ClientId::new(session) else { return Vec::new() };
-        self.namespaces.iter().filter_map(|sockets| Some(sockets.get(&client)?.line.clone())).collect()
+        self.namespaces.iter().filter_map(|sockets| Some(sockets.get(&client)?.read_gate.clone())).collect()
     }
 }

@@ -24,41 +24,44 @@
 //! [`mount`] makes the [`RoomwireLayer`] alone, for an app that has a server of its own.
 //!
 //! This is the only crate that knows axum and socketioxide. What socketioxide does with a socket reaches the service
-//! only through `roomwire_service::Session`, and what the service sends reaches a socket only through the module `delivery`.
+//! only through `roomwire_service::Session`, and what the service sends reaches a socket only through the module
+//! `delivery`.
 
 mod addresses;
-mod answer;
-mod attendance;
+mod body_backpressure;
+mod body_timeout;
 mod connection;
 mod delivery;
 mod engine;
+mod engine_session;
 mod frame;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-mod guard;
-mod instruments;
-mod intake;
+mod handler;
+mod handshake;
 mod layer;
 mod listener;
 mod logging;
+mod message_limit;
+mod metrics;
 mod mount;
 mod namespace_sockets;
+mod open_files;
 mod outbox;
-mod paced;
 mod polling;
-mod quota;
+mod refusals;
+mod rejection;
 mod request;
-mod seat;
 mod serve;
+mod session_limit;
 mod signal;
 mod socket;
 mod stream;
-mod timely;
 mod upgrade;
 mod write_deadline;
 
-pub use guard::ClientAddress;
+pub use handshake::ClientAddress;
 pub use layer::{RoomwireLayer, RoomwireTower};
 pub use listener::TlsError;
 pub use logging::init as init_logging;

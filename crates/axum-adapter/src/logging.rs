@@ -9,25 +9,33 @@ use tracing_subscriber::{EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt
 /// Writes logs to standard error: those of Roomwire from `logger.level` on (`debug: true` means `debug`), those of
 /// everything else from `warn` on. `logger.pretty` chooses lines for people; without it each line is JSON.
 ///
+/// The variable `RUST_LOG`, when set, replaces these levels: `RUST_LOG=debug`, or `RUST_LOG=warn,roomwire=debug`.
+///
+/// Call it before the service is built: [`serve`](crate::serve) does so too, but the attempts to reach Redis at start are
+/// logged before that.
+///
 /// Roomwire logs no payload, no token and nothing else a client sent but names and origins, at any level; these are
-/// cut, and what could break a line or hide in one is escaped ([`Printable`](roomwire_core::Printable)). The
-/// libraries that carry messages print them, and are kept silent: an app may have switched their logs on for itself.
+/// cut, and what could break a line or hide in one is escaped ([`Escaped`](roomwire_core::Escaped)). The
+/// libraries that carry messages print them, and are kept silent unless `RUST_LOG` names them.
 ///
 /// Does nothing, and returns false, when the process has a logger already.
 pub fn init(config: &WebSocketConfig) -> bool {
-    logger(config, std::io::stderr, std::io::stderr().is_terminal()).try_init().is_ok()
+    let levels = std::env::var("RUST_LOG").ok();
+    logger(config, levels.as_deref(), std::io::stderr, std::io::stderr().is_terminal()).try_init().is_ok()
 }
 
-/// Who sees every packet as it is.
+/// The libraries that see every packet unredacted.
 const CARRIERS: [&str; 4] = ["engineioxide", "socketioxide", "tokio_tungstenite", "tungstenite"];
 
-fn logger<W>(config: &WebSocketConfig, writer: W, colours: bool) -> impl Subscriber + Send + Sync
+fn logger<W>(config: &WebSocketConfig, levels: Option<&str>, writer: W, colours: bool) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let level = if config.debug { LogLevel::Debug } else { config.logger.level };
-    let silent = CARRIERS.map(|carrier| format!(",{carrier}=off")).concat();
-    let filter = EnvFilter::new(format!("warn,roomwire={level}{silent}"));
+    let silent = CARRIERS.map(|carrier| format!("{carrier}=off,")).concat();
+    let levels = levels.filter(|levels| !levels.trim().is_empty());
+    let levels = levels.map_or_else(|| format!("warn,roomwire={level}"), str::to_owned);
+    let filter = EnvFilter::new(format!("{silent}{levels}"));
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = if config.logger.pretty {
         lines.with_ansi(colours).boxed()
@@ -62,11 +70,15 @@ mod tests {
     }
 
     fn lines(set: impl FnOnce(&mut WebSocketConfig)) -> Vec<String> {
+        lines_at(None, set)
+    }
+
+    fn lines_at(levels: Option<&str>, set: impl FnOnce(&mut WebSocketConfig)) -> Vec<String> {
         let mut config = WebSocketConfig::default();
         set(&mut config);
         let written = Written::default();
         let writer = written.clone();
-        tracing::subscriber::with_default(logger(&config, move || writer.clone(), false), || {
+        tracing::subscriber::with_default(logger(&config, levels, move || writer.clone(), false), || {
             tracing::debug!(target: "roomwire", answer = 42, "small");
             tracing::info!(target: "roomwire", "middle");
             tracing::info!(target: "somebody_else", "theirs");
@@ -84,11 +96,28 @@ mod tests {
     }
 
     #[test]
+    fn rust_log_replaces_the_levels_of_the_configuration() {
+        assert_eq!(lines_at(Some("debug"), |_| {}).len(), 4, "of others too");
+        assert_eq!(lines_at(Some("roomwire=error"), |config| config.debug = true).len(), 1);
+        assert_eq!(lines_at(Some(" "), |_| {}).len(), 2, "empty is not set");
+        let written = Written::default();
+        let writer = written.clone();
+        let config = WebSocketConfig::default();
+        let levels = Some("trace,engineioxide=error");
+        tracing::subscriber::with_default(logger(&config, levels, move || writer.clone(), false), || {
+            tracing::error!(target: "socketioxide::client", "packet");
+            tracing::error!(target: "engineioxide", "asked for");
+        });
+        let text = String::from_utf8(written.0.lock().expect("no panic").clone()).expect("text");
+        assert!(text.contains("asked for") && !text.contains("packet"), "{text}");
+    }
+
+    #[test]
     fn who_carries_messages_is_silent_at_every_level() {
         let written = Written::default();
         let writer = written.clone();
         let config = WebSocketConfig { debug: true, ..WebSocketConfig::default() };
-        tracing::subscriber::with_default(logger(&config, move || writer.clone(), false), || {
+        tracing::subscriber::with_default(logger(&config, None, move || writer.clone(), false), || {
             tracing::error!(target: "socketioxide::client", "packet");
             tracing::error!(target: "engineioxide", "packet");
             tracing::error!(target: "tungstenite::protocol", "packet");

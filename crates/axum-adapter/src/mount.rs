@@ -1,6 +1,6 @@
-//! Putting a service and its gateways behind a layer.
+//! Mounts a service and its gateways as a layer.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use roomwire_core::Error;
 use roomwire_service::{Dispatcher, GatewayError, IntoGateways, WebSocketService};
@@ -8,17 +8,21 @@ use roomwire_service::{Dispatcher, GatewayError, IntoGateways, WebSocketService}
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attendance::Attendances,
     connection::Connections,
     delivery::SocketDelivery,
     engine,
-    guard::Guard,
+    engine_session::EngineSessions,
+    handshake::HandshakeCheck,
     layer::{Mounted, RoomwireLayer, Running},
-    seat::Seats,
+    open_files::OpenFiles,
+    refusals::Refusals,
+    session_limit::SessionLimiter,
 };
 
 /// Why a service cannot be mounted.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` writes the same as `Display`, because a `main` that returns this error prints it by `Debug`.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum MountError {
     /// The gateways have mistakes; all of them are listed.
@@ -42,12 +46,21 @@ pub enum MountError {
     },
 }
 
+impl fmt::Debug for MountError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
 /// Makes the layer that serves these gateways, for an app that has a server of its own.
 ///
-/// Put it around the whole app with [`axum::Router::layer`]. Layers that are added after it see Socket.IO
-/// requests too; for cross-origin requests none is needed, `allowedOrigins` is enough. To stop in good order, call [`RoomwireLayer::shutdown`]. Of the configuration, `host`,
-/// `port`, `keepAlive` and `logger` are the server's own affair then, and so is TLS: `ssl = true` is refused, because
-/// nobody should believe in an encryption that is not there.
+/// Wrap the whole app with it by [`axum::Router::layer`]. Layers that are added after it see Socket.IO requests too.
+/// Cross-origin requests need no CORS layer: `allowedOrigins` is enough. For a graceful shutdown, call
+/// [`RoomwireLayer::shutdown`]. The app's server replaces the keys `host`, `port`, `keepAlive` and `logger`, and is
+/// responsible for TLS: `ssl = true` is refused, because the layer does not encrypt.
+///
+/// Serve the app with [`axum::Router::into_make_service_with_connect_info`], so that the layer knows the addresses of
+/// clients: without them, limits by address do not apply, and pages of dev servers on this machine are refused.
 ///
 /// With `enabled: false` the layer answers 503 on the service's path, and nothing else runs.
 ///
@@ -62,6 +75,7 @@ pub enum MountError {
 ///
 /// let roomwire = roomwire_axum_adapter::mount(service, Gateway::new())?;
 /// let app = Router::new().route("/", get(|| async { "my own app" })).layer(roomwire);
+/// // axum::serve(listener, app.into_make_service_with_connect_info::<std::net::SocketAddr>()).await?;
 /// # Ok(app)
 /// # }
 /// ```
@@ -76,23 +90,28 @@ pub fn mount(service: WebSocketService, gateways: impl IntoGateways) -> Result<R
     around_own_server(service, gateways)
 }
 
-/// As [`mount`], for a server that honours every key.
+/// As [`mount`], for a server that supports every key.
 pub(crate) fn around_own_server(
     service: WebSocketService,
     gateways: impl IntoGateways,
 ) -> Result<RoomwireLayer, MountError> {
     let config = service.config().clone();
     let dispatcher = Dispatcher::new(service.clone(), gateways)?;
+    let refusals = Refusals::new(service.refusal_log().clone());
+    let handshake = HandshakeCheck::new(&config, refusals.clone());
     if !config.enabled {
         tracing::info!(target: "roomwire", path = config.path, "switched off: answering 503");
-        return Ok(RoomwireLayer::new(Mounted { service, running: None }));
+        return Ok(RoomwireLayer::new(Mounted { service, handshake, refusals, running: None }));
     }
     let (engine, io, namespaces) = engine::build(&config, &dispatcher);
     let delivery = SocketDelivery::new(namespaces.iter().cloned());
     service.attach_delivery(Arc::new(delivery)).map_err(|source| MountError::Service { source })?;
-    let (guard, seats) = (Guard::new(&config), Seats::new(&config));
+    let files = OpenFiles::of_this_process(&config);
+    files.warn_if_too_few(&config);
+    let sessions = SessionLimiter::new(&files.fitting(&config), refusals.clone());
     let connections = Connections::default();
-    let (attendances, closed) = (Attendances::new(&config.limits, namespaces.len()), CancellationToken::new());
-    let running = Running { engine, io, namespaces, guard, seats, connections, attendances, closed };
-    Ok(RoomwireLayer::new(Mounted { service, running: Some(running) }))
+    let (engine_sessions, closed) =
+        (EngineSessions::new(&config.limits, namespaces.len(), refusals.clone()), CancellationToken::new());
+    let running = Running { engine, io, namespaces, sessions, connections, engine_sessions, closed };
+    Ok(RoomwireLayer::new(Mounted { service, handshake, refusals, running: Some(running) }))
 }

@@ -104,7 +104,7 @@ impl NamespaceSockets {
     /// Ends the connection itself, though its buffers may be full and its peer may not answer.
     fn break_off(&self, socket: &Arc<ClientSocket>) {
         socket.cut_off();
-        socket.line.end();
+        socket.read_gate.end();
         if socket.is_polling() {
             self.end_polling(socket.session_id().as_str());
         }
@@ -122,7 +122,7 @@ pub(crate) fn end_polling(engine: &Engine, path: &str, session: &str) {
     let Ok(goodbye) = engine::goodbye(path, session) else { return };
     let engine = engine.clone();
     tokio::spawn(async move {
-        // The answer is for nobody; a session that is gone already is as good.
+        // The response is not needed, and a session that is gone already is no error.
         let _ = engine.oneshot(goodbye).await;
     });
 }

@@ -9,7 +9,7 @@ use http_body_util::BodyExt;
 use roomwire_core::ClientId;
 use serde::Deserialize;
 
-use crate::{answer, attendance::Attendance, outbox};
+use crate::{engine_session::EngineSession, outbox, rejection};
 
 /// The packet by which a session begins, as far as it matters here.
 #[derive(Deserialize)]
@@ -18,21 +18,21 @@ struct Open<'a> {
 }
 
 /// The answer that opens a session: it can be found by its id from now on, also before it connects to a namespace.
-pub(crate) async fn opened(response: Response<Body>, attendance: Option<Arc<Attendance>>) -> Response<Body> {
-    let Some(attendance) = attendance.filter(|_| response.status().is_success()) else { return response };
-    let Ok((head, body)) = whole(response).await else { return answer::unknown_session() };
+pub(crate) async fn opened(response: Response<Body>, engine_session: Option<Arc<EngineSession>>) -> Response<Body> {
+    let Some(engine_session) = engine_session.filter(|_| response.status().is_success()) else { return response };
+    let Ok((head, body)) = whole(response).await else { return rejection::unknown_session() };
     let open = body.strip_prefix(b"0").and_then(|packet| serde_json::from_slice::<Open<'_>>(packet).ok());
     if let Some(session) = open.and_then(|open| ClientId::new(open.sid).ok()) {
-        attendance.named(&session);
+        engine_session.named(&session);
     }
     Response::from_parts(head, Body::from(body))
 }
 
-/// The answer that brings messages, watched on its way.
-pub(crate) async fn polled(response: Response<Body>, attendance: Option<Arc<Attendance>>) -> Response<Body> {
-    let Some(attendance) = attendance.filter(|_| response.status().is_success()) else { return response };
-    let Ok((head, body)) = whole(response).await else { return answer::unknown_session() };
-    Response::from_parts(head, outbox::taken(body, attendance.outbox().clone()))
+/// The response with messages, which reports how far the client reads it.
+pub(crate) async fn polled(response: Response<Body>, engine_session: Option<Arc<EngineSession>>) -> Response<Body> {
+    let Some(engine_session) = engine_session.filter(|_| response.status().is_success()) else { return response };
+    let Ok((head, body)) = whole(response).await else { return rejection::unknown_session() };
+    Response::from_parts(head, outbox::polling_body(body, engine_session.outbox().clone()))
 }
 
 /// The engine answers with what it has in hand: nothing is waited for.

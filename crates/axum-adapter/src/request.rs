@@ -1,38 +1,38 @@
-//! What a request to the service's path asks for.
+//! The kinds of requests to the service's path.
 
 use http::{HeaderMap, Method, Request, header};
 
-/// A request, as far as the layer must understand it; everything else is the engine's affair.
+/// A request, as far as the layer must understand it; the engine reads the rest.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Asked {
+pub(crate) enum RequestKind {
     /// A new session, over HTTP requests.
     NewPolling,
     /// A new session, over a websocket.
     NewWebsocket,
-    /// To move a session to a websocket.
+    /// A session moves to a websocket.
     Upgrade {
         /// Which session.
         session: String,
     },
-    /// To hand in what a client sends.
+    /// Packets that a client sends.
     Post {
         /// Which session.
         session: String,
     },
-    /// A websocket, in words that are no websocket handshake.
+    /// A websocket without a websocket handshake.
     NoWebsocket,
-    /// What waits for a client.
+    /// A client asks for its packets.
     Poll {
-        /// In which session.
+        /// Which session.
         session: String,
     },
-    /// Anything else: nonsense.
+    /// Anything else. The engine refuses it.
     Other,
 }
 
-impl Asked {
+impl RequestKind {
     /// Reads method, query and headers.
-    pub(crate) fn by<B>(request: &Request<B>) -> Self {
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
         let query = request.uri().query().unwrap_or_default();
         let session = parameter(query, "sid").map(str::to_owned);
         let is_new = word(query, "EIO") == Some("4");
@@ -50,7 +50,7 @@ impl Asked {
     }
 }
 
-/// Whether the path is the service's or below it.
+/// Whether a path is the service's or below it.
 pub(crate) fn is_for(path: &str, service_path: &str) -> bool {
     path.strip_prefix(service_path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
@@ -59,7 +59,8 @@ fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
 }
 
-/// A parameter as the engine reads it, up to another `=`. What only the engine took for a new session would not be counted.
+/// A parameter as the engine reads it, up to another `=`. A new session that only the engine recognised would not be
+/// counted.
 fn word<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     parameter(query, name)?.split('=').next()
 }
@@ -83,9 +84,9 @@ fn wants_websocket(headers: &HeaderMap) -> bool {
 mod tests {
     use http::Request;
 
-    use super::{Asked, is_for};
+    use super::{RequestKind, is_for};
 
-    fn asked(method: &str, query: &str, websocket: bool) -> Asked {
+    fn kind(method: &str, query: &str, websocket: bool) -> RequestKind {
         let mut request = Request::builder().method(method).uri(format!("/socket.io/?{query}"));
         if websocket {
             request = request
@@ -94,23 +95,23 @@ mod tests {
                 .header("sec-websocket-version", "13")
                 .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
         }
-        Asked::by(&request.body(()).expect("valid"))
+        RequestKind::of(&request.body(()).expect("valid"))
     }
 
     #[test]
     fn each_kind_of_request_is_told_apart() {
         let session = "AAAAAAAAAAAAAAAA".to_owned();
-        assert_eq!(asked("GET", "EIO=4&transport=polling", false), Asked::NewPolling);
-        assert_eq!(asked("GET", "EIO=4&transport=websocket", true), Asked::NewWebsocket);
-        assert_eq!(asked("GET", "EIO=4&transport=websocket", false), Asked::NoWebsocket);
-        assert_eq!(asked("GET", "transport=polling", false), Asked::Other);
+        assert_eq!(kind("GET", "EIO=4&transport=polling", false), RequestKind::NewPolling);
+        assert_eq!(kind("GET", "EIO=4&transport=websocket", true), RequestKind::NewWebsocket);
+        assert_eq!(kind("GET", "EIO=4&transport=websocket", false), RequestKind::NoWebsocket);
+        assert_eq!(kind("GET", "transport=polling", false), RequestKind::Other);
         assert_eq!(
-            asked("GET", "EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAA", true),
-            Asked::Upgrade { session: session.clone() }
+            kind("GET", "EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAA", true),
+            RequestKind::Upgrade { session: session.clone() }
         );
-        let poll = asked("GET", "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", false);
-        assert_eq!(poll, Asked::Poll { session: session.clone() });
-        assert_eq!(asked("POST", "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", false), Asked::Post { session });
+        let poll = kind("GET", "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", false);
+        assert_eq!(poll, RequestKind::Poll { session: session.clone() });
+        assert_eq!(kind("POST", "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", false), RequestKind::Post { session });
     }
 
     #[test]

@@ -8,7 +8,9 @@ use roomwire_service::{IntoGateways, WebSocketService};
 use crate::{
     MountError, RoomwireLayer, TlsError,
     listener::{self, Listener},
-    logging, mount, signal,
+    logging, mount,
+    refusals::Refusals,
+    signal,
 };
 
 /// Why a server did not start, or ended.
@@ -51,8 +53,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Mounts the gateways around the app and listens on `host` and `port` of the service's configuration, with TLS when
-    /// `ssl` is true. Sets up logging unless the process has a logger.
+    /// Mounts the gateways around the app and listens on `host` and `port` of the service's configuration, with TLS
+    /// when `ssl` is true. Sets up logging unless the process has a logger.
     ///
     /// # Errors
     /// When the service cannot be mounted, the certificate cannot be used, or the address cannot be listened on.
@@ -60,10 +62,11 @@ impl Server {
         logging::init(service.config());
         let config = service.config().clone();
         let tls = listener::certificates(&config).await?;
+        let refusals = Refusals::new(service.refusal_log().clone());
         let layer = mount::around_own_server(service, gateways)?;
         let address = SocketAddr::new(config.host, config.port);
-        let listener =
-            Listener::bind(address, config.into(), tls).map_err(|source| ServeError::Listen { address, source })?;
+        let listener = Listener::bind(address, config.into(), tls, refusals)
+            .map_err(|source| ServeError::Listen { address, source })?;
         Ok(Self { listener, app, layer })
     }
 
@@ -75,8 +78,8 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop` is ready, then stops in good order: no new connections, the clients' handlers run,
-    /// all connections are closed. Takes at most three times `drain.timeout` to do so; what is still open then is ended.
+    /// Serves until `stop` is ready, then stops in good order: no new connections, the clients' handlers run, all
+    /// connections are closed. Takes at most three times `drain.timeout` to do so; what is still open then is ended.
     ///
     /// A request's extensions hold [`axum::extract::ConnectInfo`] of the peer's [`SocketAddr`].
     ///
@@ -109,8 +112,8 @@ impl Server {
 
 /// Serves an app and its gateways until Ctrl-C or SIGTERM, on `host` and `port` of the service's configuration.
 ///
-/// Small messages go out at once (`TCP_NODELAY`), and `keepAlive` finds peers that vanished. For an app with a server of
-/// its own there is [`mount`]; for a chosen moment to stop, or to learn the port, [`Server`].
+/// Small messages go out at once (`TCP_NODELAY`), and `keepAlive` finds peers that vanished. For an app with a server
+/// of its own there is [`mount`]; for a chosen moment to stop, or to learn the port, [`Server`].
 ///
 /// # Errors
 /// When the service cannot be mounted, the address cannot be listened on, or the listener breaks.

@@ -1,4 +1,4 @@
-//! One client's socket as the service sees it.
+//! One client's socket, for the service.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -13,18 +13,18 @@ use tokio::sync::Notify;
 use crate::{
     connection::Connection,
     frame,
-    outbox::{Load, Outbox, Way},
+    outbox::{Load, Outbox, SocketSender},
 };
 
-/// Where a client is read from: the websocket it uses now, or HTTP requests.
+/// Pauses reading from a client, over the websocket that it uses now or over HTTP requests.
 #[derive(Default)]
-pub(crate) struct Line {
+pub(crate) struct ReadGate {
     connection: Mutex<Option<Arc<Connection>>>,
     paused: Mutex<bool>,
     resumed: Notify,
 }
 
-impl Line {
+impl ReadGate {
     /// The client's messages come over this websocket from now on.
     pub(crate) fn attach(&self, connection: Arc<Connection>) {
         let paused = self.paused.lock();
@@ -41,6 +41,11 @@ impl Line {
         }
     }
 
+    /// Whether the websocket brought a message that is too large.
+    pub(crate) fn is_oversized(&self) -> bool {
+        self.connection.lock().as_ref().is_some_and(|connection| connection.is_oversized())
+    }
+
     /// Waits until the client may be read from.
     pub(crate) async fn ready(&self) {
         loop {
@@ -53,7 +58,7 @@ impl Line {
     }
 }
 
-impl Backpressure for Line {
+impl Backpressure for ReadGate {
     fn pause(&self) {
         let mut paused = self.paused.lock();
         *paused = true;
@@ -72,17 +77,17 @@ impl Backpressure for Line {
     }
 }
 
-impl fmt::Debug for Line {
+impl fmt::Debug for ReadGate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Line").field("paused", &*self.paused.lock()).finish_non_exhaustive()
+        f.debug_struct("ReadGate").field("paused", &*self.paused.lock()).finish_non_exhaustive()
     }
 }
 
 /// One client's socket: the only way to send to it.
 pub(crate) struct ClientSocket {
     pub(crate) session: Session,
-    pub(crate) line: Arc<Line>,
-    way: Arc<Way>,
+    pub(crate) read_gate: Arc<ReadGate>,
+    sender: Arc<SocketSender>,
     outbox: Arc<Outbox>,
     stage: Mutex<Stage>,
 }
@@ -99,12 +104,12 @@ enum Stage {
 }
 
 impl ClientSocket {
-    pub(crate) fn new(session: Session, line: Arc<Line>, way: Way, outbox: Arc<Outbox>) -> Self {
-        Self { session, line, way: Arc::new(way), outbox, stage: Mutex::new(Stage::Waiting) }
+    pub(crate) fn new(session: Session, read_gate: Arc<ReadGate>, sender: SocketSender, outbox: Arc<Outbox>) -> Self {
+        Self { session, read_gate, sender: Arc::new(sender), outbox, stage: Mutex::new(Stage::Waiting) }
     }
 
     pub(crate) fn session_id(&self) -> Sid {
-        self.way.id()
+        self.sender.id()
     }
 
     /// The client was told that it is connected: it can be sent to.
@@ -123,7 +128,7 @@ impl ClientSocket {
         conflation: Option<&Arc<Conflation>>,
     ) -> Result<(), Undeliverable> {
         let mut stage = self.check()?;
-        let sent = self.outbox.send(&self.way, packet, load, conflation);
+        let sent = self.outbox.send(&self.sender, packet, load, conflation);
         if sent.is_err() {
             *stage = Stage::Cut;
         }
@@ -138,7 +143,7 @@ impl ClientSocket {
                 Err(problem) => return Answer::Undelivered(problem),
             };
             let load = Load::of(&packet);
-            match self.outbox.ask(&self.way, packet, load, timeout) {
+            match self.outbox.ask(&self.sender, packet, load, timeout) {
                 Ok(asked) => asked,
                 Err(problem) => {
                     *stage = Stage::Cut;
@@ -158,32 +163,32 @@ impl ClientSocket {
         }
     }
 
-    /// Whether more than half of what may waits for the session.
-    pub(crate) fn is_half_full(&self) -> bool {
-        self.outbox.is_half_full()
+    /// True above the high watermark of the session's send buffer.
+    pub(crate) fn above_high_watermark(&self) -> bool {
+        self.outbox.above_high_watermark()
     }
 
-    /// Waits until that is not so, or the session ends.
-    pub(crate) async fn half_empty(&self) {
-        self.outbox.half_empty().await;
+    /// Waits until the send buffer is below the high watermark, or the session ends.
+    pub(crate) async fn below_high_watermark(&self) {
+        self.outbox.below_high_watermark().await;
     }
 
     /// Sends nothing more.
     pub(crate) fn cut_off(&self) {
         *self.stage.lock() = Stage::Cut;
-        self.outbox.forget(&self.way);
+        self.outbox.forget(&self.sender);
     }
 
     /// Leaves the namespace as the server's decision, after what was sent before: the client does not come back by
     /// itself. False when the client cannot be told.
     pub(crate) fn leave_namespace(&self) -> bool {
         *self.stage.lock() = Stage::Cut;
-        self.outbox.leave(&self.way)
+        self.outbox.leave(&self.sender)
     }
 
     /// Whether the client sends and receives by HTTP requests.
     pub(crate) fn is_polling(&self) -> bool {
-        self.way.socket.upgrade().is_some_and(|socket| socket.transport_type() == TransportType::Polling)
+        self.sender.socket.upgrade().is_some_and(|socket| socket.transport_type() == TransportType::Polling)
     }
 
     fn check(&self) -> Result<MutexGuard<'_, Stage>, Undeliverable> {
@@ -194,6 +199,9 @@ impl ClientSocket {
 
 impl fmt::Debug for ClientSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientSocket").field("id", &self.way.id()).field("line", &self.line).finish_non_exhaustive()
+        f.debug_struct("ClientSocket")
+            .field("id", &self.sender.id())
+            .field("read_gate", &self.read_gate)
+            .finish_non_exhaustive()
     }
 }

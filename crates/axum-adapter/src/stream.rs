@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{
     connection::Connection,
+    message_limit::{MessageLimit, Verdict},
     outbox::{Frames, Outbox},
     write_deadline::{Probe, WriteDeadline, stalled},
 };
@@ -23,13 +24,21 @@ pub(crate) struct ControlledStream<S> {
     /// Called when the stream is dropped: the connection is over.
     on_end: Option<Box<dyn FnOnce() + Send>>,
     deadline: Option<WriteDeadline<S>>,
-    /// Whose messages these bytes are, of a websocket.
+    /// For a websocket, the counter of its messages and the outbox that they come from.
     outlet: Option<(Frames, Arc<Outbox>)>,
+    /// Bounds the messages of a websocket.
+    inlet: Option<Inlet>,
+}
+
+/// The largest message, and what is called for a larger one.
+struct Inlet {
+    limit: MessageLimit,
+    on_oversized: Box<dyn Fn() + Send>,
 }
 
 impl<S> ControlledStream<S> {
     pub(crate) fn new(stream: S, connection: Arc<Connection>, on_end: Option<Box<dyn FnOnce() + Send>>) -> Self {
-        Self { stream, connection, on_end, deadline: None, outlet: None }
+        Self { stream, connection, on_end, deadline: None, outlet: None, inlet: None }
     }
 
     /// Ends the connection when nothing could be written for so long. The probe tells a peer that reads slowly from one
@@ -42,6 +51,12 @@ impl<S> ControlledStream<S> {
     /// Tells the outbox of a session what was written, and when that could not be done in time.
     pub(crate) fn with_outbox(mut self, outbox: Arc<Outbox>) -> Self {
         self.outlet = Some((Frames::default(), outbox));
+        self
+    }
+
+    /// Closes the connection, and calls this, for a message of more bytes.
+    pub(crate) fn with_message_limit(mut self, max: usize, on_oversized: impl Fn() + Send + 'static) -> Self {
+        self.inlet = Some(Inlet { limit: MessageLimit::new(max), on_oversized: Box::new(on_oversized) });
         self
     }
 
@@ -73,11 +88,56 @@ impl<S: AsyncRead + Unpin> AsyncRead for ControlledStream<S> {
         if self.connection.is_paused() {
             return Poll::Pending;
         }
-        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if let Poll::Ready(Err(error)) = &read {
-            self.note(error);
+        let Self { stream, inlet, connection, .. } = &mut *self;
+        let read = match inlet {
+            None => Pin::new(stream).poll_read(cx, buffer),
+            Some(inlet) => inlet.poll_read(Pin::new(stream), cx, buffer, connection),
+        };
+        match &read {
+            Poll::Ready(Ok(())) => self.connection.set_received(),
+            Poll::Ready(Err(error)) => self.note(error),
+            Poll::Pending => {}
         }
         read
+    }
+}
+
+impl Inlet {
+    fn poll_read<S: AsyncRead>(
+        &mut self,
+        mut stream: Pin<&mut S>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+        connection: &Connection,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            let close = self.limit.close_frame(buffer.remaining());
+            if !close.is_empty() {
+                buffer.put_slice(&close);
+                return Poll::Ready(Ok(()));
+            }
+            let before = buffer.filled().len();
+            std::task::ready!(stream.as_mut().poll_read(cx, buffer))?;
+            let bytes = &buffer.filled()[before..];
+            if bytes.is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+            let was_discarding = self.limit.is_discarding();
+            let verdict = self.limit.read(bytes);
+            if verdict != Verdict::Pass && !was_discarding {
+                connection.set_oversized();
+                (self.on_oversized)();
+            }
+            match verdict {
+                Verdict::Pass | Verdict::TooLarge => return Poll::Ready(Ok(())),
+                Verdict::Cut(at) => {
+                    buffer.set_filled(before + at);
+                    if at > 0 {
+                        return Poll::Ready(Ok(()));
+                    }
+                }
+            }
+        }
     }
 }
 

@@ -1,61 +1,69 @@
-//! From an HTTP request to a websocket whose end is in our hands.
+//! Upgrades an HTTP request to a websocket that this crate can end.
 
 use std::sync::Arc;
 
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
-use roomwire_core::{ClientId, Printable, WebSocketConfig};
+use roomwire_core::{ClientId, Escaped};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower::ServiceExt;
 
 use crate::{
-    attendance::Attendance, connection::Connection, layer::Running, namespace_sockets::end_polling, seat::Seat,
-    stream::ControlledStream, write_deadline::HasWriteDeadline,
+    connection::Connection,
+    engine,
+    engine_session::EngineSession,
+    handshake::ClientAddress,
+    layer::{Mounted, Running},
+    namespace_sockets::end_polling,
+    session_limit::SessionPermit,
+    stream::ControlledStream,
+    write_deadline::HasWriteDeadline,
 };
 
 /// Where a websocket's session comes from.
 pub(crate) enum Origin<'a> {
-    /// Nowhere: it begins with the websocket, and its place is given back with the websocket. socketioxide
+    /// Nowhere: it begins with the websocket, and its place is free again when the websocket ends. socketioxide
     /// remembers a session that never connected to a namespace for a while after its end.
-    New(Arc<Seat>),
+    New(Arc<SessionPermit>),
     /// It moves from HTTP requests to the websocket.
     Polling(&'a str),
 }
 
 /// Accepts a websocket and hands it to the engine, under the control of a [`Connection`].
 ///
-/// The engine would do the same with a stream that nobody can end, pause or see the end of.
+/// The engine's own upgrade uses a stream that cannot be ended, paused or observed from outside.
 pub(crate) fn accept(
     running: &Running,
-    config: &WebSocketConfig,
+    mounted: &Mounted,
     mut request: Request<Body>,
     origin: Origin<'_>,
 ) -> Response<Body> {
     let Some(key) = request.headers().get(header::SEC_WEBSOCKET_KEY) else {
         return answer(StatusCode::BAD_REQUEST);
     };
+    let config = mounted.service.config();
     let accept = derive_accept_key(key.as_bytes());
     let engine = running.engine.clone();
     let connection = Arc::new(Connection::default());
     let known = running.connections.add(&connection);
     request.extensions_mut().insert(connection.clone());
-    let attendance: Option<Arc<Attendance>> = match &origin {
+    let engine_session: Option<Arc<EngineSession>> = match &origin {
         Origin::New(_) => request.extensions().get().cloned(),
-        Origin::Polling(session) => running.attendances.get(session),
+        Origin::Polling(session) => running.engine_sessions.get(session),
     };
-    if let Some(attendance) = &attendance {
-        attendance.attach(&connection);
+    if let Some(engine_session) = &engine_session {
+        engine_session.attach(&connection);
     }
     let on_end: Box<dyn FnOnce() + Send> = match origin {
-        Origin::New(seat) => Box::new(move || drop((known, seat))),
+        Origin::New(permit) => Box::new(move || drop((known, permit))),
         Origin::Polling(session) => {
             for socket in
                 ClientId::new(session).iter().flat_map(|id| running.namespaces.iter().filter_map(|all| all.get(id)))
             {
-                // A session that has a websocket keeps it; whoever asks for a second one is turned away.
+                // A session that has a websocket keeps it; a request for a second one is refused.
                 if socket.is_polling() {
-                    socket.line.attach(connection.clone());
+                    socket.read_gate.attach(connection.clone());
                 }
             }
             // An upgrade that breaks off half-way would leave its session waiting for it for ever.
@@ -68,27 +76,30 @@ pub(crate) fn accept(
     };
     // The listener's own connections have a deadline already, and one that sees more.
     let patience = request.extensions().get::<HasWriteDeadline>().is_none().then_some(config.limits.write_timeout);
+    let (max_message, refusals) = (engine::max_message(&config.limits), mounted.refusals.clone());
+    let address = request.extensions().get().map(|ClientAddress(address)| *address);
     let handshake = copy_of(&request);
     tokio::spawn(async move {
         let upgraded = match hyper::upgrade::on(request).await {
             Ok(upgraded) => upgraded,
             Err(error) => {
-                tracing::debug!(target: "roomwire", error = %Printable(&error), "a websocket was not established");
+                tracing::debug!(target: "roomwire", error = %Escaped(&error), "a websocket was not established");
                 on_end();
                 return;
             }
         };
-        let mut stream = ControlledStream::new(TokioIo::new(upgraded), connection, Some(on_end));
+        let mut stream = ControlledStream::new(TokioIo::new(upgraded), connection, Some(on_end))
+            .with_message_limit(max_message, move || refusals.message_too_large(address));
         if let Some(patience) = patience {
             stream = stream.with_deadline(patience, None);
         }
-        if let Some(attendance) = &attendance {
-            stream = stream.with_outbox(attendance.outbox().clone());
+        if let Some(engine_session) = &engine_session {
+            stream = stream.with_outbox(engine_session.outbox().clone());
         }
-        drop(attendance);
+        drop(engine_session);
         // Refused only for a query that the engine does not understand: the stream is dropped then.
         if let Err(error) = engine.oneshot((stream, handshake)).await {
-            tracing::debug!(target: "roomwire", error = %Printable(&error), "a websocket was refused");
+            tracing::debug!(target: "roomwire", error = %Escaped(&error), "a websocket was refused");
         }
     });
     let mut response = answer(StatusCode::SWITCHING_PROTOCOLS);

@@ -17,8 +17,8 @@ pub(crate) struct WriteDeadline<S> {
     patience: Duration,
     timer: Option<Pin<Box<Sleep>>>,
     waiting: bool,
-    /// A system calls a socket writable when there is room for much. A peer that reads slowly may not make so much room in
-    /// time, and has not stopped reading all the same.
+    /// A system calls a socket writable when there is room for much. A peer that reads slowly may not make so much room
+    /// in time, and has not stopped reading all the same.
     probe: Option<Probe<S>>,
 }
 
@@ -56,7 +56,7 @@ impl<S> WriteDeadline<S> {
     }
 }
 
-/// In the extensions of a request that came over a connection whose writes have a deadline.
+/// Marks, in a request's extensions, that the request's connection has a write deadline.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct HasWriteDeadline;
 

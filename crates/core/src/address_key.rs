@@ -5,8 +5,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-/// What limits of one address are counted by: an IPv4 address, or the /64 of an IPv6 address, because whoever has one
-/// address of a /64 has all of them. An IPv4 address that is written as IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+/// The key of limits per address: an IPv4 address, or the /64 of an IPv6 address, because a host with one address of a
+/// /64 usually has all of them. An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) counts as the IPv4 address.
 ///
 /// ```
 /// use std::net::IpAddr;

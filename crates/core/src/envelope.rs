@@ -1,7 +1,8 @@
-//! What nodes say to each other over the backplane.
+//! The messages between nodes, sent over the backplane.
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     ClientId, DisconnectReason, Incarnation, Namespace, NodeId, Payload, Revocation, RoomKey, RoomUid, UserId,
@@ -9,17 +10,23 @@ use crate::{
 
 /// A message between nodes, with its version and sender.
 ///
-/// On the wire: one version byte, then the rest in [postcard](https://postcard.jamesmunns.com)'s format.
-/// A node ignores what has another version, does not decode, or is its own.
+/// On the wire: one version byte, sender and message in [postcard](https://postcard.jamesmunns.com)'s format, and the
+/// XXH3 checksum of both, eight bytes in little-endian order.
+///
+/// The checksum detects messages that were damaged in transit. Without it a damaged payload would reach clients, and
+/// official clients disconnect when they cannot parse it. It does not prove which node sent the message: a program that
+/// can publish on the backplane is trusted.
+///
+/// A process ignores its own messages. It counts a message that [`Envelope::decode`] refuses as lost.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// The incarnation that sent it.
     pub from: Incarnation,
-    /// What it says.
+    /// The message itself.
     pub message: NodeMessage,
 }
 
-/// What one node tells others.
+/// A message from one node to others.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NodeMessage {
     /// Deliver an event to the members of a room, except to one client.
@@ -61,7 +68,7 @@ pub enum NodeMessage {
     },
     /// Deliver an event to these clients of the addressed node and report their acknowledgements.
     Ask {
-        /// By which the answers are told apart.
+        /// The id of the request, which each answer repeats.
         question: u64,
         /// The clients' namespace.
         namespace: Namespace,
@@ -74,9 +81,9 @@ pub enum NodeMessage {
         /// How long to wait for them, in milliseconds.
         timeout_ms: u64,
     },
-    /// What one client answered to an [`NodeMessage::Ask`]; no payload when it did not.
+    /// The answer of one client to a [`NodeMessage::Ask`], without a payload if the client did not answer.
     Answered {
-        /// The question.
+        /// The id of the request.
         question: u64,
         /// The client that was asked.
         client: ClientId,
@@ -96,7 +103,7 @@ pub enum NodeMessage {
     RoomDeleted {
         /// The room.
         room: RoomKey,
-        /// The life of the room that ended; a later room of the same name is not meant.
+        /// The uid of the deleted room. A later room of the same name has another.
         uid: RoomUid,
     },
     /// Deliver an event to all clients of a user in a namespace.
@@ -119,8 +126,10 @@ pub enum NodeMessage {
         /// The reason to give.
         reason: DisconnectReason,
     },
-    /// Access was taken back: clients that it covers are disconnected, and refused from now on.
+    /// Access was revoked: clients that the revocation covers are disconnected, and refused from now on.
     Revoked(Revocation),
+    /// The sender has started. A process with the same node id warns of it.
+    Began,
 }
 
 /// A payload on its way between nodes.
@@ -151,6 +160,9 @@ pub enum EnvelopeError {
     /// The sender speaks another version.
     #[error("message of version {0}, expected {version}", version = Envelope::VERSION)]
     Version(u8),
+    /// The bytes differ from those that were sent, or no node sent them.
+    #[error("message fails its checksum: it was damaged on the way, or is not of this service")]
+    Damaged,
     /// The bytes are not a message of ours.
     #[error("not a message of this service")]
     Malformed,
@@ -160,8 +172,8 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
-    /// The version of the format. Nodes of different versions ignore each other's messages.
-    pub const VERSION: u8 = 2;
+    /// The version of the format. Nodes of different versions refuse each other's messages.
+    pub const VERSION: u8 = 3;
 
     /// The largest message that is accepted, in bytes: the largest payload a client may send, and the
     /// names around it.
@@ -173,7 +185,9 @@ impl Envelope {
     /// [`EnvelopeError::TooLarge`] when other nodes would refuse it.
     pub fn encode(&self) -> Result<Bytes, EnvelopeError> {
         let body = (&self.from, &self.message);
-        let bytes = postcard::to_extend(&body, vec![Self::VERSION]).map_err(|_| EnvelopeError::Malformed)?;
+        let mut bytes = postcard::to_extend(&body, vec![Self::VERSION]).map_err(|_| EnvelopeError::Malformed)?;
+        let checksum = xxh3_64(&bytes[1..]);
+        bytes.extend(checksum.to_le_bytes());
         if bytes.len() > Self::MAX_BYTES {
             return Err(EnvelopeError::TooLarge(bytes.len()));
         }
@@ -183,20 +197,24 @@ impl Envelope {
     /// Reads a message.
     ///
     /// # Errors
-    /// When the bytes are too many, of another version or not a message. Never panics.
+    /// When the bytes are too many, of another version, damaged or not a message. Never panics.
     pub fn decode(bytes: &[u8]) -> Result<Self, EnvelopeError> {
         if bytes.len() > Self::MAX_BYTES {
             return Err(EnvelopeError::TooLarge(bytes.len()));
         }
-        let (version, body) = bytes.split_first().ok_or(EnvelopeError::Malformed)?;
+        let (version, rest) = bytes.split_first().ok_or(EnvelopeError::Malformed)?;
         if *version != Self::VERSION {
             return Err(EnvelopeError::Version(*version));
+        }
+        let (body, checksum) = rest.split_last_chunk().ok_or(EnvelopeError::Malformed)?;
+        if xxh3_64(body) != u64::from_le_bytes(*checksum) {
+            return Err(EnvelopeError::Damaged);
         }
         let (from, message) = postcard::from_bytes(body).map_err(|_| EnvelopeError::Malformed)?;
         Ok(Self { from, message })
     }
 
-    /// The node that sent it.
+    /// The node that sent it. Another process may have been given the same id: see [`Self::from`].
     #[must_use]
     pub fn sender(&self) -> &NodeId {
         self.from.node()
@@ -249,7 +267,7 @@ mod tests {
     fn foreign_newer_and_cut_messages_are_refused() {
         let bytes = envelope().encode().expect("encodes");
         let mut newer = bytes.to_vec();
-        for other in [1, 3] {
+        for other in [1, 2, 4] {
             newer[0] = other;
             assert_eq!(Envelope::decode(&newer), Err(EnvelopeError::Version(other)));
         }

@@ -4,13 +4,13 @@ use std::{borrow::Cow, convert::Infallible, error::Error as StdError, fmt, sync:
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
-use crate::{ErrorCode, NameError, StateError};
+use crate::{ErrorCode, NameError, StateError, escaped::EscapedWhole};
 
 /// What went wrong, told by a stable [`ErrorCode`] and a sentence for a person.
 ///
-/// Serialized it is what a client receives: `{"code", "message"}`, with `field` for
-/// [`ErrorCode::InvalidPayload`] and `retryAfterMs` for [`ErrorCode::RateLimited`]. The source is never
-/// serialized: it is for the log.
+/// Serialized it is what a client receives: `{"code", "message"}`, with `field` for [`ErrorCode::InvalidPayload`] and
+/// `retryAfterMs` for [`ErrorCode::RateLimited`]. The source is never serialized: it is for the log. `Debug` writes
+/// code, message and every source on one line, because a `main` that returns this error prints it by `Debug`.
 ///
 /// ```
 /// use roomwire_core::{Error, ErrorCode};
@@ -20,10 +20,10 @@ use crate::{ErrorCode, NameError, StateError};
 /// assert_eq!(serde_json::to_string(&error)?, r#"{"code":"ROOM_FULL","message":"Room is full"}"#);
 /// # Ok::<(), serde_json::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Error(Box<Inner>);
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct Inner {
     code: ErrorCode,
     message: Cow<'static, str>,
@@ -118,6 +118,23 @@ impl fmt::Display for Error {
     }
 }
 
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = format!("{}: {}", self.code(), self.message());
+        let mut source = StdError::source(self);
+        while let Some(cause) = source {
+            let words = cause.to_string();
+            // Some errors repeat the words of their source.
+            if !text.contains(&words) {
+                text.push_str(": ");
+                text.push_str(&words);
+            }
+            source = cause.source();
+        }
+        write!(f, "{}", EscapedWhole(&text))
+    }
+}
+
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as &(dyn StdError + 'static))
@@ -169,9 +186,11 @@ impl From<StateError> for Error {
             StateError::OutOfMemory => {
                 Self::with_message(ErrorCode::LimitExceeded, "Shared state has no memory left").with_source(error)
             }
+            StateError::TooLarge { .. } => Self::new(ErrorCode::PayloadTooLarge).with_source(error),
             StateError::Fenced | StateError::Unavailable(_) => {
                 Self::new(ErrorCode::StateUnavailable).with_source(error)
             }
+            StateError::Refused(_) => Self::new(ErrorCode::StateRefused).with_source(error),
         }
     }
 }
@@ -180,7 +199,8 @@ impl From<StateError> for Error {
 mod tests {
     use std::{error::Error as _, time::Duration};
 
-    use super::{Error, ErrorCode};
+    use super::{Error, ErrorCode, StateError};
+    use crate::Refusal;
 
     #[test]
     fn a_client_sees_code_message_field_and_wait_but_never_the_source() {
@@ -193,6 +213,31 @@ mod tests {
             r#"{"code":"INVALID_PAYLOAD","message":"user.name: expected a string","field":"user.name","retryAfterMs":1500}"#
         );
         assert_eq!(error.source().expect("kept for the log").to_string(), "password=hunter2");
+    }
+
+    #[test]
+    fn a_main_that_returns_it_prints_one_line_with_the_code_the_message_and_each_cause_once() {
+        let error = Error::from(StateError::unavailable("no route\r\nto Redis"));
+        assert_eq!(
+            format!("{error:?}"),
+            r"STATE_UNAVAILABLE: Shared state cannot be reached, try again later: backend cannot be reached: no route\r\nto Redis"
+        );
+    }
+
+    #[test]
+    fn a_refusal_reaches_the_log_and_the_client_sees_neither_key_nor_right() {
+        let refusal = Refusal {
+            what: "script join".into(),
+            code: "WRONGTYPE".to_owned(),
+            meaning: "a key is not as this service wrote it",
+            words: "WRONGTYPE Operation against a key (HGET {roomwire:0}:m:/,secret)".to_owned(),
+        };
+        let error = Error::from(StateError::Refused(refusal));
+        assert_eq!(
+            serde_json::to_string(&error).expect("serializes"),
+            r#"{"code":"STATE_REFUSED","message":"Shared state refused this, try again later"}"#
+        );
+        assert!(format!("{error:?}").contains("(HGET {roomwire:0}:m:/,secret)"), "{error:?}");
     }
 
     #[test]

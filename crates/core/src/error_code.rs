@@ -10,7 +10,7 @@ use std::fmt;
 pub enum ErrorCode {
     /// The room has as many members as its capacity allows.
     RoomFull,
-    /// The room is closed: nobody may join until it is opened again.
+    /// The room is closed: no client may join until it is opened again.
     RoomClosed,
     /// There is no such room.
     RoomNotFound,
@@ -20,7 +20,7 @@ pub enum ErrorCode {
     ClientNotFound,
     /// The server holds as many connections as it may.
     MaxConnections,
-    /// The client did not prove who it is.
+    /// The client is not authenticated.
     Unauthorized,
     /// The client may not do this.
     Forbidden,
@@ -42,6 +42,8 @@ pub enum ErrorCode {
     PayloadTooLarge,
     /// The shared state cannot be reached.
     StateUnavailable,
+    /// The shared state can be reached and refused the operation.
+    StateRefused,
     /// An answer did not come in time.
     Timeout,
     /// The server is about to stop.
@@ -54,7 +56,7 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code of Roomwire's own, in the order of the documentation.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::RoomFull,
         Self::RoomClosed,
         Self::RoomNotFound,
@@ -72,6 +74,7 @@ impl ErrorCode {
         Self::LimitExceeded,
         Self::PayloadTooLarge,
         Self::StateUnavailable,
+        Self::StateRefused,
         Self::Timeout,
         Self::ShuttingDown,
         Self::Internal,
@@ -98,6 +101,7 @@ impl ErrorCode {
             Self::LimitExceeded => "LIMIT_EXCEEDED",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::StateUnavailable => "STATE_UNAVAILABLE",
+            Self::StateRefused => "STATE_REFUSED",
             Self::Timeout => "TIMEOUT",
             Self::ShuttingDown => "SHUTTING_DOWN",
             Self::Internal => "INTERNAL",
@@ -126,6 +130,7 @@ impl ErrorCode {
             Self::LimitExceeded => "Limit reached",
             Self::PayloadTooLarge => "Payload is too large",
             Self::StateUnavailable => "Shared state cannot be reached, try again later",
+            Self::StateRefused => "Shared state refused this, try again later",
             Self::Timeout => "No answer in time",
             Self::ShuttingDown => "Server is about to stop, connect again",
             Self::Internal | Self::Application(_) => "Something went wrong on the server",
@@ -142,6 +147,7 @@ impl ErrorCode {
                 | Self::MaxConnections
                 | Self::RateLimited
                 | Self::StateUnavailable
+                | Self::StateRefused
                 | Self::Timeout
                 | Self::ShuttingDown
         )

@@ -1,4 +1,4 @@
-//! What a token says that its bearer may do, without any code of the application.
+//! Grants in a token's claims, which apply without any code of the application.
 
 use serde_json::Value;
 use wildmatch::WildMatch;
@@ -52,25 +52,25 @@ impl Grants {
         }
     }
 
-    /// Whether it may join the room; none when the claims say nothing of rooms.
+    /// Whether the client may join the room. `None` if the claims hold no grants of rooms.
     #[must_use]
     pub fn join(&self, room: &RoomId) -> Option<bool> {
         self.join.as_ref().map(|patterns| name(patterns, room))
     }
 
-    /// Whether it may publish to the room without being a member.
+    /// Whether the client may publish to the room without being a member.
     #[must_use]
     pub fn publish(&self, room: &RoomId) -> bool {
         name(&self.publish, room)
     }
 
-    /// Whether it may read the members of the room without being one.
+    /// Whether the client may read the members of the room without being one.
     #[must_use]
     pub fn read_members(&self, room: &RoomId) -> bool {
         name(&self.members, room)
     }
 
-    /// Whether it may send to any client.
+    /// Whether the client may send to any client.
     #[must_use]
     pub fn message(&self) -> bool {
         self.message

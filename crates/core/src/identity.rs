@@ -1,8 +1,8 @@
-//! Who a client is, and what proved it.
+//! The identity of a client and its credentials.
 
 use crate::{Metadata, Timestamp, TokenId, UserId};
 
-/// What authentication found out about a client.
+/// The result of authenticating a client.
 ///
 /// Made by an [`Authenticator`](crate::Authenticator), never by the client itself: a client cannot choose its user.
 ///
@@ -16,27 +16,28 @@ use crate::{Metadata, Timestamp, TokenId, UserId};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
-    /// Who it is; nobody in particular when absent.
+    /// The user. `None` if the client is anonymous.
     pub user: Option<UserId>,
-    /// What else is known: the claims of a token. Handlers and the room policy read it.
+    /// The claims of the token. Handlers and the room policy read them.
     pub claims: Metadata,
-    /// When what it showed was issued. A revocation of the user takes back what was issued before, and everything
-    /// without such a time.
+    /// When the credentials were issued. A revocation of the user covers credentials that were issued before it, and
+    /// all credentials without this time.
     pub issued_at: Option<Timestamp>,
-    /// From when on it does not hold any more: the client is disconnected then, unless it showed something newer.
+    /// When the credentials expire. The service then disconnects the client, unless the client has sent newer
+    /// credentials.
     pub expires_at: Option<Timestamp>,
-    /// The name of what it showed, by which that can be revoked.
+    /// The id of the token, by which the token can be revoked.
     pub token: Option<TokenId>,
 }
 
 impl Identity {
-    /// Nobody in particular, for ever.
+    /// An anonymous client, without an expiry.
     #[must_use]
     pub fn anonymous() -> Self {
         Self::default()
     }
 
-    /// A user, for ever and without claims.
+    /// A user without claims and without an expiry.
     #[must_use]
     pub fn of(user: UserId) -> Self {
         Self { user: Some(user), ..Self::default() }

@@ -4,7 +4,7 @@
 //! error codes, the messages that travel between nodes, and the *ports* that the other crates
 //! plug into:
 //!
-//! | port | who implements it | who calls it |
+//! | port | implemented by | called by |
 //! |---|---|---|
 //! | [`StateStore`] | a state backend (`roomwire-state-memory`, …) | `roomwire-service` |
 //! | [`Backplane`] | the same backend | `roomwire-service` |
@@ -23,12 +23,13 @@ pub mod contract_tests;
 mod envelope;
 mod error;
 mod error_code;
+mod escaped;
 mod grants;
 mod identity;
+mod log_throttle;
 mod names;
 mod payload;
 mod ports;
-mod printable;
 mod reason;
 mod record;
 mod revocation;
@@ -39,20 +40,22 @@ pub use clock::{Clock, SystemClock, Timestamp};
 pub use envelope::{EncodedPayload, Envelope, EnvelopeError, NodeMessage};
 pub use error::Error;
 pub use error_code::ErrorCode;
+pub use escaped::Escaped;
 pub use grants::Grants;
 pub use identity::Identity;
+pub use log_throttle::LogThrottle;
 pub use names::{
-    ClientId, ClientKey, ConflationKey, EventName, Incarnation, NameError, Namespace, NodeId, RoomId, RoomKey,
-    ToClientId, ToRoom, TokenId, UserId,
+    ClientId, ClientKey, ConflationKey, EventName, Incarnation, NameError, Namespace, NodeId, NodeProcess, RoomId,
+    RoomKey, ToClientId, ToRoom, TokenId, UserId,
 };
 pub use payload::{Binary, IntoPayload, Payload};
 pub use ports::{
     AckId, Actor, Answer, Authenticator, Backplane, BackplaneEvent, BackplaneEvents, Channel, Conflation,
-    ConnectRequest, DefaultPolicy, DeletedRoom, Delivery, Departure, HeldClient, JoinOutcome, LeaseStatus, LiveClient,
-    LocalDelivery, MemberRecord, NewClient, NewRoom, NodeSummary, OutboundEvent, Page, PageRequest, ReapOutcome,
-    RoomChange, RoomPolicy, RoomSummary, RoomUid, StateError, StateStore, Undeliverable,
+    ConnectRequest, DefaultPolicy, DeletedRoom, DeletionId, Delivery, Departure, JoinOutcome, LeaseStatus, LiveClient,
+    LocalDelivery, Member, MemberRecord, MessageLimit, NewClient, NewRoom, NodeSummary, OutboundEvent, Page,
+    PageRequest, ReapOutcome, Refusal, RemovedByOthers, RestoredDifferently, RoomChange, RoomPolicy, RoomSummary,
+    RoomUid, StateError, StateStore, StoredClient, Undeliverable,
 };
-pub use printable::Printable;
 pub use reason::{DisconnectReason, LeaveReason};
 pub use record::{Metadata, WebSocketClient, WebSocketRoom};
 pub use revocation::{Revocation, Revoked};

@@ -1,18 +1,20 @@
 //! The arguments of an event, as text that is encoded once and never parsed on its way.
 
+mod arguments;
 mod binary;
 mod depth;
 mod into_payload;
+mod shape;
+mod surrogates;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::{Serialize, de::DeserializeOwned};
-use serde_json::value::RawValue;
 
 pub use binary::Binary;
 pub use into_payload::IntoPayload;
 
-use crate::{Error, ErrorCode, names::INVALID_NAME_MARK};
+use crate::{Error, ErrorCode};
 
 /// The arguments of an event or of an acknowledgement, encoded.
 ///
@@ -38,8 +40,7 @@ impl Payload {
     /// Encodes one argument.
     ///
     /// # Errors
-    /// [`ErrorCode::Internal`] when the value cannot be written as JSON, for example a map whose keys
-    /// are not text.
+    /// [`ErrorCode::Internal`] if the value cannot be written as JSON, for example a map with keys that are not text.
     pub fn encode<T: Serialize + ?Sized>(argument: &T) -> Result<Self, Error> {
         let (text, attachments) = binary::detach(|| serde_json::to_string(argument));
         let text = text.map_err(Error::internal)?;
@@ -72,23 +73,35 @@ impl Payload {
 
     /// Decodes the arguments.
     ///
-    /// One argument is decoded as `T`. Several are decoded as a sequence, so `T` is a tuple or a list
-    /// then. No argument is decoded as `null`.
+    /// | `T` | takes |
+    /// |---|---|
+    /// | a tuple, an array | an argument for each element; also a single argument that is an array of them |
+    /// | `Vec` and other lists | all arguments; the first, when there is only one or they do not fit |
+    /// | everything else | the first argument |
+    ///
+    /// Arguments beyond those are ignored. Missing arguments are `null`, so `Option` takes them. Half of a surrogate
+    /// pair, which text cannot contain, becomes U+FFFD where it is decoded as text.
+    ///
+    /// ```
+    /// use roomwire_core::Payload;
+    ///
+    /// let payload = Payload::from_encoded(r#""lobby",null"#.into(), Vec::new());
+    /// assert_eq!(payload.decode::<String>()?, "lobby");
+    /// assert_eq!(payload.decode::<(String, Option<u8>)>()?, ("lobby".to_owned(), None));
+    /// let error = payload.decode::<(String, u8, u8)>().expect_err("the last is missing");
+    /// assert_eq!(error.message(), "[1]: invalid type: null, expected a whole number from 0 to 255");
+    /// # Ok::<(), roomwire_core::Error>(())
+    /// ```
     ///
     /// # Errors
     /// [`ErrorCode::InvalidPayload`] naming the field, or [`ErrorCode::InvalidName`] when the value of a
     /// name breaks its rules.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
-        let text = match self.arguments.as_ref() {
-            "" => "null".into(),
-            _ if self.has_several() => ByteString::from(format!("[{}]", self.arguments)),
-            _ => self.arguments.clone(),
-        };
         binary::attach(&self.attachments, || {
-            let mut deserializer = serde_json::Deserializer::from_str(&text);
-            let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| shape_error(&error))?;
-            deserializer.end().map_err(|error| Error::with_message(ErrorCode::InvalidPayload, plain(&error)))?;
-            Ok(value)
+            arguments::decode(&self.arguments).or_else(|error| match surrogates::replaced(&self.arguments) {
+                Some(mended) => arguments::decode(&mended),
+                None => Err(error),
+            })
         })
     }
 
@@ -123,38 +136,18 @@ impl Payload {
         Ok(())
     }
 
-    /// Whether a second argument follows the first.
-    fn has_several(&self) -> bool {
-        let mut values = serde_json::Deserializer::from_str(&self.arguments).into_iter::<&RawValue>();
-        matches!(values.next(), Some(Ok(_))) && values.byte_offset() < self.arguments.trim_end().len()
+    /// Refuses more than `most` binary values.
+    ///
+    /// # Errors
+    /// [`ErrorCode::LimitExceeded`] with the bound.
+    pub fn check_attachments(&self, most: usize) -> Result<(), Error> {
+        let count = self.attachments.len();
+        if count > most {
+            let problem = format!("{count} binary attachments in one message; {most} are allowed");
+            return Err(Error::with_message(ErrorCode::LimitExceeded, problem));
+        }
+        Ok(())
     }
-}
-
-fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> Error {
-    let message = plain(error.inner());
-    if let Some(problem) = message.strip_prefix(INVALID_NAME_MARK) {
-        return Error::with_message(ErrorCode::InvalidName, problem.to_owned());
-    }
-    let path = error.path().to_string();
-    match missing_field(&message) {
-        Some(field) if path == "." => Error::invalid_field(field, "is missing"),
-        Some(field) => Error::invalid_field(format!("{path}.{field}"), "is missing"),
-        None if path == "." => Error::invalid_field("payload", &message),
-        None => Error::invalid_field(path, &message),
-    }
-}
-
-/// The message without the position, which means nothing to the client.
-fn plain(error: &serde_json::Error) -> String {
-    let message = error.to_string();
-    match message.rfind(" at line ") {
-        Some(end) => message[..end].to_owned(),
-        None => message,
-    }
-}
-
-fn missing_field(message: &str) -> Option<&str> {
-    message.strip_prefix("missing field `")?.strip_suffix('`')
 }
 
 #[cfg(test)]
@@ -203,6 +196,44 @@ mod tests {
         let error = received(&long).decode::<Message>().expect_err("refused");
         assert_eq!(error.code(), ErrorCode::InvalidName);
         assert_eq!(error.message(), "room name is 129 bytes long; 1 to 128 are allowed");
+    }
+
+    #[test]
+    fn half_of_a_surrogate_pair_is_passed_on_as_it_is_and_replaced_where_it_is_decoded() {
+        let payload = received(r#"{"room":"r\ud83c","message":"hi \ud83c"},null"#);
+        assert_eq!(payload.arguments(), r#"{"room":"r\ud83c","message":"hi \ud83c"},null"#);
+        let decoded = payload.decode::<Message>().expect("decodes");
+        assert_eq!((decoded.room.as_str(), decoded.message.as_str()), ("r\u{fffd}", "hi \u{fffd}"));
+        let value = payload.decode::<serde_json::Value>().expect("decodes");
+        assert_eq!(value["message"], "hi \u{fffd}");
+        let raw = payload.decode::<Box<serde_json::value::RawValue>>().expect("is not decoded");
+        assert_eq!(raw.get(), r#"{"room":"r\ud83c","message":"hi \ud83c"}"#);
+    }
+
+    #[test]
+    fn numbers_and_the_order_of_keys_survive_a_value() {
+        for text in
+            ["117.63331139400017", "-33.856784000000005", "5", "9007199254740993", "18446744073709551615", "0.1"]
+        {
+            let value = received(text).decode::<serde_json::Value>().expect("decodes");
+            assert_eq!(Payload::encode(&value).expect("encodes").arguments(), text);
+        }
+        let mut bits = 88_172_645_463_325_252_u64;
+        for _ in 0..100_000 {
+            bits ^= bits << 13;
+            bits ^= bits >> 7;
+            bits ^= bits << 17;
+            let (any, coordinate) = (f64::from_bits(bits), bits as f64 / u64::MAX as f64 * 360.0 - 180.0);
+            for number in [any, coordinate].into_iter().filter(|number| number.is_finite()) {
+                let sent = Payload::encode(&number).expect("encodes");
+                assert_eq!(sent.decode::<f64>().expect("decodes").to_bits(), number.to_bits());
+                let value = sent.decode::<serde_json::Value>().expect("decodes");
+                assert_eq!(Payload::encode(&value).expect("encodes"), sent);
+            }
+        }
+        let text = r#"{"zebra":1,"apple":2,"m":{"z":1,"a":2}}"#;
+        let value = received(text).decode::<serde_json::Value>().expect("decodes");
+        assert_eq!(Payload::encode(&value).expect("encodes").arguments(), text);
     }
 
     #[test]

@@ -35,13 +35,13 @@ pub enum DisconnectReason {
     /// The node that held the connection is gone.
     #[serde(rename = "node lost")]
     NodeLost,
-    /// What the client showed to prove who it is does not hold any more.
+    /// The client's credentials expired.
     #[serde(rename = "token expired")]
     TokenExpired,
-    /// What the client showed to prove who it is was taken back.
+    /// The client's credentials were revoked.
     #[serde(rename = "access revoked")]
     AccessRevoked,
-    /// The client went on sending far more than it may.
+    /// The client kept exceeding its rate limit by far.
     #[serde(rename = "too many requests")]
     RateLimited,
 }

@@ -1,4 +1,4 @@
-//! The records of clients and rooms, as the mission defines them.
+//! The records of clients and rooms, as handlers and the API return them.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,7 +24,7 @@ pub struct WebSocketClient {
     pub connected_at: Timestamp,
     /// When it was last seen doing something; up to half a minute behind.
     pub last_active_at: Timestamp,
-    /// Who it is, when the application knows.
+    /// The user, if the client is authenticated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<UserId>,
     /// The node that holds its connection.
@@ -63,7 +63,7 @@ mod tests {
     use crate::{ClientId, NodeId, RoomId, Timestamp, UserId};
 
     #[test]
-    fn a_client_is_written_with_the_keys_of_the_mission() {
+    fn a_client_is_written_with_camel_case_keys() {
         let client = WebSocketClient {
             id: ClientId::new("c1").expect("valid"),
             rooms: vec![RoomId::new("r1").expect("valid")],
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_room_is_written_with_the_keys_of_the_mission() {
+    fn a_room_is_written_with_camel_case_keys() {
         let room = WebSocketRoom {
             id: RoomId::new("r1").expect("valid"),
             name: "Room one".to_owned(),

@@ -1,20 +1,20 @@
-//! Access that was taken back before it ended by itself.
+//! Access that was revoked before it expired.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Timestamp, TokenId, UserId};
 
-/// Whose access was taken back.
+/// The subject of a revocation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Revoked {
-    /// Everything that this user showed up to some moment.
+    /// All credentials of this user that were issued up to some moment.
     User(UserId),
-    /// One token, by its name.
+    /// One token, by its id.
     Token(TokenId),
 }
 
-/// Access that does not hold any more, although what the client shows has not expired.
+/// Access that is no longer valid, although the credentials have not expired.
 ///
 /// In JSON: camelCase keys, times in RFC 3339.
 ///
@@ -31,21 +31,20 @@ pub enum Revoked {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Revocation {
-    /// Whose access.
+    /// The user or token.
     pub subject: Revoked,
-    /// When it was taken back. What a user is given after this holds.
+    /// When the access was revoked. Credentials that a user gets after this time are valid.
     pub revoked_at: Timestamp,
-    /// Until when it must be remembered: from then on everything that it covers has expired by itself.
+    /// Until when the revocation must be stored: all credentials that it covers have expired by then.
     pub until: Timestamp,
 }
 
 impl Revocation {
     /// Whether it takes back what proved an identity: of this user, with a token of this name, issued then.
     ///
-    /// That of a token covers the token of that name, whenever it was issued. That of a user covers what was issued at or
-    /// before `revoked_at`, and what does not say when it was issued. Tokens say so in whole seconds, so whole seconds
-    /// are compared: what was issued in the second of the revocation, also after it, counts as issued before. Whoever
-    /// logs in again that soon must do so once more.
+    /// That of a token covers the token of that name, whenever it was issued. That of a user covers what was issued at
+    /// or before `revoked_at`, and what does not say when it was issued. Tokens say so in whole seconds, so whole
+    /// seconds are compared: what was issued in the second of the revocation, also after it, counts as issued before.
     ///
     /// Does not ask whether it is [in force](Self::is_in_force) still.
     #[must_use]

@@ -15,8 +15,8 @@ use roomwire_core::{
 };
 
 use crate::{
-    membership::{Account, Present, Stay},
-    service::Introduction,
+    membership::{Arrival, ClientIdClaim, WeakClaim},
+    service::ClientInit,
 };
 
 /// A client that is connected to this node.
@@ -29,7 +29,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     key: ClientKey,
     user: Option<UserId>,
-    /// What proved who it is; replaced when it shows something newer.
+    /// Its identity, replaced when it authenticates again.
     identity: RwLock<Arc<Identity>>,
     handshake: Payload,
     connected_at: Timestamp,
@@ -37,10 +37,11 @@ struct Inner {
     activity: AtomicU64,
     reason: OnceLock<DisconnectReason>,
     known: Mutex<Known>,
-    stay: Stay,
-    /// The life under which the store was told of it first, and how often clients had been put back all together.
+    /// Of its id; ends when this stay has ended.
+    claim: WeakClaim,
+    /// Incarnation of the first registration, and the restore count at that time.
     registered: (Incarnation, u64),
-    /// Held by whoever changes the client's memberships, from before the store is asked until this
+    /// Locked by changes of the client's memberships, from before the store call until this
     /// node's memory agrees with the answer. Counts how often that was.
     membership: tokio::sync::Mutex<u64>,
 }
@@ -51,14 +52,17 @@ pub(crate) struct Known {
     pub(crate) rooms: Vec<Membership>,
     pub(crate) metadata: Metadata,
     pub(crate) gone: bool,
-    /// Whether it is known to listeners as connected. Not while it waits to be put back after its node was taken for lost.
+    /// Whether it is known to listeners as connected. Not while it waits to be put back after its node was taken for
+    /// lost.
     pub(crate) told: bool,
-    /// Whether a room was deleted while it joined; the end of that membership may not be reported yet.
-    pub(crate) left_by_deletion: bool,
     /// The rooms it was in when it went.
     pub(crate) left: Vec<RoomId>,
-    /// Until the store was told that it is gone.
-    pub(crate) present: Option<Present>,
+    /// The claim of its id, which [`Node::deregister`](crate::node::Node::deregister) takes over.
+    pub(crate) claim: Option<ClientIdClaim>,
+    /// Whether the store may hold other metadata.
+    pub(crate) metadata_is_in_doubt: bool,
+    /// Until it takes part.
+    pub(crate) arrival: Option<Arrival>,
 }
 
 /// A membership as this node knows it.
@@ -72,6 +76,9 @@ pub(crate) struct Membership {
     /// How many gaps the backplane had when the store was last known to hold it. After more of them, that the store
     /// does not hold it may mean that the room was deleted, and that this node did not hear of it.
     pub(crate) gaps: u64,
+    /// Whether the store may hold a membership in a later incarnation of the room instead: it was asked to join again,
+    /// and the answer was lost.
+    pub(crate) is_in_doubt: bool,
 }
 
 impl Known {
@@ -90,21 +97,23 @@ impl Known {
 impl Client {
     pub(crate) fn new(
         new: &NewClient,
-        introduction: Introduction,
+        init: ClientInit,
         registered: (Incarnation, u64),
-        present: Present,
+        (claim, arrival): (ClientIdClaim, Arrival),
     ) -> Self {
-        let known = Known { metadata: new.metadata.clone(), present: Some(present), ..Known::default() };
+        let weak = claim.downgrade();
+        let known =
+            Known { metadata: new.metadata.clone(), claim: Some(claim), arrival: Some(arrival), ..Known::default() };
         Self(Arc::new(Inner {
             key: new.key.clone(),
             user: new.user.clone(),
-            identity: RwLock::new(introduction.identity),
-            handshake: introduction.auth,
+            identity: RwLock::new(init.identity),
+            handshake: init.auth,
             connected_at: new.connected_at,
             activity: AtomicU64::new(new.connected_at.as_millis() << 1),
             reason: OnceLock::new(),
             known: Mutex::new(known),
-            stay: introduction.stay,
+            claim: weak,
             registered,
             membership: tokio::sync::Mutex::default(),
         }))
@@ -122,14 +131,14 @@ impl Client {
         &self.0.key.namespace
     }
 
-    /// Who it is, when authentication said so.
+    /// The authenticated user.
     #[must_use]
     pub fn user(&self) -> Option<&UserId> {
         self.0.user.as_ref()
     }
 
-    /// What proved who it is, with its claims. A client may show something newer while it is connected; its user stays
-    /// the same.
+    /// The identity from the last authentication, with its claims. A client may authenticate again while it is
+    /// connected; its user stays the same.
     #[must_use]
     pub fn identity(&self) -> Arc<Identity> {
         self.0.identity.read().clone()
@@ -177,15 +186,51 @@ impl Client {
         self.known().metadata.clone()
     }
 
+    /// Notes whether the store may hold other metadata. Returns whether that is news.
+    pub(crate) fn doubt_metadata(&self, is_in_doubt: bool) -> bool {
+        std::mem::replace(&mut self.known().metadata_is_in_doubt, is_in_doubt) != is_in_doubt
+    }
+
     /// Whether it is still connected.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         !self.known().gone
     }
 
-    /// The life under which the store was told of it first, and how often clients had been put back all together.
+    /// Incarnation of the first registration, and the restore count at that time.
     pub(crate) fn registered(&self) -> &(Incarnation, u64) {
         &self.0.registered
+    }
+
+    /// Its membership in a room, as this node knows it.
+    pub(crate) fn membership(&self, room: &RoomId) -> Option<Membership> {
+        self.known().rooms.iter().find(|membership| membership.room == *room).cloned()
+    }
+
+    /// Notes which incarnation its room has.
+    pub(crate) fn set_room_uid(&self, room: &RoomId, uid: RoomUid) {
+        if let Some(membership) = self.known().rooms.iter_mut().find(|membership| membership.room == *room) {
+            (membership.uid, membership.is_in_doubt) = (uid, false);
+        }
+    }
+
+    /// Notes that the store may hold a membership in a later incarnation of the room.
+    pub(crate) fn doubt_membership(&self, room: &RoomId) {
+        if let Some(membership) = self.known().rooms.iter_mut().find(|membership| membership.room == *room) {
+            membership.is_in_doubt = true;
+        }
+    }
+
+    /// Whether it waits to be put back after its node was taken for lost.
+    pub(crate) fn is_untold(&self) -> bool {
+        !self.known().told
+    }
+
+    /// Forgets its membership in this incarnation of a room; none when it has none.
+    pub(crate) fn leave_incarnation(&self, room: &RoomId, uid: RoomUid) -> Option<Membership> {
+        let mut known = self.known();
+        let is_in = known.rooms.iter().any(|membership| membership.room == *room && membership.uid == uid);
+        if is_in { known.leave(room) } else { None }
     }
 
     /// The rooms it was in when it went; none before.
@@ -205,21 +250,9 @@ impl Client {
         self.0.known.lock()
     }
 
-    pub(crate) fn account(&self) -> &Arc<Account> {
-        self.0.stay.account()
-    }
-
-    /// Nobody waits any more for what is still done for it.
-    pub(crate) fn hang_up(&self) {
-        self.0.stay.hang_up();
-    }
-
-    pub(crate) fn has_hung_up(&self) -> bool {
-        self.0.stay.has_hung_up()
-    }
-
-    pub(crate) fn has_left_rooms(&self) {
-        self.0.stay.leave();
+    /// The claim of its id, until this stay has ended. As long as it is held, the id is this stay's and no later one's.
+    pub(crate) fn claim(&self) -> Option<ClientIdClaim> {
+        self.0.claim.upgrade()
     }
 
     pub(crate) async fn change_membership(&self) -> tokio::sync::MutexGuard<'_, u64> {
@@ -228,14 +261,7 @@ impl Client {
         turn
     }
 
-    /// As [`Self::change_membership`], unless somebody else holds it.
-    pub(crate) fn try_change_membership(&self) -> Option<tokio::sync::MutexGuard<'_, u64>> {
-        let mut turn = self.0.membership.try_lock().ok()?;
-        *turn += 1;
-        Some(turn)
-    }
-
-    /// Keeps the memberships as they are, unless somebody is changing them. How often they may have changed before is
+    /// Locks the memberships, unless a change is in progress. The number of changes so far is
     /// in the guard: as long as it is the same, they are the same.
     pub(crate) fn try_keep_membership(&self) -> Option<tokio::sync::MutexGuard<'_, u64>> {
         self.0.membership.try_lock().ok()
@@ -249,6 +275,11 @@ impl Client {
     /// The reason that was remembered, else this one.
     pub(crate) fn reason_or(&self, reason: DisconnectReason) -> DisconnectReason {
         *self.0.reason.get_or_init(|| reason)
+    }
+
+    /// Whether it is being disconnected, or is gone.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.0.reason.get().is_some()
     }
 
     /// Notes that the client did something.
@@ -282,6 +313,12 @@ impl Client {
         };
         let rooms = known.rooms.iter().map(|known| (self.room_key(&known.room), known.uid)).collect();
         Some((LiveClient { client, rooms }, news))
+    }
+
+    /// Marks it as reported to be connected. Returns false if it was, or is gone.
+    pub(crate) fn mark_announced(&self) -> bool {
+        let mut known = self.known();
+        !known.gone && !std::mem::replace(&mut known.told, true)
     }
 
     /// Takes [`Self::revive`] back; what is left of its news has come to an end meanwhile, which is told.

@@ -27,20 +27,22 @@
 //!
 //! [`testing`] drives a gateway without any socket.
 
-mod acting;
-mod bounds;
+mod authorized;
 mod client;
+mod client_refusals;
 mod events;
 mod gateway;
 mod health;
-mod instruments;
+mod limits;
 mod membership;
+mod metrics;
 mod node;
+mod refusal_log;
 mod service;
 mod task;
 pub mod testing;
 
-pub use acting::ActingClient;
+pub use authorized::AuthorizedClient;
 pub use client::Client;
 pub use events::{ServiceEvent, ServiceEvents};
 pub use gateway::{
@@ -48,7 +50,8 @@ pub use gateway::{
     FromEvent, Gateway, GatewayError, Handler, Incoming, IntoGateways, IntoReply, Layered, LeftRooms, RateLimit,
     RateLimitLayer, Requirement, Session, State,
 };
-pub use health::{Availability, Health};
+pub use health::{Availability, Health, Refused};
+pub use refusal_log::{Refusal, RefusalLog};
 pub use roomwire_core::{
     Actor, Authenticator, Binary, ClientId, ConnectRequest, DefaultPolicy, DisconnectReason, Error, ErrorCode,
     EventName, Grants, Identity, IntoPayload, LeaveReason, MemberRecord, Metadata, Namespace, NewRoom, NodeId,

@@ -9,31 +9,36 @@ use tokio::{
 
 /// Runs a future to its end, also when the caller stops waiting for it.
 ///
-/// A panic in it continues in the caller.
-pub(crate) async fn to_the_end<F>(work: F) -> F::Output
+/// It begins with the call; the returned future is small. A panic in it continues in the caller.
+pub(crate) fn to_the_end<F>(work: F) -> impl Future<Output = F::Output> + Send + use<F>
 where
     F: Future + Send + 'static,
     F::Output: Send,
 {
-    done(tokio::spawn(work).await).await
+    // Boxed: the runtime would copy the future several times.
+    let task = tokio::spawn(Box::pin(work));
+    async move { done(task.await).await }
 }
 
 /// As [`to_the_end`], for work that says at some point what it will come to, whatever happens to the rest of it: after
 /// so long that is enough for the caller.
-pub(crate) async fn to_the_end_or<T, F>(limit: Duration, work: impl FnOnce(oneshot::Sender<T>) -> F) -> T
+pub(crate) fn to_the_end_or<T, F, W>(limit: Duration, work: W) -> impl Future<Output = T> + Send + use<T, F, W>
 where
+    W: FnOnce(oneshot::Sender<T>) -> F,
     F: Future<Output = T> + Send + 'static,
     T: Send + 'static,
 {
     let (says, said) = oneshot::channel();
-    let mut task: JoinHandle<T> = tokio::spawn(work(says));
-    if let Ok(ended) = tokio::time::timeout(limit, &mut task).await {
-        return done(ended).await;
-    }
-    tokio::select! {
-        biased;
-        ended = &mut task => done(ended).await,
-        Ok(said) = said => said,
+    let mut task: JoinHandle<T> = tokio::spawn(Box::pin(work(says)));
+    async move {
+        if let Ok(ended) = tokio::time::timeout(limit, &mut task).await {
+            return done(ended).await;
+        }
+        tokio::select! {
+            biased;
+            ended = &mut task => done(ended).await,
+            Ok(said) = said => said,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::Stream;
 use parking_lot::Mutex;
-use roomwire_core::{Backplane, BackplaneEvent, BackplaneEvents, Channel, NodeId, StateError};
+use roomwire_core::{Backplane, BackplaneEvent, BackplaneEvents, Channel, NodeProcess, StateError};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::{
@@ -85,13 +85,13 @@ impl Stream for Incoming {
     }
 }
 
-/// There is never a [`BackplaneEvent::Interrupted`] or [`BackplaneEvent::Gap`]: nothing breaks between nodes of one process. Messages wait
-/// without bound until the node takes them, so that no node waits for another.
+/// There is never a [`BackplaneEvent::Interrupted`] or [`BackplaneEvent::Gap`]: nothing breaks between nodes of one
+/// process. Messages wait without bound until the node takes them, so that no node waits for another.
 #[async_trait]
 impl Backplane for MemoryState {
-    async fn open(&self, node: &NodeId) -> Result<BackplaneEvents, StateError> {
+    async fn open(&self, process: &NodeProcess) -> Result<BackplaneEvents, StateError> {
         let messages = self.link.open()?;
-        for channel in [Channel::Node(node.clone()), Channel::Cluster] {
+        for channel in [Channel::Node(process.clone()), Channel::Cluster] {
             self.link.subscribe(&self.shared.bus, &channel)?;
         }
         Ok(Box::pin(Incoming(messages)))

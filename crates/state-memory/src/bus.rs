@@ -1,4 +1,4 @@
-//! Who is subscribed to what, and handing messages over.
+//! The subscriptions of nodes, and the delivery of messages.
 
 use std::{
     collections::HashMap,
@@ -10,14 +10,14 @@ use parking_lot::RwLock;
 use roomwire_core::Channel;
 use tokio::sync::mpsc::UnboundedSender;
 
-/// Where the messages for one node go.
+/// The channel for messages to one node.
 ///
-/// It has no bound. With one, a publisher would have to wait for the slowest node, or a message would be
-/// lost in a place where nothing can break. What takes messages out hands them to local connections
-/// without waiting, and those have bounds of their own.
+/// The channel is unbounded. With a bound, a publisher would have to wait for the slowest node, or a message would be
+/// lost although no connection can break here. The receiver hands messages to local connections without waiting, and
+/// those have their own bounds.
 pub(crate) type Inbox = UnboundedSender<Bytes>;
 
-/// One node on the bus. Node names are not used for it: nothing keeps them from being given twice.
+/// One node on the bus. Node names do not identify a node here, because two nodes may have the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Port(u64);
 
@@ -55,7 +55,7 @@ impl Bus {
     pub(crate) fn publish(&self, from: Port, channel: &Channel, message: &Bytes) {
         let channels = self.channels.read();
         for (_, inbox) in channels.get(channel).into_iter().flatten().filter(|(port, _)| *port != from) {
-            // Fails when nobody takes messages out any more; then nobody misses this one.
+            // Fails if the receiver was dropped; the message is not needed then.
             let _ = inbox.send(message.clone());
         }
     }

@@ -1,15 +1,15 @@
-//! What is held under a life, a page at a time.
+//! What is held under an incarnation, a page at a time.
 
-use roomwire_core::{ClientId, ClientKey, HeldClient, Incarnation, Namespace, Page, PageRequest, RoomKey};
+use roomwire_core::{ClientId, ClientKey, Incarnation, Namespace, Page, PageRequest, RoomKey, StoredClient};
 
-use crate::world::World;
+use crate::state::State;
 
 /// Between the namespace and the id of the client a page ended with; no namespace has it in its name.
 const SEPARATOR: char = ',';
 
-impl World {
+impl State {
     /// One item a client: here a client and its memberships are never apart.
-    pub(crate) fn held_page(&self, life: &Incarnation, wanted: &PageRequest) -> Page<HeldClient> {
+    pub(crate) fn held_page(&self, incarnation: &Incarnation, wanted: &PageRequest) -> Page<StoredClient> {
         let last = match wanted.cursor() {
             Some(cursor) => match client_at(cursor) {
                 Some(last) => Some(last),
@@ -18,19 +18,23 @@ impl World {
             },
             None => None,
         };
-        let mut rest = self.lives.clients_after(life, last.as_ref());
+        let mut rest = self.incarnations.clients_after(incarnation, last.as_ref());
         let items = Vec::from_iter(rest.by_ref().take(wanted.limit()).map(|client| self.held(client)));
         let next = rest.next().and(items.last()).map(|last| cursor_of(&last.key));
         Page { items, next }
     }
 
-    fn held(&self, client: &ClientKey) -> HeldClient {
+    fn held(&self, client: &ClientKey) -> StoredClient {
         let entry = self.clients.get(&client.namespace, &client.client);
         let rooms = entry.into_iter().flat_map(|entry| &entry.rooms);
-        HeldClient {
+        let rooms: Vec<_> = rooms.map(|room| RoomKey::new(client.namespace.clone(), room.clone())).collect();
+        StoredClient {
             key: client.clone(),
             registered: entry.is_some(),
-            rooms: rooms.map(|room| RoomKey::new(client.namespace.clone(), room.clone())).collect(),
+            user: entry.and_then(|entry| entry.user.clone()),
+            named: rooms.clone(),
+            rooms,
+            is_damaged: false,
         }
     }
 }

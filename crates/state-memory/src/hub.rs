@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use parking_lot::{Mutex, MutexGuard};
 use roomwire_core::{Clock, SystemClock, Timestamp};
 
-use crate::{MemoryState, bus::Bus, clock::SteadyClock, world::World};
+use crate::{MemoryState, bus::Bus, clock::SteadyClock, state::State};
 
 /// Joins several services of one process into a cluster.
 ///
@@ -42,10 +42,10 @@ pub(crate) struct Shared {
     /// One lock for everything. A call holds it for about a microsecond, and it is what makes each call
     /// happen at one instant: a lock per room would have to be taken together with those of the client and
     /// of its lease, in an order of its own for every method. It is never held while something waits.
-    world: Mutex<World>,
-    /// By which rooms are dated, and revocations run out.
+    state: Mutex<State>,
+    /// The clock for the times of rooms and the expiry of revocations.
     clock: Arc<dyn Clock>,
-    /// By which leases run out.
+    /// The clock for the expiry of leases.
     lease_clock: Arc<dyn Clock>,
     pub(crate) bus: Bus,
 }
@@ -57,14 +57,14 @@ impl MemoryHub {
         Self::with_clocks(Arc::new(SystemClock), Arc::new(SteadyClock::start()))
     }
 
-    /// A hub whose rooms are dated and whose leases run out by this clock.
+    /// A hub that uses this clock for the times of rooms and the expiry of leases.
     #[must_use]
     pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
         Self::with_clocks(clock.clone(), clock)
     }
 
     fn with_clocks(clock: Arc<dyn Clock>, lease_clock: Arc<dyn Clock>) -> Self {
-        Self(Arc::new(Shared { world: Mutex::default(), clock, lease_clock, bus: Bus::default() }))
+        Self(Arc::new(Shared { state: Mutex::default(), clock, lease_clock, bus: Bus::default() }))
     }
 
     /// One more node of this cluster, for one service.
@@ -87,8 +87,8 @@ impl fmt::Debug for MemoryHub {
 }
 
 impl Shared {
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock()
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
     }
 
     pub(crate) fn now(&self) -> Timestamp {

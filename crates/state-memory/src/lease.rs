@@ -1,4 +1,4 @@
-//! The leases of lives, and which clients each life registered.
+//! The leases of incarnations, and the clients that each incarnation registered.
 
 use std::{
     collections::{BTreeMap, BTreeSet, btree_map::Entry},
@@ -8,21 +8,21 @@ use std::{
 
 use roomwire_core::{ClientKey, Incarnation, LeaseStatus, StateError, Timestamp};
 
-/// All lives that ever began here. Those that are over stay, as some hundred bytes each: a life that was
-/// fenced must never begin again.
+/// All incarnations that ever began here. Those that are over stay, with some hundred bytes each: a fenced incarnation
+/// must never begin again.
 #[derive(Debug, Default)]
-pub(crate) struct Lives(BTreeMap<Incarnation, Life>);
+pub(crate) struct Incarnations(BTreeMap<Incarnation, Leased>);
 
 #[derive(Debug)]
-struct Life {
-    /// Until when the lease lasts; none when it ended or the life was fenced.
+struct Leased {
+    /// When the lease expires. `None` if it ended or the incarnation was fenced.
     until: Option<Timestamp>,
-    /// What is left of it, or will be to clean up.
+    /// The clients that are registered under it, and that a cleanup must remove.
     clients: BTreeSet<ClientKey>,
 }
 
-impl Life {
-    /// Whether somebody should clean up after it.
+impl Leased {
+    /// Whether a node must clean up after it.
     fn is_lost(&self, now: Timestamp) -> bool {
         match self.until {
             Some(until) => until <= now,
@@ -31,12 +31,17 @@ impl Life {
     }
 }
 
-impl Lives {
-    pub(crate) fn begin(&mut self, life: &Incarnation, now: Timestamp, lasts: Duration) -> Result<(), StateError> {
+impl Incarnations {
+    pub(crate) fn begin(
+        &mut self,
+        incarnation: &Incarnation,
+        now: Timestamp,
+        lasts: Duration,
+    ) -> Result<(), StateError> {
         let until = now.plus(lasts);
-        match self.0.entry(life.clone()) {
+        match self.0.entry(incarnation.clone()) {
             Entry::Vacant(vacant) => {
-                vacant.insert(Life { until: Some(until), clients: BTreeSet::new() });
+                vacant.insert(Leased { until: Some(until), clients: BTreeSet::new() });
             }
             Entry::Occupied(known) => *known.into_mut().until.as_mut().ok_or(StateError::Fenced)? = until,
         }
@@ -45,34 +50,34 @@ impl Lives {
 
     pub(crate) fn renew(
         &mut self,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         now: Timestamp,
         lasts: Duration,
     ) -> Result<LeaseStatus, StateError> {
-        let until = self.0.get_mut(life).and_then(|held| held.until.as_mut()).ok_or(StateError::Fenced)?;
+        let until = self.0.get_mut(incarnation).and_then(|held| held.until.as_mut()).ok_or(StateError::Fenced)?;
         *until = now.plus(lasts);
-        let lost = self.0.iter().filter(|(other, held)| *other != life && held.is_lost(now));
+        let lost = self.0.iter().filter(|(other, held)| *other != incarnation && held.is_lost(now));
         // Memory never comes back with older data.
         Ok(LeaseStatus { expired: lost.map(|(other, _)| other.clone()).collect(), behind: false })
     }
 
-    pub(crate) fn end(&mut self, life: &Incarnation) {
-        if let Some(held) = self.0.get_mut(life) {
+    pub(crate) fn end(&mut self, incarnation: &Incarnation) {
+        if let Some(held) = self.0.get_mut(incarnation) {
             held.until = None;
         }
     }
 
-    /// Refuses a writer that holds no lease. One that ran out is held until somebody reaps it.
-    pub(crate) fn check(&self, life: &Incarnation) -> Result<(), StateError> {
-        match self.0.get(life) {
-            Some(Life { until: Some(_), .. }) => Ok(()),
+    /// Refuses a writer that holds no lease. A lease that ran out is held until a node reaps it.
+    pub(crate) fn check(&self, incarnation: &Incarnation) -> Result<(), StateError> {
+        match self.0.get(incarnation) {
+            Some(Leased { until: Some(_), .. }) => Ok(()),
             _ => Err(StateError::Fenced),
         }
     }
 
-    /// Ends a life whose lease ran out; false when it is alive or unknown.
-    pub(crate) fn fence(&mut self, life: &Incarnation, now: Timestamp) -> bool {
-        match self.0.get_mut(life) {
+    /// Ends an incarnation with an expired lease; returns false if it is alive or unknown.
+    pub(crate) fn fence(&mut self, incarnation: &Incarnation, now: Timestamp) -> bool {
+        match self.0.get_mut(incarnation) {
             Some(held) if held.until.is_none_or(|until| until <= now) => {
                 held.until = None;
                 true
@@ -81,38 +86,38 @@ impl Lives {
         }
     }
 
-    /// All lives that hold a lease, or of which something is left, with their clients.
+    /// All incarnations that hold a lease or of which something is left, with their clients.
     pub(crate) fn present(&self) -> impl Iterator<Item = (&Incarnation, &BTreeSet<ClientKey>)> {
         let present = self.0.iter().filter(|(_, held)| held.until.is_some() || !held.clients.is_empty());
-        present.map(|(life, held)| (life, &held.clients))
+        present.map(|(incarnation, held)| (incarnation, &held.clients))
     }
 
-    /// Notes that a life registered a client.
-    pub(crate) fn own(&mut self, life: &Incarnation, client: &ClientKey) {
-        if let Some(held) = self.0.get_mut(life) {
+    /// Notes that an incarnation registered a client.
+    pub(crate) fn own(&mut self, incarnation: &Incarnation, client: &ClientKey) {
+        if let Some(held) = self.0.get_mut(incarnation) {
             held.clients.insert(client.clone());
         }
     }
 
-    /// Notes that a client is not a life's any more.
-    pub(crate) fn disown(&mut self, life: &Incarnation, client: &ClientKey) {
-        if let Some(held) = self.0.get_mut(life) {
+    /// Notes that a client no longer belongs to an incarnation.
+    pub(crate) fn disown(&mut self, incarnation: &Incarnation, client: &ClientKey) {
+        if let Some(held) = self.0.get_mut(incarnation) {
             held.clients.remove(client);
         }
     }
 
-    /// The clients that a life registered, in their order, from after this one on.
+    /// The clients that an incarnation registered, in order, after this one.
     pub(crate) fn clients_after(
         &self,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         last: Option<&ClientKey>,
     ) -> impl Iterator<Item = &ClientKey> {
         let from = last.map_or(Bound::Unbounded, Bound::Excluded);
-        self.0.get(life).into_iter().flat_map(move |held| held.clients.range((from, Bound::Unbounded)))
+        self.0.get(incarnation).into_iter().flat_map(move |held| held.clients.range((from, Bound::Unbounded)))
     }
 
-    /// One of the clients that a life registered, none when nothing is left of it.
-    pub(crate) fn any_client(&self, life: &Incarnation) -> Option<ClientKey> {
-        self.0.get(life)?.clients.first().cloned()
+    /// One of the clients that an incarnation registered. `None` if nothing is left of it.
+    pub(crate) fn any_client(&self, incarnation: &Incarnation) -> Option<ClientKey> {
+        self.0.get(incarnation)?.clients.first().cloned()
     }
 }

@@ -1,23 +1,23 @@
 //! Memberships: joining, leaving and reading.
 
 use roomwire_core::{
-    ClientKey, Incarnation, JoinOutcome, MemberRecord, Page, PageRequest, RoomKey, RoomUid, StateError, Timestamp,
+    ClientKey, Incarnation, JoinOutcome, Member, Page, PageRequest, RoomKey, RoomUid, StateError, Timestamp,
 };
 
 use crate::{
+    state::{RoomEntry, State},
     table,
-    world::{RoomEntry, World},
 };
 
-impl World {
+impl State {
     pub(crate) fn join(
         &mut self,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         client: &ClientKey,
         room: &RoomKey,
         now: Timestamp,
     ) -> Result<JoinOutcome, StateError> {
-        let is_here = self.client_of(life, client)?.is_some() && client.namespace == room.namespace;
+        let is_here = self.client_of(incarnation, client)?.is_some() && client.namespace == room.namespace;
         if !is_here {
             return Err(StateError::ClientNotFound);
         }
@@ -36,35 +36,38 @@ impl World {
                 (uid, true)
             }
         };
-        self.add_member(life, client, room, now);
+        self.add_member(incarnation, client, room, now);
         Ok(JoinOutcome { uid, newly_joined: true, created })
     }
 
     pub(crate) fn leave(
         &mut self,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         client: &ClientKey,
         room: &RoomKey,
         now: Timestamp,
     ) -> Result<bool, StateError> {
-        self.lives.check(life)?;
-        Ok(self.end_membership(life, client, room, now))
+        self.incarnations.check(incarnation)?;
+        Ok(self.end_membership(incarnation, client, room, now))
     }
 
-    /// Makes a client of this life a member of a room that exists, whatever the room says.
-    pub(crate) fn add_member(&mut self, life: &Incarnation, client: &ClientKey, room: &RoomKey, now: Timestamp) {
+    /// Makes a client of this incarnation a member of an existing room, without checking capacity and closing.
+    pub(crate) fn add_member(&mut self, incarnation: &Incarnation, client: &ClientKey, room: &RoomKey, now: Timestamp) {
         let Some(entry) = self.rooms.get_mut(&room.namespace, &room.room) else { return };
-        if entry.members.insert(client.client.clone(), life.node().clone()).is_none() {
+        if entry.members.insert(client.client.clone(), incarnation.clone()).is_none() {
             entry.updated_at = now;
         }
-        if let Some(member) = self.own_client(life, client) {
+        if let Some(member) = self.own_client(incarnation, client) {
             member.rooms.insert(room.room.clone());
         }
     }
 
-    pub(crate) fn member_page(&self, room: &RoomKey, wanted: &PageRequest) -> Page<MemberRecord> {
+    pub(crate) fn member_page(&self, room: &RoomKey, wanted: &PageRequest) -> Page<Member> {
         let members = self.rooms.get(&room.namespace, &room.room).map(|entry| &entry.members);
-        table::page(members, wanted, |client, node| MemberRecord { client: client.clone(), node: node.clone() })
+        table::page(members, wanted, |client, incarnation| Member {
+            client: client.clone(),
+            incarnation: incarnation.clone(),
+        })
     }
 
     pub(crate) fn member_count(&self, room: &RoomKey) -> u64 {
@@ -73,7 +76,7 @@ impl World {
 }
 
 impl RoomEntry {
-    /// Whether somebody who is no member may join.
+    /// Whether a client that is not a member may join.
     fn admits(&self) -> Result<(), StateError> {
         if self.closed {
             return Err(StateError::RoomClosed);

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use roomwire_core::{NodeId, NodeSummary};
 
-use crate::world::World;
+use crate::state::State;
 
-impl World {
+impl State {
     pub(crate) fn nodes(&self) -> Vec<NodeSummary> {
         let mut nodes = BTreeMap::<&NodeId, (u64, u64)>::new();
-        for (life, clients) in self.lives.present() {
-            let (all, memberships) = nodes.entry(life.node()).or_default();
+        for (incarnation, clients) in self.incarnations.present() {
+            let (all, memberships) = nodes.entry(incarnation.node()).or_default();
             *all += clients.len() as u64;
             for client in clients {
                 let entry = self.clients.get(&client.namespace, &client.client);

@@ -2,9 +2,9 @@
 
 use roomwire_core::{Departure, Incarnation, ReapOutcome, RoomKey, StateError, Timestamp};
 
-use crate::world::World;
+use crate::state::State;
 
-impl World {
+impl State {
     /// `now` dates the rooms, `lease_now` decides whether the lease ran out.
     pub(crate) fn reap(
         &mut self,
@@ -14,13 +14,13 @@ impl World {
         now: Timestamp,
         lease_now: Timestamp,
     ) -> Result<ReapOutcome, StateError> {
-        self.lives.check(by)?;
+        self.incarnations.check(by)?;
         let mut outcome = ReapOutcome { finished: true, ..ReapOutcome::default() };
-        if !self.lives.fence(dead, lease_now) {
+        if !self.incarnations.fence(dead, lease_now) {
             return Ok(outcome);
         }
         let limit = limit.max(1);
-        while let Some(client) = self.lives.any_client(dead) {
+        while let Some(client) = self.incarnations.any_client(dead) {
             while let Some(room) = self.own_client(dead, &client).and_then(|entry| entry.rooms.first().cloned()) {
                 if outcome.departures.len() == limit {
                     outcome.finished = false;
@@ -28,6 +28,7 @@ impl World {
                 }
                 let room = RoomKey::new(client.namespace.clone(), room);
                 self.end_membership(dead, &client, &room, now);
+                self.removals.note_reaped(dead, &client, Some(&room.room), now);
                 outcome.departures.push(Departure { client: client.clone(), room });
             }
             if outcome.clients.len() == limit {
@@ -35,6 +36,7 @@ impl World {
                 return Ok(outcome);
             }
             self.remove_client(&client, now);
+            self.removals.note_reaped(dead, &client, None, now);
             outcome.clients.push(client);
         }
         Ok(outcome)

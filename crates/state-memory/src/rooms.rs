@@ -1,13 +1,13 @@
 //! Rooms: creating, changing, deleting and reading.
 
 use roomwire_core::{
-    DeletedRoom, MemberRecord, Namespace, NewRoom, Page, PageRequest, RoomChange, RoomId, RoomKey, RoomSummary,
-    RoomUid, StateError, Timestamp, WebSocketRoom,
+    DeletedRoom, DeletionId, Namespace, NewRoom, Page, PageRequest, RoomChange, RoomId, RoomKey, RoomSummary, RoomUid,
+    StateError, Timestamp, WebSocketRoom,
 };
 
-use crate::world::{RoomEntry, World};
+use crate::state::{RoomEntry, State};
 
-impl World {
+impl State {
     pub(crate) fn create_room(
         &mut self,
         room: &RoomKey,
@@ -50,15 +50,21 @@ impl World {
         Ok(entry.record(&room.room))
     }
 
-    pub(crate) fn delete_room(&mut self, room: &RoomKey) -> Option<DeletedRoom> {
+    pub(crate) fn delete_room(&mut self, room: &RoomKey, deletion: DeletionId, now: Timestamp) -> Option<DeletedRoom> {
+        if let Some(answer) = self.removals.answer(deletion) {
+            return answer;
+        }
         let entry = self.rooms.remove(&room.namespace, &room.room)?;
+        self.removals.note_deleted_room(entry.uid, now);
         for client in entry.members.keys() {
             if let Some(member) = self.clients.get_mut(&room.namespace, client) {
                 member.rooms.remove(&room.room);
+                self.removals.note_deleted(&member.incarnation, client, entry.uid, now);
             }
         }
-        let members = entry.members.into_iter().map(|(client, node)| MemberRecord { client, node });
-        Some(DeletedRoom { uid: entry.uid, members: members.collect() })
+        let deleted = DeletedRoom { uid: entry.uid, members: entry.members.into_keys().collect() };
+        self.removals.note_answer(deletion, Some(deleted.clone()), now);
+        Some(deleted)
     }
 
     pub(crate) fn room(&self, room: &RoomKey) -> Option<WebSocketRoom> {

@@ -1,71 +1,123 @@
-//! One node's handle on the shared memory.
+//! The state that the nodes of a hub share, and its invariants.
 
-use std::{fmt, sync::Arc};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{MemoryHub, backplane::Link, hub::Shared};
+use roomwire_core::{
+    ClientId, ClientKey, Incarnation, Metadata, RoomId, RoomKey, RoomUid, StateError, Timestamp, UserId,
+};
 
-/// The state backend of one node, in memory: a [`StateStore`](roomwire_core::StateStore) and a
-/// [`Backplane`](roomwire_core::Backplane).
+use crate::{lease::Incarnations, removals::Removals, revocations::Revocations, table::Table, users::Users};
+
+/// The shared state. It is behind one lock, and its methods keep these invariants:
 ///
-/// Dropping it without [`close`](roomwire_core::Backplane::close) is what a crash is to a node of a
-/// cluster: its subscriptions are gone, its lease runs out, and another node cleans up after it.
-///
-/// ```
-/// use std::time::Duration;
-/// use roomwire_core::{
-///     ClientId, ClientKey, Incarnation, Metadata, Namespace, NewClient, NodeId, RoomId, RoomKey, StateStore, Timestamp,
-/// };
-/// use roomwire_state_memory::MemoryState;
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let state = MemoryState::new();
-/// let life = Incarnation::begin(NodeId::random());
-/// state.begin_lease(&life, Duration::from_secs(10)).await?;
-///
-/// let ada = ClientKey::new(Namespace::root(), ClientId::new("ada")?);
-/// let connected_at = Timestamp::default();
-/// let client = NewClient { key: ada.clone(), user: None, metadata: Metadata::new(), connected_at };
-/// state.connect(&life, &client).await?;
-///
-/// let lobby = RoomKey::new(Namespace::root(), RoomId::new("lobby")?);
-/// assert!(state.join(&life, &ada, &lobby).await?.newly_joined);
-/// assert_eq!(state.disconnect(&life, &ada).await?, [lobby]);
-/// # Ok(())
-/// # }
-/// ```
-pub struct MemoryState {
-    pub(crate) shared: Arc<Shared>,
-    pub(crate) link: Link,
+/// * a client is in a room's members exactly when the room is in the client's rooms,
+/// * a client is in the index of exactly one incarnation, the one that registered it,
+/// * a client is in the index of the user that its record names, and in no other,
+/// * a room without members was created by name, or was closed.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) incarnations: Incarnations,
+    pub(crate) clients: Table<ClientId, ClientEntry>,
+    pub(crate) rooms: Table<RoomId, RoomEntry>,
+    pub(crate) users: Users,
+    pub(crate) revocations: Revocations,
+    pub(crate) removals: Removals,
 }
 
-impl MemoryState {
-    /// The state of a service that is the only node of its cluster.
-    #[must_use]
-    pub fn new() -> Self {
-        MemoryHub::new().node()
-    }
+#[derive(Debug)]
+pub(crate) struct ClientEntry {
+    /// The incarnation that registered it. Writes of another incarnation to this client are ignored.
+    pub(crate) incarnation: Incarnation,
+    pub(crate) user: Option<UserId>,
+    pub(crate) metadata: Metadata,
+    pub(crate) connected_at: Timestamp,
+    pub(crate) last_active_at: Timestamp,
+    /// In the namespace of the client.
+    pub(crate) rooms: BTreeSet<RoomId>,
+}
 
-    pub(crate) fn on(shared: Arc<Shared>) -> Self {
-        let link = Link::new(shared.bus.attach());
-        Self { shared, link }
+#[derive(Debug)]
+pub(crate) struct RoomEntry {
+    pub(crate) uid: RoomUid,
+    pub(crate) name: Option<String>,
+    pub(crate) capacity: Option<u32>,
+    pub(crate) closed: bool,
+    /// Whether it stays without members.
+    pub(crate) created_by_name: bool,
+    pub(crate) metadata: Metadata,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+    pub(crate) members: BTreeMap<ClientId, Incarnation>,
+}
+
+impl RoomEntry {
+    /// An open room that was not created by name.
+    pub(crate) fn new(uid: RoomUid, now: Timestamp) -> Self {
+        Self {
+            uid,
+            name: None,
+            capacity: None,
+            closed: false,
+            created_by_name: false,
+            metadata: Metadata::new(),
+            created_at: now,
+            updated_at: now,
+            members: BTreeMap::new(),
+        }
     }
 }
 
-impl Default for MemoryState {
-    fn default() -> Self {
-        Self::new()
+impl State {
+    /// A client, if it belongs to this incarnation.
+    pub(crate) fn own_client(&mut self, incarnation: &Incarnation, client: &ClientKey) -> Option<&mut ClientEntry> {
+        self.clients.get_mut(&client.namespace, &client.client).filter(|entry| entry.incarnation == *incarnation)
     }
-}
 
-impl Drop for MemoryState {
-    fn drop(&mut self) {
-        self.link.close(&self.shared.bus);
+    /// Like [`Self::own_client`], for an incarnation that must hold its lease.
+    pub(crate) fn client_of(
+        &mut self,
+        incarnation: &Incarnation,
+        client: &ClientKey,
+    ) -> Result<Option<&mut ClientEntry>, StateError> {
+        self.incarnations.check(incarnation)?;
+        Ok(self.own_client(incarnation, client))
     }
-}
 
-impl fmt::Debug for MemoryState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MemoryState").finish_non_exhaustive()
+    /// Ends a membership; returns false if there was none of this incarnation.
+    pub(crate) fn end_membership(
+        &mut self,
+        incarnation: &Incarnation,
+        client: &ClientKey,
+        room: &RoomKey,
+        now: Timestamp,
+    ) -> bool {
+        let own_rooms = self.own_client(incarnation, client).map(|entry| &mut entry.rooms);
+        let ended = client.namespace == room.namespace && own_rooms.is_some_and(|rooms| rooms.remove(&room.room));
+        if ended {
+            self.remove_member(room, &client.client, now);
+        }
+        ended
+    }
+
+    /// Removes a client from a room's members. Removes the room with the last member, unless it was created by name or
+    /// is closed.
+    fn remove_member(&mut self, room: &RoomKey, client: &ClientId, now: Timestamp) {
+        let Some(entry) = self.rooms.get_mut(&room.namespace, &room.room) else { return };
+        if entry.members.remove(client).is_none() {
+            return;
+        }
+        entry.updated_at = now;
+        if entry.members.is_empty() && !entry.created_by_name && !entry.closed {
+            self.rooms.remove(&room.namespace, &room.room);
+        }
+    }
+
+    /// Removes a client of any incarnation with all its memberships; returns its rooms, sorted.
+    pub(crate) fn remove_client(&mut self, client: &ClientKey, now: Timestamp) -> Vec<RoomKey> {
+        let Some(entry) = self.clients.remove(&client.namespace, &client.client) else { return Vec::new() };
+        self.incarnations.disown(&entry.incarnation, client);
+        self.users.disown(entry.user.as_ref(), client);
+        let rooms = entry.rooms.into_iter().map(|room| RoomKey::new(client.namespace.clone(), room));
+        rooms.inspect(|room| self.remove_member(room, &client.client, now)).collect()
     }
 }

@@ -1,17 +1,17 @@
-//! Which clients are whose.
+//! The clients of each user.
 
 use std::collections::BTreeMap;
 
 use roomwire_core::{ClientId, ClientKey, Namespace, Page, PageRequest, UserId, WebSocketClient};
 
-use crate::{table, world::World};
+use crate::{state::State, table};
 
 /// The clients of each user. Users without clients are not kept.
 #[derive(Debug, Default)]
 pub(crate) struct Users(BTreeMap<(Namespace, UserId), BTreeMap<ClientId, ()>>);
 
 impl Users {
-    /// Notes that a client is a user's; nobody's client is nowhere.
+    /// Adds a client to its user. Does nothing for a client without a user.
     pub(crate) fn own(&mut self, user: Option<&UserId>, client: &ClientKey) {
         if let Some(user) = user {
             let clients = self.0.entry((client.namespace.clone(), user.clone())).or_default();
@@ -19,7 +19,7 @@ impl Users {
         }
     }
 
-    /// Notes that a client is gone, or is not this user's any more.
+    /// Removes a client from its user, because it is gone or belongs to another user now.
     pub(crate) fn disown(&mut self, user: Option<&UserId>, client: &ClientKey) {
         let Some(user) = user else { return };
         let whose = (client.namespace.clone(), user.clone());
@@ -35,7 +35,7 @@ impl Users {
     }
 }
 
-impl World {
+impl State {
     pub(crate) fn user_client_page(
         &self,
         namespace: &Namespace,
@@ -44,7 +44,7 @@ impl World {
     ) -> Page<WebSocketClient> {
         let record = |client: &ClientId| self.client(&ClientKey::new(namespace.clone(), client.clone()));
         let Page { items, next } = table::page(self.users.of(namespace, user), wanted, |client, ()| record(client));
-        // Who is listed has a record: both are changed in one step.
+        // Every listed client has a record: both are changed in one step.
         Page { items: items.into_iter().flatten().collect(), next }
     }
 

@@ -16,12 +16,12 @@ const WORKERS: usize = 6;
 
 struct Node {
     state: MemoryState,
-    life: Incarnation,
+    incarnation: Incarnation,
 }
 
 async fn begin(hub: &MemoryHub) -> Node {
-    let node = Node { state: hub.node(), life: Incarnation::begin(NodeId::random()) };
-    node.state.begin_lease(&node.life, Duration::from_secs(60)).await.expect("begins");
+    let node = Node { state: hub.node(), incarnation: Incarnation::begin(NodeId::random()) };
+    node.state.begin_lease(&node.incarnation, Duration::from_secs(60)).await.expect("begins");
     node
 }
 
@@ -36,7 +36,7 @@ async fn connect(node: &Node, worker: usize) -> Vec<ClientKey> {
         let key = ClientKey::new(Namespace::root(), ClientId::new(format!("client {number}")).expect("valid"));
         let connected_at = Timestamp::default();
         let client = NewClient { key: key.clone(), user: None, metadata: Metadata::new(), connected_at };
-        node.state.connect(&node.life, &client).await.expect("connects");
+        node.state.connect(&node.incarnation, &client).await.expect("connects");
         clients.push(key);
     }
     clients
@@ -60,7 +60,7 @@ async fn of_200_joins_from_three_nodes_10_get_a_place_1000_times_over() {
                     // All begin each round together, so that every round is a race.
                     start.wait().await;
                     for client in &clients {
-                        match node.state.join(&node.life, client, &room(round)).await {
+                        match node.state.join(&node.incarnation, client, &room(round)).await {
                             Ok(_) => *admitted += 1,
                             Err(StateError::RoomFull) => {}
                             Err(other) => panic!("neither in nor full: {other}"),

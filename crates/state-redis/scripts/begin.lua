@@ -1,13 +1,14 @@
--- Begins a life here, or keeps it. ARGV: life, lease in ms, whether it began before, whether this is the partition of
--- leases, how long to refuse newcomers after data was lost in ms.
-local life, lease, known, home, grace = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5])
-if call('ZSCORE', P .. ':over', life) or call('HEXISTS', P .. ':dead', life) == 1 then
+-- Begins an incarnation here, or keeps it. ARGV: incarnation, lease in ms, whether it began before, whether this is the
+-- partition of leases, how long to refuse newcomers after data was lost in ms.
+local incarnation, lease, known, home, grace = ARGV[1], tonumber(ARGV[2]), ARGV[3], ARGV[4], tonumber(ARGV[5])
+if call('ZSCORE', P .. ':over', incarnation) or call('HEXISTS', P .. ':dead', incarnation) == 1 then
   return { 'FENCED' }
 end
 local at = now()
-local number = held(life)
+mend_incarnations()
+local number = held(incarnation)
 if not number then
-  number = begin_life(life)
+  number = begin_incarnation(incarnation)
   if known == '1' then
     -- It was here, and this server has forgotten it, and perhaps others.
     recover(at, grace)
@@ -17,5 +18,6 @@ if home == '1' then
   steady(at, lease)
   call('HSET', key('l', number), 'lease', lease)
   call('ZADD', P .. ':lease', deadline(at, lease), number)
+  mend_leases(at, lease)
 end
-return { 'OK', call('HGET', key('l', number), 'seq') }
+return { 'OK', writes_of(number) }

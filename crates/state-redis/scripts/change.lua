@@ -3,7 +3,10 @@
 local room, uid, field, value, creates, channel, head = unpack(ARGV)
 local record = key('r', room)
 local at = now()
-if call('EXISTS', record) == 0 then
+if not call('HGET', record, 'uid') then
+  if lost_its_record(room) then
+    return { 'RECOVERING' }
+  end
   if creates ~= '1' then
     return { 'MISSING' }
   end
@@ -11,6 +14,9 @@ if call('EXISTS', record) == 0 then
     return { 'RECOVERING' }
   end
   create_room(room, uid, at)
+elseif #unreadable_fields(room) > 0 then
+  -- A node that learned what cannot be read would put it back.
+  return { 'RECOVERING' }
 end
 if value == '' then
   call('HDEL', record, field)
@@ -18,6 +24,7 @@ else
   call('HSET', record, field, value)
 end
 call('HSET', record, 'updated', at)
-local version = call('HINCRBY', record, 'ver', 1)
-call('SPUBLISH', channel, head .. cjson.encode({ room, call('HGET', record, 'uid'), version, settings_of(room) }))
+local version = count_up(record, 'ver')
+local settings = cjson.encode({ room, call('HGET', record, 'uid'), version, settings_of(room) })
+call('SPUBLISH', channel, head .. redis.sha1hex(settings) .. settings)
 return { 'OK', version, settings_of(room), room_record(room) }

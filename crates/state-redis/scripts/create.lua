@@ -1,10 +1,10 @@
 -- Creates a room by name. ARGV: room, uid, name or "", capacity or "", metadata or "".
 local room = ARGV[1]
-if call('EXISTS', key('r', room)) == 1 then
+if call('HGET', key('r', room), 'uid') then
   return { 'EXISTS' }
 end
 local at = now()
-if recovers(at) then
+if recovers(at) or lost_its_record(room) then
   return { 'RECOVERING' }
 end
 create_room(room, ARGV[2], at)

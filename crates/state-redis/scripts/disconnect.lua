@@ -1,12 +1,13 @@
--- Removes a client. ARGV: life, namespace, client, whether its memberships are in this partition, too. Returns the
+-- Removes a client. ARGV: incarnation, namespace, client, whether its memberships are in this partition, too. Returns the
 -- rooms it was a member of, or those to take it out of.
-local life, namespace, client, single = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
-local number = held(life)
+local incarnation, namespace, client, single = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
+local number = held(incarnation)
 if not number then
   return { 'FENCED' }
 end
 local record = key('c', namespace .. ',' .. client)
 if call('HGET', record, 'o') ~= number then
+  call('SREM', key('nc', number), namespace .. ',' .. client)
   return { 'OK', false, {} }
 end
 local rooms = rooms_of(record)

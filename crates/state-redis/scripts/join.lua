@@ -1,9 +1,9 @@
--- Makes a client a member of a room. ARGV: life, part, namespace, client, room id, uid for a new room, the version of
--- the room's settings that the node knows, how many writes of the life were confirmed, how long to refuse newcomers after
--- data was lost in ms. Parts: `both` where the client's record and the room are in one partition,
--- else `claim` in the client's and `admit` in the room's.
-local life, part, namespace, client, id, uid, known, confirmed, grace = unpack(ARGV)
-local number = held(life)
+-- Makes a client a member of a room. ARGV: incarnation, part, namespace, client, room id, uid for a new room, the
+-- version of the room's settings that the node knows, how many writes of the incarnation were confirmed, how long to
+-- refuse newcomers after data was lost in ms. Parts: `both` where the client's record and the room are in one
+-- partition, else `claim` in the client's and `admit` in the room's.
+local incarnation, part, namespace, client, id, uid, known, confirmed, grace = unpack(ARGV)
+local number = held(incarnation)
 if not number then
   return { 'FENCED' }
 end
@@ -18,6 +18,15 @@ end
 local room = namespace .. ',' .. id
 local was = call('HGET', key('m', room), client)
 local state = call('HMGET', key('r', room), 'uid', 'closed', 'cap', 'ver')
+local is_news = state[4] ~= known and state[4] ~= '0'
+if not state[1] and lost_its_record(room) then
+  return { 'RECOVERING' }
+end
+if state[1] and (not is_uid(state[1]) or state[2] and not is_one(state[2]) or state[3] and not is_capacity(state[3])
+  or is_news and #unreadable_fields(room) > 0) then
+  -- A node that learned what cannot be read would put it back.
+  return { 'RECOVERING' }
+end
 local seq, newly, created = false, 0, 0
 if was ~= number then
   local at = now()
@@ -39,7 +48,7 @@ if was ~= number then
   end
   if not state[1] then
     create_room(room, uid, at)
-    state = { uid, false, false, '0' }
+    state, is_news = { uid, false, false, '0' }, false
     created = 1
   end
   add_member(number, client, room, at)
@@ -49,7 +58,7 @@ if was ~= number then
   seq, newly = wrote(number), 1
 end
 local settings = false
-if state[4] ~= known and state[4] ~= '0' then
+if is_news then
   settings = settings_of(room)
 end
 return { 'OK', seq, state[1], newly, created, state[4], settings }

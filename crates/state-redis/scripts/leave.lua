@@ -1,11 +1,11 @@
--- Ends memberships. ARGV: who asks (nobody: whoever deletes a room), whose they are, part, then namespace, client and
+-- Ends memberships. ARGV: the incarnation that asks (empty for the deletion of a room), their incarnation, part, then namespace, client and
 -- room id of each. Parts: `both`, or `expel` in the room's partition and `unclaim` in the client's.
-local by, life, part = ARGV[1], ARGV[2], ARGV[3]
+local by, incarnation, part = ARGV[1], ARGV[2], ARGV[3]
 if by ~= '' and not held(by) then
   return { 'FENCED' }
 end
 local ended = {}
-local number = number_of(life)
+local number = number_of(incarnation)
 local at = now()
 for index = 4, #ARGV, 3 do
   local namespace, client, room = ARGV[index], ARGV[index + 1], ARGV[index + 2]
@@ -22,7 +22,7 @@ for index = 4, #ARGV, 3 do
   ended[#ended + 1] = was and 1 or 0
 end
 local seq = false
-if number and by == life then
+if number and by == incarnation then
   seq = wrote(number)
 end
 return { 'OK', seq, ended }

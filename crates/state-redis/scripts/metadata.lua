@@ -1,4 +1,4 @@
--- Replaces the notes about a client. ARGV: life, namespace, client, metadata or "".
+-- Replaces the notes about a client. ARGV: incarnation, namespace, client, metadata or "".
 local number = held(ARGV[1])
 if not number then
   return { 'FENCED' }

@@ -1,11 +1,88 @@
--- What all scripts share. KEYS[1] is the hash of lives that hold a lease, KEYS[2] the prefix of all keys of the
+-- What all scripts share. KEYS[1] is the hash of incarnations that hold a lease, KEYS[2] the prefix of all keys of the
 -- partition, which is no key itself. While the partition's slot moves to another server, one of the two is always
 -- missing there, so that the server answers TRYAGAIN instead of running a script on half of the keys.
 local P = KEYS[2]
-local call = redis.call
 
 local function key(kind, name)
   return P .. ':' .. kind .. ':' .. name
+end
+
+local call
+
+-- A count or a moment as this service writes it, with no more digits than Lua and every reader know exactly.
+local function is_number(text)
+  return text and #text <= 15 and string.match(text, '^%d+$')
+end
+
+-- How many bytes of notes are kept.
+local NOTES = 40000
+
+-- Notes what was found wrong, for a person: the next heartbeat takes it along. Returns whether there was room for it;
+-- what there is none for is counted.
+local function note(problem, name)
+  local line = problem .. ': ' .. name .. '\n'
+  local notes = call('HGET', P .. ':st', 'notes') or ''
+  if string.find(notes, line, 1, true) then
+    return true
+  elseif #notes + #line > NOTES then
+    call('HINCRBY', P .. ':st', 'unnamed', 1)
+    return false
+  end
+  call('HSET', P .. ':st', 'notes', notes .. line)
+  return true
+end
+
+-- An error names the command and its key, which the server's own words do not.
+local function answer_of(answer, command, name)
+  if type(answer) == 'table' and answer.err then
+    answer.err = answer.err .. ' (' .. command .. ' ' .. (name or '') .. ')'
+    error(answer)
+  end
+  return answer
+end
+
+local pcall_redis = redis.pcall
+
+-- Repeats a command that failed because another program wrote to its key. A key of another type holds nothing of this
+-- service: it is removed, and counts as lost. So does a counter that is no number, or the greatest.
+local function call_again(problem, command, name, ...)
+  if string.find(problem.err, 'WRONGTYPE', 1, true) then
+    local removed = pcall_redis('DEL', name)
+    if type(removed) == 'table' and string.find(removed.err, 'read-only', 1, true) then
+      -- A script that only reads removes nothing. It reads a key that does not exist instead.
+      return answer_of(pcall_redis(command, P, ...), command, name)
+    end
+    answer_of(removed, 'DEL', name)
+    note('a key of another type was removed', name)
+  elseif command == 'HINCRBY' and (string.find(problem.err, 'not an integer', 1, true)
+    or string.find(problem.err, 'would overflow', 1, true)) then
+    local field = ...
+    answer_of(pcall_redis('HDEL', name, field), 'HDEL', name)
+    note('a counter that cannot count was removed', name .. ' ' .. field)
+  else
+    return answer_of(problem, command, name)
+  end
+  return answer_of(pcall_redis(command, name, ...), command, name)
+end
+
+-- Calls a command.
+function call(...)
+  local answer = pcall_redis(...)
+  if type(answer) == 'table' and answer.err then
+    return call_again(answer, ...)
+  end
+  return answer
+end
+
+-- Adds one to a counter. One that no reader could read is a lost one, and begins anew.
+local function count_up(name, field)
+  local count = call('HINCRBY', name, field, 1)
+  if is_number(string.format('%.0f', count)) then
+    return count
+  end
+  call('HSET', name, field, 1)
+  note('a counter that cannot be read began anew', name .. ' ' .. field)
+  return 1
 end
 
 local function now()
@@ -13,30 +90,43 @@ local function now()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The number by which this partition knows a life that holds its lease.
-local function held(life)
-  return call('HGET', P .. ':lives', life)
-end
-
--- As `held`, also for a life that is over and not cleaned up yet.
-local function number_of(life)
-  return held(life) or call('HGET', P .. ':dead', life)
-end
-
 local function name_of(number)
-  return call('HGET', key('l', number), 'name')
+  return call('HGET', P .. ':st', 'incarnation:' .. number)
 end
 
--- Counts a write of a life: a server that came back with older data shows a lower count.
+-- The number by which this partition knows an incarnation, if both say so: the list by incarnation and the one by
+-- number. Where they disagree one of them was damaged, and `incarnations.lua` mends it.
+local function number_in(list, incarnation)
+  local number = call('HGET', P .. ':' .. list, incarnation)
+  return number and name_of(number) == incarnation and number
+end
+
+-- The number of an incarnation that holds its lease.
+local function held(incarnation)
+  return number_in('incarnations', incarnation)
+end
+
+-- As `held`, also for an incarnation that is over and not cleaned up yet.
+local function number_of(incarnation)
+  return held(incarnation) or number_in('dead', incarnation)
+end
+
+-- How many writes of an incarnation are counted; 0 where that was lost.
+local function writes_of(number)
+  local count = call('HGET', key('l', number), 'seq')
+  return is_number(count) and count or '0'
+end
+
+-- Counts a write of an incarnation: a server that came back with older data shows a lower count.
 local function wrote(number)
-  return call('HINCRBY', key('l', number), 'seq', 1)
+  return count_up(key('l', number), 'seq')
 end
 
 -- Whether data was lost a moment ago: members and their rooms are on their way back, and nothing new takes their place.
 local function recovers(at)
   local span = call('HMGET', P .. ':st', 'lost', 'recovery')
   -- A clock that went back to before the loss says nothing of how long it is ago.
-  return span[2] and tonumber(span[1]) <= at + 1000 and tonumber(span[2]) > at
+  return (tonumber(span[1] or '') or math.huge) <= at + 1000 and (tonumber(span[2] or '') or 0) > at
 end
 
 local function recover(at, grace)
@@ -45,29 +135,40 @@ local function recover(at, grace)
   end
 end
 
--- Whether the server has fewer writes of a life than it confirmed: it came back with older data.
+-- Whether the server has fewer writes of an incarnation than it confirmed: it came back with older data.
 local function is_behind(number, confirmed)
-  return tonumber(call('HGET', key('l', number), 'seq')) < tonumber(confirmed)
+  return tonumber(writes_of(number)) < tonumber(confirmed)
 end
 
-local function begin_life(life)
-  local number = tostring(call('HINCRBY', P .. ':st', 'next', 1))
-  call('HSET', P .. ':lives', life, number)
-  call('HSET', key('l', number), 'name', life, 'seq', 0)
+-- Gives an incarnation a number that no other has, also when the counter was lost.
+local function begin_incarnation(incarnation)
+  local number
+  repeat
+    number = string.format('%.0f', count_up(P .. ':st', 'next'))
+  until call('HSETNX', P .. ':st', 'incarnation:' .. number, incarnation) == 1
+  call('HSET', P .. ':incarnations', incarnation, number)
+  call('HSET', key('l', number), 'seq', 0)
   return number
 end
 
--- Until when a life that renewed its lease now is not taken for lost. The fifth on top is for a node that was cut off
--- for nearly as long as its lease lasts, and is about to connect again.
+-- Until when an incarnation that renewed its lease now is not taken for lost. The fifth on top is for a node that was
+-- cut off for nearly as long as its lease lasts, and is about to connect again.
 local function deadline(at, lease)
   return at + math.floor(lease * 1.2)
 end
 
--- Ends a life for ever: from here on it writes nothing.
-local function fence(life, number, at)
-  call('HDEL', P .. ':lives', life)
-  call('HSET', P .. ':dead', life, number)
-  call('ZADD', P .. ':over', at, life)
+-- An incarnation's lease, from 100 ms to an hour; another where it cannot be read.
+local function lease_of(number, otherwise)
+  local lease = call('HGET', key('l', number), 'lease')
+  lease = is_number(lease) and tonumber(lease) or 0
+  return lease >= 100 and lease <= 3600000 and lease or otherwise
+end
+
+-- Ends an incarnation for ever: from here on it writes nothing.
+local function fence(incarnation, number, at)
+  call('HDEL', P .. ':incarnations', incarnation)
+  call('HSET', P .. ':dead', incarnation, number)
+  call('ZADD', P .. ':over', at, incarnation)
   if call('ZSCORE', P .. ':lease', number) then
     call('ZADD', P .. ':lease', 0, number)
   end
@@ -101,16 +202,46 @@ local function remove_client(number, namespace, client)
   call('SREM', key('cs', namespace), client)
 end
 
--- `room` is the namespace, a comma and the room's id: no namespace has a comma.
+-- `room` is the namespace, a comma and the room's id: no namespace has a comma. Nothing for other text.
 local function room_parts(room)
   local comma = string.find(room, ',', 1, true)
-  return string.sub(room, 1, comma - 1), string.sub(room, comma + 1)
+  if comma then
+    return string.sub(room, 1, comma - 1), string.sub(room, comma + 1)
+  end
+end
+
+-- An entry of an incarnation's memberships is the client, a line break and the room. Nothing for other text. The name of
+-- a member that another program wrote may have line breaks itself.
+local function membership_parts(entry)
+  return string.match(entry, '^(.*)\n([^\n]*,.*)$')
+end
+
+-- Rooms are counted as well as listed: a list that was lost does not look like that of a namespace without rooms.
+local function list_room(namespace, id)
+  if call('SADD', key('rs', namespace), id) == 1 then
+    call('HINCRBY', P .. ':st', 'rooms:' .. namespace, 1)
+  end
+end
+
+local function unlist_room(namespace, id)
+  if call('SREM', key('rs', namespace), id) == 1 and call('HINCRBY', P .. ':st', 'rooms:' .. namespace, -1) <= 0 then
+    call('HDEL', P .. ':st', 'rooms:' .. namespace)
+  end
 end
 
 local function create_room(room, uid, at)
-  local namespace, id = room_parts(room)
   call('HSET', key('r', room), 'uid', uid, 'created', at, 'updated', at, 'ver', 0)
-  call('SADD', key('rs', namespace), id)
+  list_room(room_parts(room))
+end
+
+-- Whether a room without a record has members: its record was lost, and with it its capacity. Their nodes bring it back.
+local function lost_its_record(room)
+  if call('HLEN', key('m', room)) == 0 then
+    return false
+  end
+  -- Listed, so that it is found when its members are no incarnation's.
+  list_room(room_parts(room))
+  return true
 end
 
 local function add_member(number, client, room, at)
@@ -119,21 +250,23 @@ local function add_member(number, client, room, at)
   call('HSET', key('r', room), 'updated', at)
 end
 
--- Ends a membership if it is this life's; the room ceases to exist with its last member unless something keeps it.
+-- Ends a membership if it is this incarnation's, as the room says, or the incarnation's own list where the room names
+-- no incarnation; the room ceases to exist with its last member unless something keeps it.
 local function expel(number, client, room, at)
   local members = key('m', room)
-  if call('HGET', members, client) ~= number then
+  local is_listed = call('SREM', key('n', number), client .. '\n' .. room) == 1
+  local was = call('HGET', members, client)
+  if was ~= number and (not is_listed or was and name_of(was)) then
     return false
   end
   call('HDEL', members, client)
-  call('SREM', key('n', number), client .. '\n' .. room)
   local record = key('r', room)
   if call('EXISTS', members) == 0 then
     local kept = call('HMGET', record, 'keep', 'closed')
     if not kept[1] and kept[2] ~= '1' then
       local namespace, id = room_parts(room)
       call('DEL', record)
-      call('SREM', key('rs', namespace), id)
+      unlist_room(namespace, id)
       return true
     end
   end
@@ -169,16 +302,14 @@ local function room_record(room)
   return record
 end
 
+-- A client as readers are told of it; one that no incarnation holds is none.
 local function client_record(namespace, client)
   local record = call('HGETALL', key('c', namespace .. ',' .. client))
-  if #record == 0 then
-    return false
-  end
-  local owner = false
   for index = 1, #record, 2 do
     if record[index] == 'o' then
-      owner = name_of(record[index + 1])
+      local owner = name_of(record[index + 1])
+      return owner and { client, owner, record }
     end
   end
-  return { client, owner, record }
+  return false
 end

@@ -1,12 +1,12 @@
--- Fences a life and takes what is left of it, a part at a time. ARGV: who cleans up (nobody when a life ends itself),
--- the life, how many entries at most, a token, what to do. Who repeats a call because the answer was lost repeats its
--- token, and gets the answer. What to do:
+-- Fences an incarnation and takes what is left of it, a part at a time. ARGV: the incarnation that cleans up (empty when an incarnation
+-- ends itself), the incarnation, how many entries at most, a token, what to do. A caller that repeats a call because the answer
+-- was lost repeats its token, and gets the answer. What to do:
 --   f  fence it if its lease ran out, and do nothing else if not
 --   F  fence it whatever its lease says: that was decided in the partition of leases
 --   m  take memberships        c  take clients, when no membership is left here
 --   u  memberships and the records of their clients are in one partition: keep both in step
---   x  forget the life when nothing of it is left here
-local by, life, limit, token, doing = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+--   x  forget the incarnation when nothing of it is left here
+local by, incarnation, limit, token, doing = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local function wants(letter)
   return string.find(doing, letter, 1, true)
 end
@@ -15,20 +15,33 @@ if by ~= '' and not held(by) then
 end
 local answered = token ~= '' and call('HGET', P .. ':reaped', by)
 if answered then
-  answered = cmsgpack.unpack(answered)
-  if answered[1] == token then
+  local is_readable
+  is_readable, answered = pcall(cmsgpack.unpack, answered)
+  if is_readable and type(answered) == 'table' and answered[1] == token then
     return answered[2]
   end
 end
+-- What is removed here is reported by the caller. A node that was only cut off asks for it when it is back.
+local function remember_reaped(entries)
+  for _, entry in ipairs(entries) do
+    call('SADD', key('gone', incarnation), entry)
+  end
+  if #entries > 0 then
+    call('EXPIRE', key('gone', incarnation), 86400)
+  end
+end
 local at = now()
-local number = held(life)
+if not number_of(incarnation) then
+  mend_incarnations()
+end
+local number = held(incarnation)
 if number then
   if wants('f') and tonumber(call('ZSCORE', P .. ':lease', number) or '0') > at then
     return { 'OK', 'ALIVE' }
   end
-  fence(life, number, at)
+  fence(incarnation, number, at)
 else
-  number = call('HGET', P .. ':dead', life)
+  number = number_in('dead', incarnation)
   if not number then
     return { 'OK', 'NONE' }
   end
@@ -37,9 +50,8 @@ local memberships, clients = key('n', number), key('nc', number)
 local left, gone = {}, {}
 if wants('m') then
   for _, entry in ipairs(call('SRANDMEMBER', memberships, limit)) do
-    local line = string.find(entry, '\n', 1, true)
-    local client, room = string.sub(entry, 1, line - 1), string.sub(entry, line + 1)
-    if expel(number, client, room, at) then
+    local client, room = membership_parts(entry)
+    if client and expel(number, client, room, at) then
       left[#left + 1] = entry
       if wants('u') then
         local namespace, id = room_parts(room)
@@ -55,18 +67,22 @@ if wants('m') then
 end
 if wants('c') and call('SCARD', memberships) == 0 then
   for _, client in ipairs(call('SPOP', clients, limit)) do
-    if call('HGET', key('c', client), 'o') == number then
-      local namespace, id = room_parts(client)
+    local namespace, id = room_parts(client)
+    local owner = namespace and call('HGET', key('c', client), 'o')
+    if namespace and (not owner or owner == number) then
       remove_client(number, namespace, id)
       gone[#gone + 1] = client
     end
   end
 end
+remember_reaped(left)
+remember_reaped(gone)
 local remaining = call('SCARD', memberships) + call('SCARD', clients)
 if wants('x') and remaining == 0 then
-  call('HDEL', P .. ':dead', life)
+  call('HDEL', P .. ':dead', incarnation)
   call('DEL', key('l', number))
-  call('HDEL', P .. ':reaped', life)
+  call('HDEL', P .. ':st', 'incarnation:' .. number)
+  call('HDEL', P .. ':reaped', incarnation)
   call('ZREM', P .. ':lease', number)
 end
 local answer = { 'OK', 'DEAD', call('SCARD', memberships), call('SCARD', clients), left, gone }

@@ -1,12 +1,17 @@
--- Keeps a lease and tells whose ran out. ARGV: life, lease in ms, whether this is the partition of leases, how long the
--- end of a life is remembered in ms, how many writes of it were confirmed, how long to refuse newcomers after data was
--- lost in ms.
-local life, lease, home, remember = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
-local number = held(life)
+-- Renews a lease and returns the expired ones. ARGV: incarnation, lease in ms, whether this is the partition of leases, how
+-- long the end of an incarnation is remembered in ms, how many writes of it were confirmed, how long to refuse
+-- newcomers after data was lost in ms, whether to take along what is noted for a person.
+local incarnation, lease, home, remember = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local number = held(incarnation)
 if not number then
   return { 'FENCED' }
 end
 local at = now()
+if (tonumber(call('HGET', P .. ':st', 'recovery') or '') or 0) > at + 2 * lease then
+  -- A node asks for less than a lease.
+  call('HDEL', P .. ':st', 'recovery')
+  note('a moment that is too far away was removed', P .. ':st' .. ' recovery')
+end
 if is_behind(number, ARGV[5]) then
   recover(at, tonumber(ARGV[6]))
 end
@@ -21,4 +26,13 @@ if home == '1' then
   end
 end
 call('ZREMRANGEBYSCORE', P .. ':over', '-inf', at - remember)
-return { 'OK', call('HGET', key('l', number), 'seq'), expired }
+local notes, unnamed = false, false
+if ARGV[7] == '1' then
+  notes = call('HGET', P .. ':st', 'notes')
+  if notes then
+    unnamed = call('HGET', P .. ':st', 'unnamed')
+    call('HDEL', P .. ':st', 'notes', 'unnamed')
+    notes = string.sub(notes, 1, NOTES)
+  end
+end
+return { 'OK', writes_of(number), expired, notes, is_number(unnamed) and unnamed }

@@ -1,7 +1,11 @@
--- Registers clients and puts memberships back. ARGV: life, whether records and memberships are in one partition, JSON:
+-- Registers clients and puts memberships back. ARGV: incarnation, whether records and memberships are in one partition,
+-- JSON:
 --   clients  {namespace, id, user or "", metadata or "", connected at, room ids}
 --   members  {namespace, id, room id, uid}
---   rooms    room -> {version, settings, uid}: what the life knows of rooms that the server may have lost
+--   rooms    room -> {version, settings, uid}: what the incarnation knows of rooms that the server may have lost
+-- and for how long in ms newcomers are refused after the last member was put back that lost data had.
+-- Returns what ended under other incarnations and is in other partitions, and the members that were not put back as
+-- given: with the uid that the room has, or without one where the given one was deleted.
 local number = held(ARGV[1])
 if not number then
   return { 'FENCED' }
@@ -19,20 +23,24 @@ for _, client in ipairs(given.clients) do
       call('SREM', clients_of(namespace, known[2]), id)
     end
     call('HDEL', record, 'u', 'm')
-  else
-    if owner then
-      for _, room in ipairs(rooms_of(record)) do
-        local whole = namespace .. ',' .. room
-        if single then
-          expel(owner, id, whole, at)
-        else
-          moved[#moved + 1] = { name_of(owner), namespace, id, room }
+  elseif owner then
+    for _, room in ipairs(rooms_of(record)) do
+      local whole = namespace .. ',' .. room
+      if single then
+        expel(owner, id, whole, at)
+      else
+        local incarnation = name_of(owner)
+        if incarnation then
+          moved[#moved + 1] = { incarnation, namespace, id, room }
         end
       end
-      remove_client(owner, namespace, id)
     end
-    call('SADD', key('nc', number), namespace .. ',' .. id)
-    call('SADD', key('cs', namespace), id)
+    remove_client(owner, namespace, id)
+  end
+  -- Also for one that is registered: any of the lists may have been lost.
+  call('SADD', key('nc', number), namespace .. ',' .. id)
+  if call('SADD', key('cs', namespace), id) == 1 and owner == number then
+    note('a client was put back in the list', key('cs', namespace))
   end
   local fields = { 'o', number, 't', since, 'a', since }
   if user ~= '' then
@@ -49,19 +57,27 @@ for _, client in ipairs(given.clients) do
     call('HSET', record, 'r' .. room, '')
   end
 end
-for _, member in ipairs(given.members) do
-  local namespace, id, room, uid = member[1], member[2], member[3], member[4]
+local mended = {}
+local differently = {}
+local was_missing = false
+local function put_back(namespace, id, room, uid)
   local whole = namespace .. ',' .. room
-  local known = given.rooms[whole]
-  local room_key = key('r', whole)
-  if call('EXISTS', room_key) == 0 then
-    create_room(whole, uid, at)
-  end
-  if known then
-    local state = call('HMGET', room_key, 'uid', 'ver')
-    -- A room that nobody has set anything of since is one that was made by joining after the data was lost.
-    if (state[1] == known[3] or state[2] == '0') and tonumber(state[2]) < known[1] then
-      apply_settings(whole, known[1], known[2])
+  local record = key('r', whole)
+  if not mended[whole] then
+    mended[whole] = true
+    local known = given.rooms[whole]
+    if not call('HGET', record, 'uid') then
+      create_room(whole, uid, at)
+    end
+    mend_record(whole, uid, at, known and known[1] > 0)
+    -- Not counted again: only its place in the list can be missing.
+    call('SADD', key('rs', namespace), room)
+    if known then
+      local state = call('HMGET', record, 'uid', 'ver')
+      -- A room without settings was made by joining after the data was lost.
+      if (state[1] == known[3] or state[2] == '0') and tonumber(state[2]) < known[1] then
+        apply_settings(whole, known[1], known[2])
+      end
     end
   end
   local was = call('HGET', key('m', whole), id)
@@ -70,6 +86,30 @@ for _, member in ipairs(given.members) do
       call('SREM', key('n', was), id .. '\n' .. whole)
     end
     add_member(number, id, whole, at)
+    was_missing = true
+  else
+    call('SADD', key('n', number), id .. '\n' .. whole)
+  end
+  local has = call('HGET', record, 'uid')
+  if has ~= uid then
+    differently[#differently + 1] = { namespace, id, room, has }
   end
 end
-return { 'OK', wrote(number), moved }
+for _, member in ipairs(given.members) do
+  local namespace, id, room, uid = member[1], member[2], member[3], member[4]
+  local is_member = call('HGET', key('m', namespace .. ',' .. room), id) == number
+  if is_member or call('EXISTS', key('del', uid)) == 0 then
+    put_back(namespace, id, room, uid)
+  else
+    if single then
+      call('HDEL', key('c', namespace .. ',' .. id), 'r' .. room)
+    end
+    differently[#differently + 1] = { namespace, id, room, '' }
+  end
+end
+if was_missing and recovers(at) then
+  -- More may follow. What is there already makes nothing longer.
+  local ends = tonumber(call('HGET', P .. ':st', 'recovery'))
+  call('HSET', P .. ':st', 'recovery', math.max(ends, at + tonumber(ARGV[4])))
+end
+return { 'OK', wrote(number), moved, differently }

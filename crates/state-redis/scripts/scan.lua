@@ -1,5 +1,7 @@
--- Reads a step of a list. ARGV: kind, cursor, how many, then namespace, room or life, then the user. Returns the next
--- cursor and the items.
+-- Reads a step of a list. ARGV: kind, cursor, how many, then namespace, room or incarnation, then the user. Returns the
+-- next cursor and the items. What is held under an incarnation comes with whether everything agrees that belongs to it:
+--   registered   {entry, record is its own, nothing is amiss, user or false, ids of the rooms that the record names}
+--   memberships  {entry, nothing is amiss}
 local kind, cursor, count, of = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local items = {}
 if kind == 'members' then
@@ -23,8 +25,9 @@ if kind == 'revocations' then
   local step, at = call('ZSCAN', P .. ':ru', cursor, 'COUNT', count), now()
   for index = 1, #step[2], 2 do
     local subject, ends = step[2][index], step[2][index + 1]
-    if tonumber(ends) > at then
-      items[#items + 1] = { subject, call('HGET', P .. ':rv', subject), ends }
+    local when = call('HGET', P .. ':rv', subject)
+    if is_number(ends) and tonumber(ends) > at and is_number(when) then
+      items[#items + 1] = { subject, when, ends }
     end
   end
   return { 'OK', step[1], items }
@@ -50,5 +53,32 @@ local number = number_of(of)
 if not number then
   return { 'OK', '0', items }
 end
-local step = call('SSCAN', key(kind == 'registered' and 'nc' or 'n', number), cursor, 'COUNT', count)
-return { 'OK', step[1], step[2] }
+if kind == 'registered' then
+  local step = call('SSCAN', key('nc', number), cursor, 'COUNT', count)
+  for _, entry in ipairs(step[2]) do
+    local record, namespace, id = key('c', entry), room_parts(entry)
+    local known = call('HMGET', record, 'o', 't', 'a', 'u', 'm')
+    local is_own, user = known[1] == number, known[4]
+    local agrees = namespace and is_own and is_number(known[2]) and is_number(known[3]) and (not known[5] or is_object(known[5]))
+      and call('SISMEMBER', key('cs', namespace), id) == 1
+      and (not user or call('SISMEMBER', clients_of(namespace, user), id) == 1)
+    items[#items + 1] = { entry, is_own and 1 or 0, agrees and 1 or 0, user, is_own and rooms_of(record) or {} }
+  end
+  return { 'OK', step[1], items }
+end
+local rooms = {}
+-- Whether a room can be read and is listed; each is looked at once.
+local function is_whole(room)
+  if rooms[room] == nil then
+    local namespace, id = room_parts(room)
+    rooms[room] = #unreadable_fields(room) == 0 and call('SISMEMBER', key('rs', namespace), id) == 1
+  end
+  return rooms[room]
+end
+local step = call('SSCAN', key('n', number), cursor, 'COUNT', count)
+for _, entry in ipairs(step[2]) do
+  local client, room = membership_parts(entry)
+  local agrees = client and call('HGET', key('m', room), client) == number and is_whole(room)
+  items[#items + 1] = { entry, agrees and 1 or 0 }
+end
+return { 'OK', step[1], items }

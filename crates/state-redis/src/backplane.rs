@@ -8,12 +8,12 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_core::Stream;
-use roomwire_core::{Backplane, BackplaneEvent, BackplaneEvents, Channel, NodeId, StateError};
+use roomwire_core::{Backplane, BackplaneEvent, BackplaneEvents, Channel, MessageLimit, NodeProcess, StateError};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::{
     RedisState, frame,
-    router::{Repeat, state_error},
+    router::{Repeat, error_about},
 };
 
 struct Incoming(UnboundedReceiver<BackplaneEvent>);
@@ -30,8 +30,8 @@ impl Stream for Incoming {
 /// subscribed. Messages that come in wait without bound until the node takes them.
 #[async_trait]
 impl Backplane for RedisState {
-    async fn open(&self, node: &NodeId) -> Result<BackplaneEvents, StateError> {
-        let incoming = self.subscriptions.open(&[Channel::Node(node.clone()), Channel::Cluster]).await?;
+    async fn open(&self, process: &NodeProcess) -> Result<BackplaneEvents, StateError> {
+        let incoming = self.subscriptions.open(&[Channel::Node(process.clone()), Channel::Cluster]).await?;
         Ok(Box::pin(Incoming(incoming)))
     }
 
@@ -44,15 +44,26 @@ impl Backplane for RedisState {
         Ok(())
     }
 
-    /// While the server is known to be away this fails at once: a sender does not wait for what nobody gets.
+    /// Fails at once while the server is known to be unreachable: no subscriber would get the message, so the sender
+    /// does not wait.
     async fn publish(&self, channel: &Channel, message: Bytes) -> Result<(), StateError> {
+        if let Some(limit) = &self.message_limit
+            && message.len() > limit.bytes
+        {
+            return Err(StateError::TooLarge { bytes: message.len(), most: limit.bytes });
+        }
         let router = &self.shared.router;
         let (name, slot) = router.keys.channel(channel);
-        let lane = lane_of(&name);
+        let connection = lane_of(&name);
         let mut command = redis::cmd("SPUBLISH");
-        command.arg(name).arg(frame::message(self.subscriptions.origin(), &message));
-        let published = router.call(slot, lane, &command, Repeat::NeverWait, router.deadline()).await;
-        published.map(drop).map_err(|failure| state_error("publish", failure))
+        command.arg(&name).arg(frame::message(self.subscriptions.origin(), &message));
+        let published = router.call(slot, connection, &command, Repeat::NeverWait, router.deadline()).await;
+        published.map(drop).map_err(|failure| error_about("SPUBLISH", Some(&name), &failure))
+    }
+
+    /// By the servers' `client-output-buffer-limit pubsub`, as it was when this node connected.
+    fn message_limit(&self) -> Option<MessageLimit> {
+        self.message_limit.clone()
     }
 
     /// Always: another node may have subscribed a moment ago, and only the server knows.

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::keys::room_name;
 
-/// The settings of one life of a room. Their meaning is the scripts' business.
+/// The settings of one incarnation of a room. Their meaning is the scripts' business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// Counts the changes.

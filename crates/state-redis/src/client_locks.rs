@@ -8,15 +8,15 @@ use tokio::sync::OwnedMutexGuard;
 
 type Lock = Arc<tokio::sync::Mutex<()>>;
 
-/// A lock for each client that is being changed, and for no other: a client whose server is away keeps nobody else
-/// waiting. On a single server nobody needs one: a script is a change.
+/// A lock for each client that is being changed, and for no other: a client on an unreachable server does not block
+/// other clients. A single server needs no locks, because each change is one script.
 #[derive(Debug)]
 pub(crate) struct ClientLocks {
     needed: bool,
     locks: Mutex<HashMap<ClientKey, Lock>>,
 }
 
-/// Keeps every other change of some clients away as long as it lives.
+/// Blocks all other changes of some clients until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Held<'a>(#[expect(dead_code, reason = "guards are held, not read")] Vec<HeldLock<'a>>);
 
@@ -24,7 +24,7 @@ pub(crate) struct Held<'a>(#[expect(dead_code, reason = "guards are held, not re
 struct HeldLock<'a> {
     locks: &'a ClientLocks,
     client: ClientKey,
-    /// None while it is waited for, and when it is given back.
+    /// `None` while the lock is waited for, and when it is released.
     guard: Option<OwnedMutexGuard<()>>,
 }
 
@@ -34,13 +34,13 @@ impl ClientLocks {
     }
 
     /// # Cancellation
-    /// Dropping the future gives back what it held already.
+    /// Dropping the future releases the locks that it has taken already.
     pub(crate) async fn hold<'a>(&self, clients: impl IntoIterator<Item = &'a ClientKey>) -> Held<'_> {
         if !self.needed {
             return Held(Vec::new());
         }
         let mut wanted: Vec<_> = clients.into_iter().collect();
-        // In one order, so that nobody waits for who waits for it.
+        // Locks are taken in sorted order, so that callers cannot deadlock.
         wanted.sort_unstable();
         wanted.dedup();
         let mut held = Vec::with_capacity(wanted.len());
@@ -58,7 +58,7 @@ impl Drop for HeldLock<'_> {
     fn drop(&mut self) {
         self.guard = None;
         let mut locks = self.locks.locks.lock();
-        // Whoever holds it or waits for it has a copy, made under this lock.
+        // Each holder and each waiting caller has a clone of the `Arc`, made under this lock.
         if locks.get(&self.client).is_some_and(|lock| Arc::strong_count(lock) == 1) {
             locks.remove(&self.client);
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use futures_util::future::{join_all, try_join_all};
 use roomwire_core::{
-    ClientId, ClientKey, Incarnation, LiveClient, Metadata, Namespace, NewClient, NodeId, Page, PageRequest, RoomId,
-    RoomKey, StateError, Timestamp, UserId, WebSocketClient,
+    ClientId, ClientKey, Incarnation, LiveClient, Metadata, Namespace, NewClient, Page, PageRequest,
+    RestoredDifferently, RoomId, RoomKey, RoomUid, StateError, Timestamp, UserId, WebSocketClient,
 };
 use serde::Serialize;
 
@@ -13,6 +13,7 @@ use crate::{
     cached_rooms::Settings,
     cursor::{Found, Pager},
     keys::{Partition, room_name},
+    members::Expulsion,
     reply::corrupt,
     rooms::{metadata_of, metadata_text},
     router::Repeat,
@@ -31,18 +32,22 @@ struct Restored {
     rooms: BTreeMap<String, (u64, Vec<Option<String>>, String)>,
 }
 
-/// A client as a script says it: id, life, fields and values.
-pub(crate) type Record = (String, Option<String>, Vec<(String, String)>);
+/// A client as a script says it: id, incarnation, fields and values.
+pub(crate) type Record = (String, Option<String>, Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Shared {
-    pub(crate) async fn connect(&self, life: &Incarnation, client: &NewClient) -> Result<(), StateError> {
+    pub(crate) async fn connect(&self, incarnation: &Incarnation, client: &NewClient) -> Result<(), StateError> {
         let alive = LiveClient { client: client.clone(), rooms: Vec::new() };
-        self.restore(life, std::slice::from_ref(&alive)).await
+        self.restore(incarnation, std::slice::from_ref(&alive)).await.map(drop)
     }
 
-    pub(crate) async fn restore(&self, life: &Incarnation, alive: &[LiveClient]) -> Result<(), StateError> {
+    pub(crate) async fn restore(
+        &self,
+        incarnation: &Incarnation,
+        alive: &[LiveClient],
+    ) -> Result<Vec<RestoredDifferently>, StateError> {
         if self.router.keys.is_single() {
-            return self.restore_in_one(life, alive).await;
+            return self.restore_in_one(incarnation, alive).await;
         }
         let _changes = self.clients.hold(alive.iter().map(|live| &live.client.key)).await;
         let mut records = BTreeMap::<Partition, Restored>::new();
@@ -56,58 +61,84 @@ impl Shared {
             }
         }
         if records.is_empty() {
-            // Also without clients, a life without a lease is refused.
+            // Also without clients, an incarnation without a lease is refused.
             records.entry(Partition::LEASES).or_default();
         }
-        let moved =
-            try_join_all(records.iter().map(|(partition, given)| self.put_back(*partition, life, given))).await?;
-        for (whose, memberships) in by_life(moved.into_iter().flatten()) {
-            self.expel(Some(life), &whose, memberships).await?;
+        let put_back =
+            try_join_all(records.iter().map(|(partition, given)| self.put_back(*partition, incarnation, given)))
+                .await?;
+        for (whose, memberships) in by_incarnation(put_back.into_iter().flat_map(|(moved, _)| moved)) {
+            self.expel(Some(incarnation), &whose, memberships).await?;
         }
-        try_join_all(members.iter().map(|(partition, given)| self.put_back(*partition, life, given))).await?;
-        Ok(())
+        let put_back =
+            try_join_all(members.iter().map(|(partition, given)| self.put_back(*partition, incarnation, given)))
+                .await?;
+        let differently = Vec::from_iter(put_back.into_iter().flat_map(|(_, differently)| differently));
+        let mut refused = BTreeMap::<Partition, Vec<_>>::new();
+        for it in differently.iter().filter(|it| it.uid.is_none()) {
+            let pairs = refused.entry(self.router.keys.of_client(&it.client)).or_default();
+            pairs.push((it.client.client.clone(), it.room.clone()));
+        }
+        let unclaim = Expulsion { by: Some(incarnation), whose: incarnation, part: "unclaim" };
+        let ended = refused.iter().map(|(partition, pairs)| self.end_memberships(unclaim, *partition, pairs));
+        try_join_all(ended).await?;
+        Ok(differently)
     }
 
-    async fn restore_in_one(&self, life: &Incarnation, alive: &[LiveClient]) -> Result<(), StateError> {
-        let mut given = Restored::default();
+    async fn restore_in_one(
+        &self,
+        incarnation: &Incarnation,
+        alive: &[LiveClient],
+    ) -> Result<Vec<RestoredDifferently>, StateError> {
+        let (mut given, mut differently) = (Restored::default(), Vec::new());
         for live in alive {
             if given.members.len() + live.rooms.len() > RESTORED_AT_ONCE && !given.clients.is_empty() {
-                self.put_back(Partition::LEASES, life, &std::mem::take(&mut given)).await?;
+                differently.extend(self.put_back(Partition::LEASES, incarnation, &std::mem::take(&mut given)).await?.1);
             }
             given.clients.push(client_entry(live));
             for (room, uid) in own_rooms(live) {
                 given.add_member(&live.client.key.client, room, *uid, self.rooms.get(&room_name(room)));
             }
         }
-        self.put_back(Partition::LEASES, life, &given).await.map(drop)
+        differently.extend(self.put_back(Partition::LEASES, incarnation, &given).await?.1);
+        Ok(differently)
     }
 
-    /// Returns what clients were members of under other lives, and what has to end in other partitions.
+    /// Returns what clients were members of under other incarnations, and what has to end in other partitions; and what
+    /// was not put back as it was given.
     async fn put_back(
         &self,
         partition: Partition,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         given: &Restored,
-    ) -> Result<Vec<(String, String, String, String)>, StateError> {
+    ) -> Result<(Vec<(String, String, String, String)>, Vec<RestoredDifferently>), StateError> {
         let json = serde_json::to_string(given).map_err(|error| StateError::unavailable(error.to_string()))?;
-        let args = args![life, u8::from(self.router.keys.is_single()), json];
-        self.write(&script::RESTORE, partition, life, &args, Repeat::Always).await?.next()
+        let args = args![incarnation, u8::from(self.router.keys.is_single()), json, self.router.grace()];
+        let mut reply = self.write(&script::RESTORE, partition, incarnation, &args, Repeat::Always).await?;
+        let moved = reply.next_readable()?;
+        let differently: Vec<_> = reply.next()?;
+        Ok((moved, differently.into_iter().map(restored_differently).collect::<Result<_, _>>()?))
     }
 
-    pub(crate) async fn disconnect(&self, life: &Incarnation, client: &ClientKey) -> Result<Vec<RoomKey>, StateError> {
+    pub(crate) async fn disconnect(
+        &self,
+        incarnation: &Incarnation,
+        client: &ClientKey,
+    ) -> Result<Vec<RoomKey>, StateError> {
         let _changes = self.clients.hold([client]).await;
         let (partition, single) = (self.router.keys.of_client(client), self.router.keys.is_single());
-        let args = args![life, client.namespace, client.client, u8::from(single)];
+        let args = args![incarnation, client.namespace, client.client, u8::from(single)];
         // The second answer would name no rooms.
-        let mut reply = self.write(&script::DISCONNECT, partition, life, &args, Repeat::Never).await?;
-        let mut rooms = Vec::new();
-        for id in reply.next::<Vec<String>>()? {
-            let id = RoomId::new(&id).map_err(|_| corrupt("the id of a room", &id))?;
-            rooms.push(RoomKey::new(client.namespace.clone(), id));
-        }
+        let mut reply = self.write(&script::DISCONNECT, partition, incarnation, &args, Repeat::Never).await?;
+        // What is no name is none of our rooms.
+        let ids = reply.next_readable::<String>()?.into_iter().filter_map(|id| RoomId::new(id).ok());
+        let mut rooms: Vec<_> = ids.map(|id| RoomKey::new(client.namespace.clone(), id)).collect();
         if !single {
             let memberships = rooms.into_iter().map(|room| (client.client.clone(), room)).collect();
-            rooms = self.expel(Some(life), life, memberships).await?.into_iter().map(|(_, room)| room).collect();
+            let mut ended = self.expel(Some(incarnation), incarnation, memberships).await?;
+            // A call before this one may have removed the client and not all of its memberships.
+            ended.extend(self.expel_rest(incarnation, client).await?);
+            rooms = ended.into_iter().map(|(_, room)| room).collect();
         }
         rooms.sort();
         Ok(rooms)
@@ -115,22 +146,26 @@ impl Shared {
 
     pub(crate) async fn set_client_metadata(
         &self,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         client: &ClientKey,
         metadata: &Metadata,
     ) -> Result<(), StateError> {
         let partition = self.router.keys.of_client(client);
-        let args = args![life, client.namespace, client.client, metadata_text(metadata)];
-        self.write(&script::METADATA, partition, life, &args, Repeat::Always).await.map(drop)
+        let args = args![incarnation, client.namespace, client.client, metadata_text(metadata)];
+        self.write(&script::METADATA, partition, incarnation, &args, Repeat::Always).await.map(drop)
     }
 
-    pub(crate) async fn touch(&self, life: &Incarnation, seen: &[(ClientKey, Timestamp)]) -> Result<(), StateError> {
+    pub(crate) async fn touch(
+        &self,
+        incarnation: &Incarnation,
+        seen: &[(ClientKey, Timestamp)],
+    ) -> Result<(), StateError> {
         let mut by_partition = self.by_partition(seen, |(client, _)| self.router.keys.of_client(client));
         if by_partition.is_empty() {
             by_partition.insert(Partition::LEASES, Vec::new());
         }
         let calls = by_partition.into_iter().map(|(partition, seen)| async move {
-            let mut args = args![life];
+            let mut args = args![incarnation];
             for (client, at) in seen {
                 args.extend(args![client.namespace, client.client, at.as_millis()]);
             }
@@ -146,11 +181,11 @@ impl Shared {
         reply.next::<Option<Record>>()?.map(record).transpose()
     }
 
-    pub(crate) async fn locate(&self, client: &ClientKey) -> Result<Option<NodeId>, StateError> {
+    pub(crate) async fn locate(&self, client: &ClientKey) -> Result<Option<Incarnation>, StateError> {
         let partition = self.router.keys.of_client(client);
         let args = args!["locate", client.namespace, client.client];
         let mut reply = self.run(&script::READ, partition, &args, Repeat::Always).await?;
-        reply.next::<Option<String>>()?.map(|life| node_of(&life)).transpose()
+        reply.next::<Option<String>>()?.map(|incarnation| incarnation_of(&incarnation)).transpose()
     }
 
     pub(crate) async fn client_page(
@@ -164,9 +199,9 @@ impl Shared {
             let args = args!["clients", step.scan, step.count, namespace];
             let mut reply = self.run(&script::SCAN, partitions[step.list], &args, Repeat::Always).await?;
             let next = reply.next()?;
-            let records: Vec<Record> = reply.next()?;
-            let items = records.into_iter().map(|read| Ok((read.0.clone(), record(read)?)));
-            pager.take(Found { next, items: items.collect::<Result<_, StateError>>()? });
+            let records: Vec<Record> = reply.next_readable()?;
+            let items = records.into_iter().filter_map(|read| Some((read.0.clone(), record(read).ok()?)));
+            pager.take(Found { next, items: items.collect() });
         }
         Ok(pager.page())
     }
@@ -178,9 +213,8 @@ impl Shared {
     /// The size of a set that every partition has a part of.
     pub(crate) async fn count_all(&self, key: impl Fn(Partition) -> String) -> Result<u64, StateError> {
         let counts = self.router.keys.partitions().map(|partition| {
-            let mut command = redis::cmd("SCARD");
-            command.arg(key(partition));
-            async move { self.count(partition, &command).await }
+            let key = key(partition);
+            async move { self.count(partition, "SCARD", key).await }
         });
         let mut sum = 0;
         for count in join_all(counts).await {
@@ -191,7 +225,7 @@ impl Shared {
 }
 
 impl Restored {
-    fn add_member(&mut self, client: &ClientId, room: &RoomKey, uid: roomwire_core::RoomUid, known: Option<Settings>) {
+    fn add_member(&mut self, client: &ClientId, room: &RoomKey, uid: RoomUid, known: Option<Settings>) {
         let (namespace, id) = (room.namespace.to_string(), room.room.to_string());
         self.members.push((namespace, client.to_string(), id, uid.as_u64().to_string()));
         if let Some(known) = known {
@@ -201,7 +235,7 @@ impl Restored {
 }
 
 /// Rooms of another namespace are passed over.
-fn own_rooms(live: &LiveClient) -> impl Iterator<Item = &(RoomKey, roomwire_core::RoomUid)> {
+fn own_rooms(live: &LiveClient) -> impl Iterator<Item = &(RoomKey, RoomUid)> {
     live.rooms.iter().filter(|(room, _)| room.namespace == live.client.key.namespace)
 }
 
@@ -217,28 +251,41 @@ fn client_entry(live: &LiveClient) -> (String, String, String, String, String, V
     )
 }
 
-fn by_life(
+fn by_incarnation(
     moved: impl Iterator<Item = (String, String, String, String)>,
 ) -> BTreeMap<Incarnation, Vec<(ClientId, RoomKey)>> {
     let mut sorted = BTreeMap::<_, Vec<_>>::new();
-    for (life, namespace, client, room) in moved {
-        let read = (life.parse(), Namespace::new(namespace), ClientId::new(client), RoomId::new(room));
-        if let (Ok(life), Ok(namespace), Ok(client), Ok(room)) = read {
-            sorted.entry(life).or_default().push((client, RoomKey::new(namespace, room)));
+    for (incarnation, namespace, client, room) in moved {
+        let read = (incarnation.parse(), Namespace::new(namespace), ClientId::new(client), RoomId::new(room));
+        if let (Ok(incarnation), Ok(namespace), Ok(client), Ok(room)) = read {
+            sorted.entry(incarnation).or_default().push((client, RoomKey::new(namespace, room)));
         }
     }
     sorted
 }
 
-fn node_of(life: &str) -> Result<NodeId, StateError> {
-    let life: Incarnation = life.parse().map_err(|_| corrupt("the name of a life", life))?;
-    Ok(life.node().clone())
+pub(crate) fn incarnation_of(text: &str) -> Result<Incarnation, StateError> {
+    text.parse().map_err(|_| corrupt("the name of an incarnation", text))
 }
 
-pub(crate) fn record((id, life, fields): Record) -> Result<WebSocketClient, StateError> {
-    let life = life.ok_or_else(|| corrupt("the life of a client", &id))?;
+fn restored_differently(
+    (namespace, client, room, uid): (String, String, String, String),
+) -> Result<RestoredDifferently, StateError> {
+    let namespace = Namespace::new(&namespace).map_err(|_| corrupt("the name of a namespace", &namespace))?;
+    let client = ClientId::new(&client).map_err(|_| corrupt("the id of a client", &client))?;
+    let room = RoomId::new(&room).map_err(|_| corrupt("the id of a room", &room))?;
+    let number = || uid.parse().map(RoomUid::from_u64).map_err(|_| corrupt("the uid of a room", &uid));
+    Ok(RestoredDifferently {
+        client: ClientKey::new(namespace.clone(), client),
+        room: RoomKey::new(namespace, room),
+        uid: if uid.is_empty() { None } else { Some(number()?) },
+    })
+}
+
+pub(crate) fn record((id, incarnation, fields): Record) -> Result<WebSocketClient, StateError> {
+    let incarnation = incarnation.ok_or_else(|| corrupt("the incarnation of a client", &id))?;
     let mut client = WebSocketClient {
-        node: node_of(&life)?,
+        node: incarnation_of(&incarnation)?.node().clone(),
         rooms: Vec::new(),
         metadata: Metadata::new(),
         connected_at: Timestamp::default(),
@@ -247,6 +294,8 @@ pub(crate) fn record((id, life, fields): Record) -> Result<WebSocketClient, Stat
         id: ClientId::new(&id).map_err(|_| corrupt("the id of a client", &id))?,
     };
     for (field, value) in fields {
+        let Ok(field) = String::from_utf8(field) else { continue };
+        let value = String::from_utf8(value).map_err(|_| corrupt("what a client's record has as", &field))?;
         let moment = || value.parse().map(Timestamp::from_millis).map_err(|_| corrupt("a moment", &value));
         match field.as_str() {
             "t" => client.connected_at = moment()?,
@@ -254,9 +303,8 @@ pub(crate) fn record((id, life, fields): Record) -> Result<WebSocketClient, Stat
             "u" => client.user = Some(UserId::new(&value).map_err(|_| corrupt("the id of a user", &value))?),
             "m" => client.metadata = metadata_of(Some(value))?,
             other => {
-                if let Some(room) = other.strip_prefix('r') {
-                    client.rooms.push(RoomId::new(room).map_err(|_| corrupt("the id of a room", room))?);
-                }
+                // What is no name is none of our rooms.
+                client.rooms.extend(other.strip_prefix('r').and_then(|room| RoomId::new(room).ok()));
             }
         }
     }

@@ -6,7 +6,10 @@ use redis::{
     Client, ConnectionAddr, ConnectionInfo, IntoConnectionInfo, TlsCertificates,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
-use roomwire_core::{WebSocketConfig, config::RetryConfig};
+use roomwire_core::{
+    WebSocketConfig,
+    config::{Limits, RetryConfig},
+};
 
 use crate::ConnectError;
 
@@ -34,6 +37,7 @@ pub struct RedisConfig {
     pub(crate) pool_size: usize,
     pub(crate) timeout: Duration,
     pub(crate) connect_timeout: Duration,
+    pub(crate) payload: usize,
     pub(crate) retry: RetryConfig,
 }
 
@@ -61,11 +65,12 @@ impl RedisConfig {
             pool_size: 2,
             timeout: Duration::from_secs(1),
             connect_timeout: Duration::from_secs(2),
+            payload: Limits::default().payload,
             retry: RetryConfig::default(),
         }
     }
 
-    /// What the configuration of the service says: its `state.*` keys and `retryConfig`.
+    /// What the configuration of the service says: its `state.*` keys, `retryConfig` and `limits.payload`.
     ///
     /// ```
     /// use roomwire_core::WebSocketConfig;
@@ -89,6 +94,7 @@ impl RedisConfig {
             pool_size: state.pool_size.max(1),
             timeout: state.timeout,
             connect_timeout: state.connect_timeout,
+            payload: config.limits.payload,
             retry: config.retry_config.clone(),
         }
     }
@@ -107,8 +113,8 @@ impl RedisConfig {
         self
     }
 
-    /// The number of the database, instead of the one in the URL. A Redis Cluster has only number 0. Messages between
-    /// nodes do not know databases: two services on one server need two [prefixes](Self::prefix).
+    /// The number of the database, instead of the one in the URL. A Redis Cluster has only number 0. Services in
+    /// different databases of one server are separate, also in the messages between their nodes.
     #[must_use]
     pub fn database(mut self, database: u32) -> Self {
         self.database = Some(database.into());
@@ -152,6 +158,14 @@ impl RedisConfig {
         self
     }
 
+    /// The largest payload that nodes send each other, 1,000,000 bytes unless set. A server that sends a message of
+    /// this size has a second more for each 10 MB before a subscribed connection that does not answer is given up.
+    #[must_use]
+    pub fn payload(mut self, bytes: usize) -> Self {
+        self.payload = bytes;
+        self
+    }
+
     /// How often, and for how long, [`RedisState::connect`](crate::RedisState::connect) tries to reach the server.
     #[must_use]
     pub fn retry(mut self, retry: RetryConfig) -> Self {
@@ -171,12 +185,18 @@ impl RedisConfig {
     }
 
     fn seed(&self, index: usize, url: &str) -> Result<ConnectionInfo, ConnectError> {
+        if has_unescaped_userinfo(url) {
+            return Err(ConnectError::Userinfo { number: index + 1 });
+        }
+        if url.ends_with("#insecure") {
+            return Err(ConnectError::Insecure { number: index + 1 });
+        }
         // The text may hold a password, so neither it nor what the parser says of it is shown.
         let info = url.into_connection_info().map_err(|_| ConnectError::Url { number: index + 1 })?;
         let info = match (&self.ca_certificate, info.addr()) {
             (Some(pem), ConnectionAddr::TcpTls { .. }) => {
                 if !pem.windows(PEM_CERTIFICATE.len()).any(|text| text == PEM_CERTIFICATE) {
-                    // The library would trust nobody, and say so only when it connects.
+                    // The library would trust no server, and fail only when it connects.
                     return Err(ConnectError::Certificate("there is none".to_owned()));
                 }
                 let certificates = TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) };
@@ -198,6 +218,14 @@ impl RedisConfig {
         }
         Ok(info.set_redis_settings(redis).set_tcp_settings(tcp_settings()))
     }
+}
+
+/// Whether an `@` follows the end of what a parser takes for user, password and host: then a part of the password would
+/// count as the host, and be looked up and logged.
+fn has_unescaped_userinfo(url: &str) -> bool {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    // The path of a socket file begins at once.
+    authority.find(['/', '?', '#']).is_some_and(|end| end > 0 && authority[end..].contains('@'))
 }
 
 /// Commands are small and waited for, and a connection that is quiet must not be forgotten by what is between.
@@ -232,6 +260,23 @@ mod tests {
         assert!(!format!("{config:?}").contains("hunter2"));
         let error = RedisConfig::new("http://user:hunter2@host").seeds().expect_err("is no Redis");
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_password_with_unescaped_characters_is_refused_and_no_part_of_it_is_shown() {
+        for password in ["k3y@topsecret#part", "k3y/topsecret", "k3y?topsecret", "k3y#topsecret"] {
+            let error = RedisConfig::new(format!("redis://app:{password}@host:1")).seeds().expect_err("is refused");
+            let text = format!("{error} {error:?}");
+            assert!(text.contains("%40") && !text.contains("k3y") && !text.contains("topsecret"), "{text}");
+        }
+        for fine in [
+            "redis://app:k3y%40%23@host:1/2",
+            "redis://app:k3y@host",
+            "redis://host?protocol=resp3",
+            "unix:///run/a@b.sock",
+        ] {
+            RedisConfig::new(fine).seeds().expect("is taken");
+        }
     }
 
     #[test]

@@ -15,6 +15,22 @@ pub enum ConnectError {
         /// Which one, counted from 1.
         number: usize,
     },
+    /// The user or the password in a URL has characters that end it. The URL is not shown.
+    #[error(
+        "URL number {number} of Redis has an @ behind a /, ? or #; write these characters of a password as %40 (@), %2F (/), %3F (?) and %23 (#), or set state.password"
+    )]
+    Userinfo {
+        /// Which one, counted from 1.
+        number: usize,
+    },
+    /// A URL asks for TLS that trusts every certificate. The URL is not shown.
+    #[error(
+        "URL number {number} of Redis asks for TLS without checking certificates (#insecure), which is not possible; name the certificate to trust by the variable SSL_CERT_FILE or by RedisConfig::ca_certificate"
+    )]
+    Insecure {
+        /// Which one, counted from 1.
+        number: usize,
+    },
     /// The prefix of keys is not allowed.
     #[error("prefix {0:?} is not allowed; it must not be empty and must have no braces and no control characters")]
     Prefix(String),
@@ -37,6 +53,14 @@ pub enum ConnectError {
         /// What it said.
         reason: String,
     },
+    /// The server lets this user in and refuses what the service needs.
+    #[error("Redis at {server} refuses what this service needs:\n  {}", refused.join("\n  "))]
+    Rights {
+        /// Its host and port.
+        server: String,
+        /// What it said to each thing, and what to do.
+        refused: Vec<String>,
+    },
     /// The server is too old.
     #[error("Redis at {server} has version {version}; version 7.0 or newer is needed, for sharded messages")]
     Version {
@@ -52,6 +76,14 @@ pub enum ConnectError {
         server: String,
         /// The host and port of the server that it copies.
         primary: String,
+    },
+    /// The server is a Sentinel, which watches other servers and holds no data.
+    #[error(
+        "Redis at {server} is a Sentinel; name the primary that it watches, by an address that follows the primary when another server takes over"
+    )]
+    Sentinel {
+        /// Its host and port.
+        server: String,
     },
     /// Several servers were named that are no cluster.
     #[error(

@@ -1,57 +1,93 @@
-//! What is held under a life.
+//! What is held under an incarnation, and whether everything agrees that belongs to it.
 
-use std::collections::BTreeMap;
+use std::string::FromUtf8Error;
 
-use roomwire_core::{ClientKey, HeldClient, Incarnation, Page, PageRequest, StateError};
+use redis::{FromRedisValue, Value};
+use roomwire_core::{Incarnation, Page, PageRequest, RoomId, RoomKey, StateError, StoredClient, UserId};
 
 use crate::{
     cursor::{Found, Pager},
     reaping::{client_of, departure},
-    reply::corrupt,
     router::Repeat,
     script,
     state::{Shared, args},
 };
 
+/// How many entries one script looks at: all other calls wait for it.
+const AT_ONCE: usize = 100;
+
+/// A client as `scan.lua` says it: entry, whether the record is the incarnation's own, whether all agrees, user, rooms.
+type Registration = (Vec<u8>, u8, u8, Option<Vec<u8>>, Vec<Vec<u8>>);
+
 impl Shared {
-    /// The registrations of all partitions first, then the memberships of all.
-    pub(crate) async fn held(&self, life: &Incarnation, wanted: &PageRequest) -> Result<Page<HeldClient>, StateError> {
+    /// The registrations of all partitions first, then the memberships of all. Entries that are neither are removed.
+    pub(crate) async fn held(
+        &self,
+        incarnation: &Incarnation,
+        wanted: &PageRequest,
+    ) -> Result<Page<StoredClient>, StateError> {
         let partitions: Vec<_> = self.router.keys.partitions().collect();
         let mut pager = Pager::new(wanted, partitions.len() * 2);
         while let Some(step) = pager.step() {
             let registered = step.list < partitions.len();
             let kind = if registered { "registered" } else { "memberships" };
-            let args = args![kind, step.scan, step.count, life];
+            let args = args![kind, step.scan, step.count.min(AT_ONCE), incarnation];
             let partition = partitions[step.list % partitions.len()];
             let mut reply = self.run(&script::SCAN, partition, &args, Repeat::Always).await?;
             let next = reply.next()?;
-            let entries: Vec<String> = reply.next()?;
-            let items = entries.into_iter().map(|entry| {
-                let read = if registered { client_of(&entry).map(registration) } else { membership(&entry) };
-                Ok((entry.clone(), read.ok_or_else(|| corrupt("an entry of a life", &entry))?))
-            });
-            pager.take(Found { next, items: items.collect::<Result<_, StateError>>()? });
-        }
-        let Page { items, next } = pager.page();
-        let mut clients = BTreeMap::<ClientKey, HeldClient>::new();
-        for item in items {
-            match clients.get_mut(&item.key) {
-                Some(known) => {
-                    known.registered |= item.registered;
-                    known.rooms.extend(item.rooms);
+            let (mut items, mut foreign) = (Vec::new(), Vec::new());
+            for item in reply.next::<Vec<Value>>()? {
+                match if registered { registration(item) } else { membership(item) }? {
+                    Ok((entry, read)) => items.push((entry, read)),
+                    Err(entry) => foreign.push(entry),
                 }
-                None => drop(clients.insert(item.key.clone(), item)),
             }
+            if !foreign.is_empty() {
+                self.discard(partition, incarnation, if registered { "nc" } else { "n" }, foreign).await?;
+            }
+            pager.take(Found { next, items });
         }
-        Ok(Page { items: clients.into_values().collect(), next })
+        Ok(pager.page())
     }
 }
 
-fn registration(key: ClientKey) -> HeldClient {
-    HeldClient { key, registered: true, rooms: Vec::new() }
+/// An entry of a list with what it stands for, or the bytes of one that is no client or membership.
+type Entry = Result<(String, StoredClient), Vec<u8>>;
+
+fn registration(item: Value) -> Result<Entry, StateError> {
+    let (entry, is_own, agrees, user, rooms): Registration = read(item)?;
+    Ok(named(entry, client_of, |key| {
+        let rooms = rooms.into_iter().filter_map(|room| RoomId::new(text(room)?).ok());
+        let named = rooms.map(|room| RoomKey::new(key.namespace.clone(), room)).collect();
+        let user = user.and_then(|user| UserId::new(text(user)?).ok());
+        StoredClient { key, registered: is_own == 1, user, named, rooms: Vec::new(), is_damaged: agrees == 0 }
+    }))
 }
 
-fn membership(entry: &str) -> Option<HeldClient> {
-    let found = departure(entry)?;
-    Some(HeldClient { key: found.client, registered: false, rooms: vec![found.room] })
+fn membership(item: Value) -> Result<Entry, StateError> {
+    let (entry, agrees): (Vec<u8>, u8) = read(item)?;
+    Ok(named(entry, departure, |found| StoredClient {
+        key: found.client,
+        registered: false,
+        user: None,
+        named: Vec::new(),
+        rooms: vec![found.room],
+        is_damaged: agrees == 0,
+    }))
+}
+
+fn named<T>(entry: Vec<u8>, parse: impl Fn(&str) -> Option<T>, held: impl FnOnce(T) -> StoredClient) -> Entry {
+    let entry = String::from_utf8(entry).map_err(FromUtf8Error::into_bytes)?;
+    match parse(&entry) {
+        Some(parsed) => Ok((entry, held(parsed))),
+        None => Err(entry.into_bytes()),
+    }
+}
+
+fn text(bytes: Vec<u8>) -> Option<String> {
+    String::from_utf8(bytes).ok()
+}
+
+fn read<T: FromRedisValue>(item: Value) -> Result<T, StateError> {
+    redis::from_redis_value(item).map_err(|error| StateError::unavailable(error.to_string()))
 }

@@ -1,6 +1,6 @@
 //! Every key and channel of this backend, and in which partition it lies.
 
-use roomwire_core::{Channel, ClientKey, NodeId, RoomKey};
+use roomwire_core::{Channel, ClientKey, RoomKey};
 
 /// How many slots a Redis Cluster has.
 const SLOTS: u16 = 16_384;
@@ -8,7 +8,7 @@ const SLOTS: u16 = 16_384;
 /// How many partitions state has on a Redis Cluster. Every node of a service must agree, so it is no setting.
 pub(crate) const CLUSTER_PARTITIONS: u16 = 64;
 
-/// A part of the state whose keys lie in one slot, so that a script touches all of what it needs.
+/// A part of the state with all its keys in one slot, so that one script can access them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Partition(u16);
 
@@ -28,21 +28,29 @@ impl Partition {
 #[derive(Debug)]
 pub(crate) struct Keys {
     partitions: Vec<PartitionKeys>,
+    /// Distinguishes the channels of numbered databases: Redis shares channels between them. Empty for database 0.
+    database: String,
 }
 
 #[derive(Debug)]
 struct PartitionKeys {
     /// No key by itself.
     prefix: String,
-    /// The lives that hold a lease.
-    lives: String,
+    /// The incarnations that hold a lease.
+    incarnations: String,
     slot: u16,
 }
 
 impl Keys {
     pub(crate) fn new(prefix: &str, partitions: u16) -> Self {
         let partitions = (0..partitions).map(|number| PartitionKeys::new(prefix, number)).collect();
-        Self { partitions }
+        Self { partitions, database: String::new() }
+    }
+
+    /// The names in this numbered database.
+    pub(crate) fn in_database(self, database: i64) -> Self {
+        let database = if database == 0 { String::new() } else { format!("@{database}") };
+        Self { database, ..self }
     }
 
     pub(crate) fn partitions(&self) -> impl Iterator<Item = Partition> + use<> {
@@ -57,7 +65,7 @@ impl Keys {
     /// The two keys that every script is given.
     pub(crate) fn of(&self, partition: Partition) -> [&str; 2] {
         let keys = &self.partitions[partition.number()];
-        [&keys.lives, &keys.prefix]
+        [&keys.incarnations, &keys.prefix]
     }
 
     pub(crate) fn slot(&self, partition: Partition) -> u16 {
@@ -77,7 +85,7 @@ impl Keys {
         format!("{}:cs:{namespace}", self.partitions[partition.number()].prefix)
     }
 
-    /// The set of the ids of a user's clients in a namespace whose records are in this partition.
+    /// The set of the ids of a user's clients in a namespace, of those with a record in this partition.
     pub(crate) fn user_clients(&self, partition: Partition, namespace: &str, user: &str) -> String {
         format!("{}:us:{namespace},{user}", self.partitions[partition.number()].prefix)
     }
@@ -87,7 +95,7 @@ impl Keys {
         format!("{}:rs:{namespace}", self.partitions[partition.number()].prefix)
     }
 
-    /// The members of a room: client to life.
+    /// The members of a room: client to incarnation.
     pub(crate) fn members(&self, room: &RoomKey) -> String {
         format!("{}:m:{}", self.partitions[self.of_room(room).number()].prefix, room_name(room))
     }
@@ -97,11 +105,22 @@ impl Keys {
         let (kind, name) = match channel {
             Channel::Room(room) => ("room", room_name(room)),
             Channel::Namespace(namespace) => ("namespace", namespace.to_string()),
-            Channel::Node(node) => ("node", node_name(node)),
+            Channel::Node(node) => ("node", node.to_string()),
             Channel::Cluster => ("cluster", String::new()),
         };
         let keys = &self.partitions[self.partition_of(&name).number()];
-        (format!("{}:{kind}:{name}", keys.prefix), keys.slot)
+        (format!("{}{}:{kind}:{name}", keys.prefix, self.database), keys.slot)
+    }
+
+    /// The channel on which one subscriber of this partition's server hears itself.
+    pub(crate) fn probe(&self, partition: Partition, subscriber: &str) -> String {
+        format!("{}:probe:{subscriber}", self.partitions[partition.number()].prefix)
+    }
+
+    /// A channel of each kind in this partition, which nothing else uses.
+    pub(crate) fn check_channels(&self, partition: Partition) -> Vec<String> {
+        let prefix = &self.partitions[partition.number()].prefix;
+        ["room", "namespace", "node", "cluster", "probe"].map(|kind| format!("{prefix}:{kind}:check")).to_vec()
     }
 
     fn partition_of(&self, name: &str) -> Partition {
@@ -115,7 +134,7 @@ impl PartitionKeys {
         let tag = format!("{prefix}:{number}");
         let slot = crc16::State::<crc16::XMODEM>::calculate(tag.as_bytes()) % SLOTS;
         let prefix = format!("{{{tag}}}");
-        Self { lives: format!("{prefix}:lives"), prefix, slot }
+        Self { incarnations: format!("{prefix}:incarnations"), prefix, slot }
     }
 }
 
@@ -129,15 +148,11 @@ pub(crate) fn client_name(client: &ClientKey) -> String {
     format!("{},{}", client.namespace, client.client)
 }
 
-fn node_name(node: &NodeId) -> String {
-    node.to_string()
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
-    use roomwire_core::{Channel, Namespace, NodeId, RoomId, RoomKey};
+    use roomwire_core::{Channel, Incarnation, Namespace, NodeId, RoomId, RoomKey};
 
     use super::{CLUSTER_PARTITIONS, Keys};
 
@@ -157,10 +172,19 @@ mod tests {
     #[test]
     fn different_channels_have_different_names() {
         let keys = Keys::new("roomwire", 1);
-        let node = Channel::Node(NodeId::new("/,a").expect("valid"));
+        let node = Channel::Node(Incarnation::begin(NodeId::new("/,a").expect("valid")).process());
         let channels = [room("/", "a"), room("/", "/,a"), room("/a", "a"), node, Channel::Cluster];
         let names: HashSet<_> = channels.iter().map(|channel| keys.channel(channel).0).collect();
         assert_eq!(names.len(), channels.len());
+    }
+
+    #[test]
+    fn the_same_channel_has_another_name_in_each_database_and_the_same_slot() {
+        let channel = room("/", "a");
+        let [zero, one, two] = [0, 1, 2].map(|number| Keys::new("roomwire", 1).in_database(number).channel(&channel));
+        assert_eq!(zero, Keys::new("roomwire", 1).channel(&channel));
+        assert!(zero.0 != one.0 && one.0 != two.0, "{zero:?} {one:?} {two:?}");
+        assert!(zero.1 == one.1 && one.0.starts_with("{roomwire:0}"), "{one:?}");
     }
 
     #[test]

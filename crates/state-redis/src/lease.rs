@@ -1,4 +1,4 @@
-//! The leases of lives. One partition holds them; the others know which lives may write.
+//! The leases of incarnations. One partition holds them; the others know which incarnations may write.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -6,7 +6,7 @@ use std::{
 };
 
 use futures_util::future::{join_all, try_join_all};
-use roomwire_core::{Incarnation, LeaseStatus, Printable, StateError};
+use roomwire_core::{Escaped, Incarnation, LeaseStatus, StateError};
 use tokio::{
     task::JoinHandle,
     time::{Instant, timeout},
@@ -19,84 +19,90 @@ use crate::{
     state::{Shared, args},
 };
 
-/// How long the end of a life is remembered: a node that was paused for longer than that may write again.
+/// How long the end of an incarnation is remembered: a node that was paused for longer than that may write again.
 const REMEMBER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Every how many heartbeats the partitions are asked for lives that the one of leases has forgotten.
+/// Every how many heartbeats the partitions are asked for incarnations that the one of leases has forgotten.
 const CENSUS: u64 = 15;
 
-/// What partitions said of a life since the last heartbeat.
+/// What partitions said of an incarnation since the last heartbeat.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    /// The life that one of them does not let write.
+    /// The incarnation that one of them does not let write.
     fenced: Option<Incarnation>,
-    /// The life of which one of them lost writes.
+    /// The incarnation of which one of them lost writes.
     behind: Option<Incarnation>,
 }
 
 impl Shared {
-    /// The partition of leases first: it decides whether the life is over.
-    pub(crate) async fn begin(&self, life: &Incarnation, lease: Duration) -> Result<(), StateError> {
+    /// The partition of leases first: it decides whether the incarnation is over.
+    pub(crate) async fn begin(&self, incarnation: &Incarnation, lease: Duration) -> Result<(), StateError> {
         self.note_grace(lease);
-        self.begin_in(Partition::LEASES, life, lease).await?;
-        let others = self.other_partitions().map(|partition| self.begin_in(partition, life, lease));
+        self.begin_in(Partition::LEASES, incarnation, lease).await?;
+        let others = self.other_partitions().map(|partition| self.begin_in(partition, incarnation, lease));
         try_join_all(others).await?;
         Ok(())
     }
 
-    async fn begin_in(&self, partition: Partition, life: &Incarnation, lease: Duration) -> Result<(), StateError> {
-        let known = u8::from(self.writes.knows(life, partition));
-        let args = args![life, lease.as_millis(), known, is_home(partition), self.router.grace()];
+    async fn begin_in(
+        &self,
+        partition: Partition,
+        incarnation: &Incarnation,
+        lease: Duration,
+    ) -> Result<(), StateError> {
+        let known = u8::from(self.writes.knows(incarnation, partition));
+        let args = args![incarnation, lease.as_millis(), known, is_home(partition), self.router.grace()];
         let mut reply = self.run(&script::BEGIN, partition, &args, Repeat::Always).await?;
-        self.writes.set(life, partition, reply.next()?);
+        self.writes.set(incarnation, partition, reply.next()?);
         Ok(())
     }
 
     pub(crate) async fn renew(
         self: &Arc<Self>,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         lease: Duration,
     ) -> Result<LeaseStatus, StateError> {
         self.note_grace(lease);
-        let others = self.look_at_the_others(life, lease);
-        let mut status = self.renew_in(Partition::LEASES, life, lease).await?;
+        let others = self.look_at_the_others(incarnation, lease);
+        let mut status = self.renew_in(Partition::LEASES, incarnation, lease).await?;
         if let Some(others) = others {
-            // A partition out of reach keeps the lease from nobody: what it says counts at a later heartbeat.
+            // An unreachable partition does not prevent the renewal: its verdict counts at a later heartbeat.
             let _ = timeout(self.router.timeout / 4, others).await;
         }
         self.clear_leftovers();
         let verdict = std::mem::take(&mut *self.verdict.lock());
-        if verdict.fenced.as_ref() == Some(life) {
+        if verdict.fenced.as_ref() == Some(incarnation) {
             return Err(StateError::Fenced);
         }
-        status.behind |= verdict.behind.as_ref() == Some(life);
+        status.behind |= verdict.behind.as_ref() == Some(incarnation);
         Ok(status)
     }
 
-    /// Asks the partitions without leases whether this life writes there, in the background; nothing while that is
-    /// still going on.
-    fn look_at_the_others(self: &Arc<Self>, life: &Incarnation, lease: Duration) -> Option<JoinHandle<()>> {
+    /// Asks the partitions without leases whether this incarnation writes there, in the background; nothing while that
+    /// is still going on.
+    fn look_at_the_others(self: &Arc<Self>, incarnation: &Incarnation, lease: Duration) -> Option<JoinHandle<()>> {
         if self.router.keys.is_single() || self.is_looking.swap(true, Ordering::AcqRel) {
             return None;
         }
         let takes_census = self.beats.fetch_add(1, Ordering::Relaxed).is_multiple_of(CENSUS);
-        let (shared, life) = (self.clone(), life.clone());
+        let (shared, incarnation) = (self.clone(), incarnation.clone());
         Some(tokio::spawn(async move {
-            let asked = join_all(shared.other_partitions().map(|partition| shared.renew_in(partition, &life, lease)));
+            let asked =
+                join_all(shared.other_partitions().map(|partition| shared.renew_in(partition, &incarnation, lease)));
             for answer in asked.await {
                 let mut verdict = shared.verdict.lock();
                 match answer {
-                    Ok(LeaseStatus { behind: true, .. }) => verdict.behind = Some(life.clone()),
+                    Ok(LeaseStatus { behind: true, .. }) => verdict.behind = Some(incarnation.clone()),
                     Ok(_) => {}
-                    Err(StateError::Fenced) => verdict.fenced = Some(life.clone()),
+                    Err(StateError::Fenced) => verdict.fenced = Some(incarnation.clone()),
                     // Its rooms are out of reach; those of the others are not.
                     Err(error) => {
-                        tracing::debug!(target: "roomwire", error = %Printable(&error), "a partition could not be asked");
+                        tracing::debug!(target: "roomwire", error = %Escaped(&error), "a partition could not be asked");
                     }
                 }
             }
             shared.is_looking.store(false, Ordering::Release);
             if takes_census && let Err(error) = shared.take_census(lease).await {
-                tracing::debug!(target: "roomwire", error = %Printable(&error), "partitions could not be asked for lives");
+                tracing::debug!(target: "roomwire", error = %Escaped(&error), "partitions could not be asked for incarnations");
             }
         }))
     }
@@ -104,37 +110,40 @@ impl Shared {
     async fn renew_in(
         &self,
         partition: Partition,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         lease: Duration,
     ) -> Result<LeaseStatus, StateError> {
-        let confirmed = self.writes.count(life, partition);
-        let args =
-            args![life, lease.as_millis(), is_home(partition), REMEMBER.as_millis(), confirmed, self.router.grace()];
+        let confirmed = self.writes.count(incarnation, partition);
+        let (home, grace, may_warn) = (is_home(partition), self.router.grace(), u8::from(self.may_warn()));
+        let args = args![incarnation, lease.as_millis(), home, REMEMBER.as_millis(), confirmed, grace, may_warn];
         let mut reply = self.run(&script::RENEW, partition, &args, Repeat::Always).await?;
         let count: u64 = reply.next()?;
-        let behind = self.writes.take_loss(life, partition, confirmed, count);
-        let expired: Vec<Option<String>> = reply.next()?;
-        let expired = expired.into_iter().flatten().filter_map(|name| name.parse().ok());
-        Ok(LeaseStatus { expired: expired.filter(|lost| lost != life).collect(), behind })
+        let behind = self.writes.take_loss(incarnation, partition, confirmed, count);
+        let expired: Vec<String> = reply.next_readable()?;
+        if let Some(notes) = reply.next::<Option<Vec<u8>>>()? {
+            self.warn(&String::from_utf8_lossy(&notes), reply.next::<Option<u64>>()?.unwrap_or_default());
+        }
+        let expired = expired.into_iter().filter_map(|name| name.parse().ok());
+        Ok(LeaseStatus { expired: expired.filter(|lost| lost != incarnation).collect(), behind })
     }
 
-    /// Finds lives that have something in a partition, and that the partition of leases has lost.
+    /// Finds incarnations that have something in a partition, and that the partition of leases has lost.
     async fn take_census(&self, lease: Duration) -> Result<(), StateError> {
         let asked = self.other_partitions().map(|partition| async move {
-            let mut reply = self.run(&script::READ, partition, &[b"lives".to_vec()], Repeat::Always).await?;
-            let (mut lives, dead): (Vec<String>, Vec<String>) = (reply.next()?, reply.next()?);
-            lives.extend(dead);
-            Ok::<_, StateError>(lives)
+            let mut reply = self.run(&script::READ, partition, &[b"incarnations".to_vec()], Repeat::Always).await?;
+            let mut incarnations: Vec<String> = reply.next_readable()?;
+            incarnations.extend(reply.next_readable()?);
+            Ok::<_, StateError>(incarnations)
         });
-        let mut lives: Vec<_> = join_all(asked).await.into_iter().flatten().flatten().collect();
-        lives.sort_unstable();
-        lives.dedup();
-        if lives.is_empty() {
+        let mut incarnations: Vec<_> = join_all(asked).await.into_iter().flatten().flatten().collect();
+        incarnations.sort_unstable();
+        incarnations.dedup();
+        if incarnations.is_empty() {
             return Ok(());
         }
         let mut args = args![lease.as_millis()];
-        args.extend(lives.into_iter().map(String::into_bytes));
-        self.run(&script::ADOPT, Partition::LEASES, &args, Repeat::Always).await?;
+        args.extend(incarnations.into_iter().map(String::into_bytes));
+        self.run(&script::CLAIM, Partition::LEASES, &args, Repeat::Always).await?;
         Ok(())
     }
 
@@ -149,20 +158,21 @@ impl Shared {
         self.router.note_grace(lease.mul_f64(0.3).max(heartbeat.mul_f64(1.5)));
     }
 
-    /// Ends a life. Where nothing is left of it, it is forgotten at once.
-    pub(crate) async fn end(&self, life: &Incarnation) -> Result<(), StateError> {
+    /// Ends an incarnation. A partition with nothing left of it forgets it at once.
+    pub(crate) async fn end(&self, incarnation: &Incarnation) -> Result<(), StateError> {
         let mut finished = true;
-        for ended in join_all(self.other_partitions().map(|partition| self.end_in(partition, life, "Fx"))).await {
+        for ended in join_all(self.other_partitions().map(|partition| self.end_in(partition, incarnation, "Fx"))).await
+        {
             finished &= ended?;
         }
-        // Kept there until nothing of it is left anywhere, so that somebody cleans up.
-        self.end_in(Partition::LEASES, life, if finished { "Fx" } else { "F" }).await?;
-        self.writes.forget(life);
+        // The partition of leases keeps the incarnation until nothing of it is left anywhere, so that a node cleans up.
+        self.end_in(Partition::LEASES, incarnation, if finished { "Fx" } else { "F" }).await?;
+        self.writes.forget(incarnation);
         Ok(())
     }
 
-    async fn end_in(&self, partition: Partition, life: &Incarnation, doing: &str) -> Result<bool, StateError> {
-        let args = args!["", life, 0, "", doing];
+    async fn end_in(&self, partition: Partition, incarnation: &Incarnation, doing: &str) -> Result<bool, StateError> {
+        let args = args!["", incarnation, 0, "", doing];
         let mut reply = self.run(&script::REAP, partition, &args, Repeat::Always).await?;
         if reply.next::<String>()? != "DEAD" {
             return Ok(true);
@@ -175,6 +185,6 @@ impl Shared {
     }
 }
 
-fn is_home(partition: Partition) -> u8 {
+pub(crate) fn is_home(partition: Partition) -> u8 {
     u8::from(partition == Partition::LEASES)
 }

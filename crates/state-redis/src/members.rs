@@ -1,24 +1,25 @@
 //! Memberships: joining, leaving and reading.
 
 use roomwire_core::{
-    ClientId, ClientKey, Incarnation, JoinOutcome, MemberRecord, Page, PageRequest, RoomKey, RoomUid, StateError,
+    ClientId, ClientKey, Incarnation, JoinOutcome, Member, Page, PageRequest, RoomKey, RoomUid, StateError,
 };
 
 use crate::{
     cached_rooms::Settings,
     cursor::{Found, Pager},
     keys::{Partition, room_name},
-    leftovers::Leftover,
-    reply::{Reply, corrupt},
-    router::{Repeat, state_error},
+    pending_cleanup::Leftover,
+    refusal::damaged,
+    reply::Reply,
+    router::{Repeat, error_about},
     script,
     state::{Shared, args},
 };
 
-/// Whose memberships end, who says so, and which half of that a script does.
+/// The incarnation that loses memberships, the incarnation that ends them, and which half of that a script does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expulsion<'a> {
-    /// Must hold a lease; nobody where nobody's lease counts.
+    /// Must hold a lease. `None` if no lease is required.
     pub(crate) by: Option<&'a Incarnation>,
     pub(crate) whose: &'a Incarnation,
     pub(crate) part: &'static str,
@@ -27,7 +28,7 @@ pub(crate) struct Expulsion<'a> {
 impl Shared {
     pub(crate) async fn join(
         &self,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         client: &ClientKey,
         room: &RoomKey,
     ) -> Result<JoinOutcome, StateError> {
@@ -36,12 +37,13 @@ impl Shared {
         }
         let (record, place) = (self.router.keys.of_client(client), self.router.keys.of_room(room));
         let _changes = self.clients.hold([client]).await;
+        self.clear_before_join(incarnation, &client.client, room).await?;
         if record == place {
-            let reply = self.join_in(place, "both", life, client, room).await?;
+            let reply = self.join_in(place, "both", incarnation, client, room).await?;
             return self.joined(room, reply);
         }
-        let claim = self.join_in(record, "claim", life, client, room);
-        let admit = self.join_in(place, "admit", life, client, room);
+        let claim = self.join_in(record, "claim", incarnation, client, room);
+        let admit = self.join_in(place, "admit", incarnation, client, room);
         // Unknown outcomes are the caller's to mend: it says that the client left.
         let is_refused = |error: &StateError| !matches!(error, StateError::Unavailable(_));
         let membership = (client.client.clone(), room.clone());
@@ -49,8 +51,8 @@ impl Shared {
             (Ok(_), Ok(reply)) => self.joined(room, reply),
             (Ok(_), Err(error)) => {
                 if is_refused(&error) {
-                    // Whom a room refuses is no member, whatever the record said before.
-                    let unclaim = Leftover::new(record, life.clone(), "unclaim", vec![membership]);
+                    // A client that the room refuses is no member, whatever its record said before.
+                    let unclaim = Leftover::new(record, incarnation.clone(), "unclaim", vec![membership]);
                     for noted in self.note_leftovers(std::iter::once(unclaim)) {
                         self.clear(None, &noted).await;
                     }
@@ -59,8 +61,8 @@ impl Shared {
             }
             (Err(error), Ok(_)) => {
                 if is_refused(&error) {
-                    // A client that is another life's is no member under this one.
-                    self.expel(None, life, vec![membership]).await.ok();
+                    // A client that is another incarnation's is no member under this one.
+                    self.expel(None, incarnation, vec![membership]).await.ok();
                 }
                 Err(error)
             }
@@ -72,16 +74,16 @@ impl Shared {
         &self,
         partition: Partition,
         part: &'static str,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         client: &ClientKey,
         room: &RoomKey,
     ) -> Result<Reply, StateError> {
         let uid = RoomUid::random().as_u64();
         let version = self.rooms.version(room);
-        let confirmed = self.writes.count(life, partition);
+        let confirmed = self.writes.count(incarnation, partition);
         let grace = self.router.grace();
-        let args = args![life, part, room.namespace, client.client, room.room, uid, version, confirmed, grace];
-        self.write(&script::JOIN, partition, life, &args, Repeat::Always).await
+        let args = args![incarnation, part, room.namespace, client.client, room.room, uid, version, confirmed, grace];
+        self.write(&script::JOIN, partition, incarnation, &args, Repeat::Always).await
     }
 
     fn joined(&self, room: &RoomKey, mut reply: Reply) -> Result<JoinOutcome, StateError> {
@@ -96,15 +98,15 @@ impl Shared {
 
     pub(crate) async fn leave(
         &self,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         client: &ClientKey,
         room: &RoomKey,
     ) -> Result<bool, StateError> {
         let (record, place) = (self.router.keys.of_client(client), self.router.keys.of_room(room));
         let pair = [(client.client.clone(), room.clone())];
-        // Also when there is nothing to end, a life without a lease is refused.
+        // Also when there is nothing to end, an incarnation without a lease is refused.
         let pairs = if client.namespace == room.namespace { pair.as_slice() } else { &[] };
-        let expulsion = |part| Expulsion { by: Some(life), whose: life, part };
+        let expulsion = |part| Expulsion { by: Some(incarnation), whose: incarnation, part };
         let _changes = self.clients.hold([client]).await;
         if record == place {
             return Ok(self.end_memberships(expulsion("both"), place, pairs).await?.contains(&true));
@@ -116,7 +118,7 @@ impl Shared {
         unclaimed.map(|_| was)
     }
 
-    /// Ends memberships whose part lies in one partition; says of each whether there was one.
+    /// Ends memberships, as far as they are stored in one partition. Returns for each whether it existed.
     pub(crate) async fn end_memberships(
         &self,
         expulsion: Expulsion<'_>,
@@ -133,11 +135,7 @@ impl Shared {
         self.write(&script::LEAVE, partition, whose, &args, repeat).await?.next()
     }
 
-    pub(crate) async fn member_page(
-        &self,
-        room: &RoomKey,
-        wanted: &PageRequest,
-    ) -> Result<Page<MemberRecord>, StateError> {
+    pub(crate) async fn member_page(&self, room: &RoomKey, wanted: &PageRequest) -> Result<Page<Member>, StateError> {
         let partition = self.router.keys.of_room(room);
         let name = room_name(room);
         let mut pager = Pager::new(wanted, 1);
@@ -145,32 +143,36 @@ impl Shared {
             let args = args!["members", step.scan, step.count, name];
             let mut reply = self.run(&script::SCAN, partition, &args, Repeat::Always).await?;
             let next = reply.next()?;
-            let members: Vec<(String, Option<String>)> = reply.next()?;
-            let items = members.into_iter().filter_map(|(client, life)| Some((client, life?)));
-            let items = items.map(|(client, life)| Ok((client.clone(), member(&client, &life)?)));
-            pager.take(Found { next, items: items.collect::<Result<_, StateError>>()? });
+            let members: Vec<(String, String)> = reply.next_readable()?;
+            let items = members.into_iter().filter_map(|(client, incarnation)| {
+                let member = Member { client: ClientId::new(&client).ok()?, incarnation: incarnation.parse().ok()? };
+                Some((client, member))
+            });
+            pager.take(Found { next, items: items.collect() });
         }
         Ok(pager.page())
     }
 
     pub(crate) async fn member_count(&self, room: &RoomKey) -> Result<u64, StateError> {
-        let mut command = redis::cmd("HLEN");
-        command.arg(self.router.keys.members(room));
-        self.count(self.router.keys.of_room(room), &command).await
+        self.count(self.router.keys.of_room(room), "HLEN", self.router.keys.members(room)).await
     }
 
-    /// Sends a command that answers with a number.
-    pub(crate) async fn count(&self, partition: Partition, command: &redis::Cmd) -> Result<u64, StateError> {
+    /// Sends a command about one key that answers with a number. A key of another type counts as missing, as in
+    /// scripts.
+    pub(crate) async fn count(
+        &self,
+        partition: Partition,
+        command: &'static str,
+        key: String,
+    ) -> Result<u64, StateError> {
         let slot = self.router.keys.slot(partition);
-        let answer = self.router.call(slot, slot.into(), command, Repeat::Always, self.router.deadline()).await;
-        let value = answer.map_err(|failure| state_error("count", failure))?;
-        redis::from_redis_value(value).map_err(|error| StateError::unavailable(error.to_string()))
+        let mut question = redis::cmd(command);
+        question.arg(&key);
+        let answer = self.router.call(slot, slot.into(), &question, Repeat::Always, self.router.deadline()).await;
+        let value = match answer.map_err(|failure| error_about(command, Some(&key), &failure)) {
+            Err(StateError::Refused(refusal)) if refusal.code == "WRONGTYPE" => return Ok(0),
+            answer => answer?,
+        };
+        redis::from_redis_value(value).map_err(|error| StateError::Refused(damaged(command, error.to_string())))
     }
-}
-
-/// A member by its client's id and its life.
-pub(crate) fn member(client: &str, life: &str) -> Result<MemberRecord, StateError> {
-    let life: Incarnation = life.parse().map_err(|_| corrupt("the name of a life", life))?;
-    let client = ClientId::new(client).map_err(|_| corrupt("the id of a client", client))?;
-    Ok(MemberRecord { client, node: life.node().clone() })
 }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, fmt::Write, fs, path::Path};
 
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use roomwire_core::{Channel, ClientId, ClientKey, Namespace, NodeId, RoomId, RoomKey};
+use roomwire_core::{Channel, ClientId, ClientKey, Incarnation, Namespace, NodeId, RoomId, RoomKey};
 
 use crate::keys::{CLUSTER_PARTITIONS, Keys, client_name, room_name};
 
@@ -64,7 +64,7 @@ fn different_rooms_clients_and_nodes_have_different_keys_in_the_slot_of_their_pa
     let mut random = StdRng::seed_from_u64(4);
     for partitions in [1, CLUSTER_PARTITIONS] {
         let keys = Keys::new(PREFIX, partitions);
-        // By whom each key and channel is used.
+        // The user of each key and channel.
         let mut seen: HashMap<String, String> = HashMap::new();
         let mut note = |key: String, slot: u16, user: String| {
             assert_eq!(slot_by_redis(&key), slot, "{user} at {key:?}");
@@ -76,7 +76,7 @@ fn different_rooms_clients_and_nodes_have_different_keys_in_the_slot_of_their_pa
             let id = name(&mut random, "");
             let room = RoomKey::new(namespace.clone(), RoomId::new(&id).expect("valid"));
             let client = ClientKey::new(namespace.clone(), ClientId::new(&id).expect("valid"));
-            let node = NodeId::new(&id).expect("valid");
+            let node = Incarnation::begin(NodeId::new(&id).expect("valid")).process();
             let slot = keys.slot(keys.of_room(&room));
             note(keys.members(&room), slot, format!("members of {room:?}"));
             for channel in [Channel::Room(room), Channel::Namespace(namespace.clone()), Channel::Node(node)] {
@@ -108,8 +108,8 @@ fn different_pairs_of_namespace_and_name_have_different_names_in_scripts() {
     }
 }
 
-/// Scripts name a key by its kind and what it is about. What it is about may have colons; that two kinds still never meet
-/// is because no kind has one.
+/// Scripts name a key by its kind and what it is about. What it is about may have colons; that two kinds still never
+/// meet is because no kind has one.
 #[test]
 fn every_kind_of_key_that_a_script_names_is_one_word() {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use futures_util::future::try_join_all;
 use roomwire_core::{Incarnation, NodeId, NodeSummary, StateError};
 
-use crate::{reply::corrupt, router::Repeat, script, state::Shared};
+use crate::{router::Repeat, script, state::Shared};
 
 impl Shared {
-    /// Each partition counts what it has of each life.
+    /// Each partition counts what it has of each incarnation.
     pub(crate) async fn nodes(&self) -> Result<Vec<NodeSummary>, StateError> {
         let question = [b"nodes".to_vec()];
         let mut nodes = BTreeMap::<NodeId, (u64, u64)>::new();
@@ -16,10 +16,13 @@ impl Shared {
             let question = &question;
             async move { self.run(&script::READ, partition, question, Repeat::Always).await?.next() }
         }));
-        let answers: Vec<Vec<(String, u64, u64)>> = answers.await?;
-        for (life, clients, memberships) in answers.into_iter().flatten() {
-            let life: Incarnation = life.parse().map_err(|_| corrupt("the name of a life", &life))?;
-            let all = nodes.entry(life.node().clone()).or_default();
+        let answers: Vec<Vec<(Vec<u8>, u64, u64)>> = answers.await?;
+        for (incarnation, clients, memberships) in answers.into_iter().flatten() {
+            // What is no incarnation is removed with the next repair.
+            let incarnation =
+                String::from_utf8(incarnation).ok().and_then(|incarnation| incarnation.parse::<Incarnation>().ok());
+            let Some(incarnation) = incarnation else { continue };
+            let all = nodes.entry(incarnation.node().clone()).or_default();
             *all = (all.0 + clients, all.1 + memberships);
         }
         let summary = |(node, (clients, memberships))| NodeSummary { node, clients, memberships };

@@ -7,7 +7,6 @@ use roomwire_core::{ClientId, ClientKey, Departure, Incarnation, Namespace, Reap
 
 use crate::{
     keys::Partition,
-    reply::corrupt,
     router::Repeat,
     script,
     state::{Shared, args},
@@ -23,8 +22,8 @@ struct Step {
 }
 
 impl Shared {
-    /// One step. What it took is kept until somebody takes it from here: a caller that stops waiting leaves it to the
-    /// next one, so that everything is reported.
+    /// Runs one step. What it removed is kept until a caller receives it: if a caller stops waiting, the next caller
+    /// gets it, so that everything is reported.
     pub(crate) async fn reap(
         self: &Arc<Self>,
         by: &Incarnation,
@@ -143,14 +142,15 @@ impl Shared {
         Ok(())
     }
 
-    /// The partition of leases last: as long as it knows the life, somebody is told to clean up after it.
+    /// Forgets the incarnation in the partition of leases last: as long as that partition knows it, renewals report it
+    /// for cleanup.
     async fn forget(&self, by: &Incarnation, dead: &Incarnation) -> Result<(), StateError> {
         try_join_all(self.other_partitions().map(|partition| self.reap_in(partition, by, dead, 0, "x"))).await?;
         self.reap_in(Partition::LEASES, by, dead, 0, "x").await?;
         Ok(())
     }
 
-    /// None when the life is alive or unknown there.
+    /// None when the incarnation is alive or unknown there.
     async fn reap_in(
         &self,
         partition: Partition,
@@ -159,7 +159,7 @@ impl Shared {
         limit: usize,
         doing: &str,
     ) -> Result<Option<Step>, StateError> {
-        // An answer that was lost is asked for again: otherwise nobody would report what was taken.
+        // Requests a lost answer again; otherwise no node would report what was removed.
         let unanswered = (partition, dead.clone());
         let takes = doing.contains(['m', 'c']);
         let token = takes.then(|| self.unanswered_reaps.lock().remove(&unanswered).unwrap_or_else(rand::random::<u64>));
@@ -173,12 +173,9 @@ impl Shared {
             return Ok(None);
         }
         let mut step = Step { memberships: reply.next()?, clients: reply.next()?, ..Step::default() };
-        for entry in reply.next::<Vec<String>>()? {
-            step.departures.push(departure(&entry).ok_or_else(|| corrupt("a membership", &entry))?);
-        }
-        for name in reply.next::<Vec<String>>()? {
-            step.gone.push(client_of(&name).ok_or_else(|| corrupt("a client", &name))?);
-        }
+        // What is no name was none of ours.
+        step.departures = reply.next_readable::<String>()?.iter().filter_map(|entry| departure(entry)).collect();
+        step.gone = reply.next_readable::<String>()?.iter().filter_map(|name| client_of(name)).collect();
         Ok(Some(step))
     }
 }

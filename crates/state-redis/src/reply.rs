@@ -5,6 +5,8 @@ use std::vec;
 use redis::{FromRedisValue, Value};
 use roomwire_core::StateError;
 
+use crate::refusal::damaged;
+
 /// The items of an answer that begins with `OK`.
 #[derive(Debug)]
 pub(crate) struct Reply {
@@ -28,7 +30,8 @@ impl Reply {
                 "MISSING" => Err(StateError::RoomNotFound),
                 "EXISTS" => Err(StateError::RoomExists),
                 "RECOVERING" => Err(StateError::unavailable(
-                    "Redis lost data a moment ago; newcomers and new rooms are accepted again when the members are back",
+                    "Redis lost data a moment ago, or what it holds of this room cannot be read; newcomers, new rooms and changes are \
+                     accepted again when the nodes have mended that",
                 )),
                 _ => Err(unexpected(script, "a status that this version knows")),
             },
@@ -40,11 +43,15 @@ impl Reply {
     pub(crate) fn next<T: FromRedisValue>(&mut self) -> Result<T, StateError> {
         let value = self.next_value();
         redis::from_redis_value(value).map_err(|error| {
-            StateError::unavailable(format!(
-                "script {} of Redis gave an answer that cannot be read: {error}",
-                self.script
-            ))
+            StateError::Refused(damaged(self.script, format!("gave an answer that cannot be read: {error}")))
         })
+    }
+
+    /// The next item, a list. What cannot be read in it is left out: an entry that another program wrote must not hide
+    /// all others.
+    pub(crate) fn next_readable<T: FromRedisValue>(&mut self) -> Result<Vec<T>, StateError> {
+        let items: Vec<Value> = self.next()?;
+        Ok(items.into_iter().filter_map(|item| redis::from_redis_value(item).ok()).collect())
     }
 
     /// The next item as it is; nothing when there is none, or the script said `false`.
@@ -54,10 +61,10 @@ impl Reply {
 }
 
 fn unexpected(script: &'static str, wanted: &str) -> StateError {
-    StateError::unavailable(format!("script {script} of Redis did not answer with {wanted}"))
+    StateError::Refused(damaged(script, format!("did not answer with {wanted}")))
 }
 
 /// A name or a number that Redis holds for us and that is not as we wrote it.
-pub(crate) fn corrupt(what: &str, text: &str) -> StateError {
-    StateError::unavailable(format!("{what} in Redis is not valid: {text:?}; does something else write to these keys?"))
+pub(crate) fn corrupt(what: &'static str, text: &str) -> StateError {
+    StateError::Refused(damaged(what, format!("{text:?} is not valid")))
 }

@@ -5,7 +5,6 @@ use roomwire_core::{Page, PageRequest, Revocation, Revoked, StateError, Timestam
 use crate::{
     cursor::{Found, Pager},
     keys::Partition,
-    reply::corrupt,
     router::Repeat,
     script,
     state::{Shared, args},
@@ -24,13 +23,14 @@ impl Shared {
             let args = args!["revocations", step.scan, step.count];
             let mut reply = self.run(&script::SCAN, Partition::LEASES, &args, Repeat::Always).await?;
             let next = reply.next()?;
-            let entries: Vec<(String, u64, u64)> = reply.next()?;
-            let items = entries.into_iter().map(|(name, revoked_at, until)| {
+            let entries: Vec<(String, u64, u64)> = reply.next_readable()?;
+            // What is no subject was none of ours.
+            let items = entries.into_iter().filter_map(|(name, revoked_at, until)| {
                 let [revoked_at, until] = [revoked_at, until].map(Timestamp::from_millis);
-                let subject = subject_of(&name).ok_or_else(|| corrupt("a revocation", &name))?;
-                Ok((name, Revocation { subject, revoked_at, until }))
+                let subject = subject_of(&name)?;
+                Some((name, Revocation { subject, revoked_at, until }))
             });
-            pager.take(Found { next, items: items.collect::<Result<_, StateError>>()? });
+            pager.take(Found { next, items: items.collect() });
         }
         Ok(pager.page())
     }

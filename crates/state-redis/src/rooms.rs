@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use futures_util::future::join_all;
 use roomwire_core::{
-    Channel, ClientId, ClientKey, DeletedRoom, Incarnation, Namespace, NewRoom, Page, PageRequest, RoomChange, RoomId,
-    RoomKey, RoomSummary, RoomUid, StateError, Timestamp, WebSocketRoom,
+    Channel, ClientId, ClientKey, DeletedRoom, DeletionId, Incarnation, Namespace, NewRoom, Page, PageRequest,
+    RoomChange, RoomId, RoomKey, RoomSummary, RoomUid, StateError, Timestamp, WebSocketRoom,
 };
 use tokio::time::timeout;
 
@@ -14,8 +14,7 @@ use crate::{
     cursor::{Found, Pager},
     frame,
     keys::{Partition, room_name},
-    leftovers::Leftover,
-    members::member,
+    pending_cleanup::Leftover,
     reply::corrupt,
     router::Repeat,
     script,
@@ -23,7 +22,7 @@ use crate::{
 };
 
 /// uid, name, capacity, closed, metadata, created, updated, version, members.
-type Record = (u64, Option<String>, Option<u32>, Option<String>, Option<String>, u64, u64, Option<u64>, Vec<String>);
+type Record = (u64, Option<String>, Option<u32>, Option<String>, Option<String>, u64, u64, Option<u64>, Vec<Vec<u8>>);
 /// uid, name, capacity, closed, created, updated.
 type Summary = (u64, Option<String>, Option<u32>, Option<String>, u64, u64);
 
@@ -58,34 +57,42 @@ impl Shared {
         record(room, read)
     }
 
-    pub(crate) async fn delete_room(self: &Arc<Self>, room: &RoomKey) -> Result<Option<DeletedRoom>, StateError> {
+    /// `settles` asks what became of a deletion, which does not take place any more if it did not by now.
+    pub(crate) async fn delete_room(
+        self: &Arc<Self>,
+        room: &RoomKey,
+        deletion: DeletionId,
+        settles: bool,
+    ) -> Result<Option<DeletedRoom>, StateError> {
         let single = u8::from(self.router.keys.is_single());
-        let args = args![room_name(room), single];
-        let mut reply = self.run(&script::DELETE, self.router.keys.of_room(room), &args, Repeat::Never).await?;
+        let args = args![room_name(room), single, deletion.as_u64(), u8::from(settles)];
+        let mut reply = self.run(&script::DELETE, self.router.keys.of_room(room), &args, Repeat::Always).await?;
         let Some(uid) = reply.next::<Option<u64>>()? else { return Ok(None) };
-        let listed: Vec<(String, Option<String>)> = reply.next()?;
+        let listed: Vec<(Vec<u8>, Option<Vec<u8>>)> = reply.next()?;
         self.rooms.forget(room);
-        let listed: Vec<_> = listed.into_iter().filter_map(|(client, life)| Some((client, life?))).collect();
+        let listed = listed.into_iter().filter_map(|(id, incarnation)| Some((client_id(id)?, incarnation)));
+        let listed = Vec::from_iter(listed);
+        let members = listed.iter().map(|(client, _)| client.clone()).collect();
         if single == 0 {
-            self.unclaim(room, &listed).await;
+            self.unclaim(room, listed).await;
         }
-        let members = listed.iter().map(|(client, life)| member(client, life)).collect::<Result<_, _>>()?;
         Ok(Some(DeletedRoom { uid: RoomUid::from_u64(uid), members }))
     }
 
-    /// Takes a deleted room out of the records of its clients in the other partitions. The room is deleted, so that
-    /// nobody waits for long: the heartbeats do the rest.
-    async fn unclaim(self: &Arc<Self>, room: &RoomKey, listed: &[(String, String)]) {
-        let mut groups = BTreeMap::<(Partition, &str), Vec<(ClientId, RoomKey)>>::new();
-        for (client, life) in listed {
-            let Ok(client) = ClientId::new(client) else { continue };
+    /// Removes a deleted room from the records of its clients in the other partitions. The room is already deleted, so
+    /// the caller does not wait for long: the heartbeats do the rest.
+    async fn unclaim(self: &Arc<Self>, room: &RoomKey, listed: Vec<(ClientId, Option<Vec<u8>>)>) {
+        let mut groups = BTreeMap::<(Partition, Incarnation), Vec<(ClientId, RoomKey)>>::new();
+        for (client, incarnation) in listed {
+            let incarnation = incarnation.and_then(|incarnation| String::from_utf8(incarnation).ok()?.parse().ok());
+            let Some(incarnation) = incarnation else { continue };
             let partition = self.router.keys.of_client(&ClientKey::new(room.namespace.clone(), client.clone()));
-            groups.entry((partition, life)).or_default().push((client, room.clone()));
+            groups.entry((partition, incarnation)).or_default().push((client, room.clone()));
         }
-        let leftovers = groups.into_iter().filter_map(|((partition, life), memberships)| {
-            Some(Leftover::new(partition, life.parse::<Incarnation>().ok()?, "unclaim", memberships))
+        let pending_cleanup = groups.into_iter().map(|((partition, incarnation), memberships)| {
+            Leftover::new(partition, incarnation, "unclaim", memberships)
         });
-        let (shared, noted) = (self.clone(), self.note_leftovers(leftovers));
+        let (shared, noted) = (self.clone(), self.note_leftovers(pending_cleanup));
         let cleared = tokio::spawn(async move {
             join_all(noted.iter().map(|noted| shared.clear(None, noted))).await;
         });
@@ -109,9 +116,12 @@ impl Shared {
             let args = args!["rooms", step.scan, step.count, namespace];
             let mut reply = self.run(&script::SCAN, partitions[step.list], &args, Repeat::Always).await?;
             let next = reply.next()?;
-            let rooms: Vec<(String, Summary, u32)> = reply.next()?;
-            let items = rooms.into_iter().map(|(id, read, members)| Ok((id.clone(), summary(&id, read, members)?)));
-            pager.take(Found { next, items: items.collect::<Result<_, StateError>>()? });
+            let rooms: Vec<(String, Summary, u32)> = reply.next_readable()?;
+            let items = rooms.into_iter().filter_map(|(id, read, members)| {
+                let summary = summary(&id, read, members)?;
+                Some((id, summary))
+            });
+            pager.take(Found { next, items: items.collect() });
         }
         Ok(pager.page())
     }
@@ -123,8 +133,7 @@ impl Shared {
 
 fn record(room: &RoomKey, read: Record) -> Result<WebSocketRoom, StateError> {
     let (_, name, capacity, closed, metadata, created, updated, _, members) = read;
-    let clients = members.iter().map(|id| ClientId::new(id).map_err(|_| corrupt("the id of a client", id)));
-    let mut clients = clients.collect::<Result<Vec<_>, _>>()?;
+    let mut clients = Vec::from_iter(members.into_iter().filter_map(client_id));
     clients.sort();
     Ok(WebSocketRoom {
         id: room.room.clone(),
@@ -138,10 +147,15 @@ fn record(room: &RoomKey, read: Record) -> Result<WebSocketRoom, StateError> {
     })
 }
 
-fn summary(id: &str, read: Summary, members: u32) -> Result<RoomSummary, StateError> {
+/// A member's id; none where another program wrote a field that is no id.
+fn client_id(bytes: Vec<u8>) -> Option<ClientId> {
+    ClientId::new(String::from_utf8(bytes).ok()?).ok()
+}
+
+fn summary(id: &str, read: Summary, members: u32) -> Option<RoomSummary> {
     let (_, name, capacity, closed, created, updated) = read;
-    let id = RoomId::new(id).map_err(|_| corrupt("the id of a room", id))?;
-    Ok(RoomSummary {
+    let id = RoomId::new(id).ok()?;
+    Some(RoomSummary {
         name: name.unwrap_or_else(|| id.to_string()),
         id,
         members,

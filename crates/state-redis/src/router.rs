@@ -21,8 +21,9 @@ use tokio::{
 
 use crate::{
     RedisConfig,
+    command_connection::{Failure, Reconnect},
     keys::{Keys, Partition},
-    lane::{Failure, Reconnect},
+    refusal::refusal,
     reply::Reply,
     script::Script,
     shard::{self, Shard},
@@ -33,7 +34,9 @@ use crate::{
 const PAUSE: Duration = Duration::from_millis(20);
 /// The grace of a lease of ten seconds, until one begins.
 const GRACE: u64 = 3000;
-/// How long one server may take to tell who has which slots.
+/// The minimum bandwidth between a node and Redis: 80 Mbit/s.
+const BYTES_PER_SECOND: f64 = 10e6;
+/// How long one server may take to answer which server has which slots.
 const TOPOLOGY_ANSWER: Duration = Duration::from_millis(400);
 
 /// What to do when it is not known whether a command was carried out.
@@ -59,11 +62,13 @@ pub(crate) struct Router {
     clustered: bool,
     connections: usize,
     connect_timeout: Duration,
+    /// How long the largest message may take on the line.
+    transfer: Duration,
     topology: watch::Sender<Arc<Topology>>,
     shards: RwLock<HashMap<Address, Arc<Shard>>>,
-    /// Which server had a partition when its data was looked at last.
+    /// The server that had a partition when its data was last checked.
     looked_at: RwLock<HashMap<Partition, Address>>,
-    /// Set while somebody asks for the topology.
+    /// Set while a task requests the topology.
     is_asking: AtomicBool,
     next_lane: AtomicUsize,
 }
@@ -81,6 +86,7 @@ impl Router {
             clustered,
             connections: config.pool_size,
             connect_timeout: config.connect_timeout,
+            transfer: Duration::from_secs_f64(config.payload as f64 / BYTES_PER_SECOND),
             topology: watch::Sender::new(Arc::new(topology)),
             shards: RwLock::default(),
             looked_at: RwLock::default(),
@@ -108,7 +114,21 @@ impl Router {
         repeat: Repeat,
         deadline: Instant,
     ) -> Result<Reply, StateError> {
-        let (slot, lane) = (self.keys.slot(partition), self.next_lane.fetch_add(1, Ordering::Relaxed));
+        let connection = self.next_lane.fetch_add(1, Ordering::Relaxed);
+        self.run_on(connection, script, partition, args, repeat, deadline).await
+    }
+
+    /// As [`Self::run`], on the connection of this number.
+    pub(crate) async fn run_on(
+        self: &Arc<Self>,
+        connection: usize,
+        script: &Script,
+        partition: Partition,
+        args: &[Vec<u8>],
+        repeat: Repeat,
+        deadline: Instant,
+    ) -> Result<Reply, StateError> {
+        let slot = self.keys.slot(partition);
         let mut command = script.by_hash(&self.keys, partition);
         command.arg(args);
         let answer = loop {
@@ -119,7 +139,7 @@ impl Router {
                 self.heed_restart(slot, deadline).await?;
                 self.looked_at.write().insert(partition, owner.clone());
             }
-            match self.call_at(owner.as_ref(), slot, lane, &command, repeat, deadline).await {
+            match self.call_at(owner.as_ref(), slot, connection, &command, repeat, deadline).await {
                 Err(Failure::Moved) => {}
                 Err(Failure::Answered(error)) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
                     self.heed_restart(slot, deadline).await?;
@@ -129,7 +149,7 @@ impl Router {
                 answer => break answer,
             }
         };
-        Reply::read(script.name(), answer.map_err(|failure| state_error(script.name(), failure))?)
+        Reply::read(script.name(), answer.map_err(|failure| state_error(script.name(), &failure))?)
     }
 
     /// Whether another server has this partition than when its data was looked at last.
@@ -146,12 +166,12 @@ impl Router {
     pub(crate) async fn call(
         self: &Arc<Self>,
         slot: u16,
-        lane: usize,
+        connection: usize,
         command: &Cmd,
         repeat: Repeat,
         deadline: Instant,
     ) -> Result<Value, Failure> {
-        self.call_at(None, slot, lane, command, repeat, deadline).await
+        self.call_at(None, slot, connection, command, repeat, deadline).await
     }
 
     /// As [`Self::call`], and to no other server than this one when one is named.
@@ -159,7 +179,7 @@ impl Router {
         self: &Arc<Self>,
         only: Option<&Address>,
         slot: u16,
-        lane: usize,
+        connection: usize,
         command: &Cmd,
         repeat: Repeat,
         deadline: Instant,
@@ -172,10 +192,10 @@ impl Router {
                 return Err(Failure::Moved);
             }
             let (failure, server) = match asking.take() {
-                Some(server) => (self.ask(&server, lane, command, deadline).await, Some(server)),
+                Some(server) => (self.ask(&server, connection, command, deadline).await, Some(server)),
                 None => match topology.owner(slot) {
                     Some(server) => {
-                        (self.shard(server)?.send(lane, command, reconnect, deadline).await, Some(server.clone()))
+                        (self.shard(server)?.send(connection, command, reconnect, deadline).await, Some(server.clone()))
                     }
                     None => (Err(Failure::Unconnected("no server has this slot".to_owned())), None),
                 },
@@ -192,9 +212,9 @@ impl Router {
                     }
                     ErrorKind::Server(ServerErrorKind::Moved) => {}
                     ErrorKind::Server(ServerErrorKind::ReadOnly) => {
-                        // It was made a replica: whoever is the primary now is behind another connection.
+                        // The server was made a replica, and the address may lead new connections to the primary.
                         if let Some(server) = &server {
-                            self.shard(server)?.reset();
+                            self.reset(server);
                         }
                     }
                     ErrorKind::Server(
@@ -223,15 +243,33 @@ impl Router {
     }
 
     /// Sends a command to a server that is about to take its slot over.
-    async fn ask(&self, server: &Address, lane: usize, command: &Cmd, deadline: Instant) -> Result<Value, Failure> {
+    async fn ask(
+        &self,
+        server: &Address,
+        connection: usize,
+        command: &Cmd,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
         let mut commands = redis::pipe();
         commands.cmd("ASKING").add_command(command.clone());
-        self.shard(server)?.send_all(lane, &commands, deadline).await
+        self.shard(server)?.send_all(connection, &commands, deadline).await
     }
 
-    /// Who has which slots, and its changes from now on.
+    /// Which server has which slots, and changes of that from now on.
     pub(crate) fn topology(&self) -> watch::Receiver<Arc<Topology>> {
         self.topology.subscribe()
+    }
+
+    /// How many connections for commands each server has.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections
+    }
+
+    /// Gives up all connections for commands to this address, which may lead to another server by now.
+    pub(crate) fn reset(&self, server: &Address) {
+        if let Some(shard) = self.shards.read().get(server) {
+            shard.reset();
+        }
     }
 
     /// A connection to this server does not work: perhaps none does.
@@ -254,12 +292,17 @@ impl Router {
         self.connect_timeout
     }
 
+    /// How long the largest message may take on the line.
+    pub(crate) fn transfer(&self) -> Duration {
+        self.transfer
+    }
+
     /// How to connect to this server.
     pub(crate) fn connection_to(&self, server: &Address) -> ConnectionInfo {
         shard::at(&self.seeds[0], server)
     }
 
-    /// Has somebody ask who has which slots, unless more than `known` has been learned already.
+    /// Starts a task that requests the topology, unless a topology newer than `known` is there already.
     pub(crate) fn ask_for_topology(self: &Arc<Self>, known: &Arc<Topology>) {
         if !self.clustered
             || !Arc::ptr_eq(&self.topology.borrow(), known)
@@ -313,12 +356,22 @@ impl Router {
     }
 }
 
-/// What a command that failed means for who wanted something of the state.
-pub(crate) fn state_error(what: &'static str, failure: Failure) -> StateError {
-    match failure {
-        Failure::Answered(error) if is_out_of_memory(&error) => StateError::OutOfMemory,
-        failure => StateError::unavailable(format!("{what}: {failure}")),
+/// The error that a caller of the state gets for a failed command.
+pub(crate) fn state_error(what: &'static str, failure: &Failure) -> StateError {
+    error_about(what, None, failure)
+}
+
+/// As [`state_error`], of a command about this key or channel.
+pub(crate) fn error_about(what: &'static str, about: Option<&str>, failure: &Failure) -> StateError {
+    if let Failure::Answered(error) = failure {
+        if is_out_of_memory(error) {
+            return StateError::OutOfMemory;
+        }
+        if let Some(refusal) = refusal(what, about, error) {
+            return StateError::Refused(refusal);
+        }
     }
+    StateError::unavailable(format!("{what}: {failure}"))
 }
 
 fn is_out_of_memory(error: &RedisError) -> bool {

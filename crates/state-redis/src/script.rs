@@ -32,7 +32,7 @@ macro_rules! scripts {
                 $(include_str!(concat!("../scripts/", $shared, ".lua")),)*
                 include_str!(concat!("../scripts/", $file, ".lua")),
             ];
-            Script::new($file, Memory::$memory, &parts)
+            Script::new(concat!("script ", $file), Memory::$memory, &parts)
         });
     )*
 
@@ -45,22 +45,27 @@ macro_rules! scripts {
 }
 
 scripts! {
-    ADOPT = "adopt", Frees;
-    BEGIN = "begin", Frees, with "steady";
-    CHANGE = "change", MayGrow;
+    CLAIM = "claim", Frees, with "unreadable", with "incarnations";
+    BEGIN = "begin", Frees, with "renew_all", with "unreadable", with "incarnations";
+    CHANGE = "change", MayGrow, with "unreadable";
+    CHECK = "check", Frees;
     CREATE = "create", MayGrow;
-    DELETE = "delete", Frees;
+    DELETE = "delete", Frees, with "unreadable";
+    DISCARD = "discard", Frees;
     DISCONNECT = "disconnect", Frees;
-    JOIN = "join", MayGrow;
+    JOIN = "join", MayGrow, with "unreadable";
     LEAVE = "leave", Frees;
     METADATA = "metadata", MayGrow;
+    PROBE = "probe", Frees;
     READ = "read", OnlyReads;
-    REAP = "reap", Frees;
+    REAP = "reap", Frees, with "unreadable", with "incarnations";
     RECOVER = "recover", Frees;
-    RENEW = "renew", Frees, with "steady", with "lapse";
-    RESTORE = "restore", MayGrow;
-    REVOKE = "revoke", Frees, with "lapse";
-    SCAN = "scan", OnlyReads;
+    RENEW = "renew", Frees, with "renew_all", with "expire_lease";
+    REPAIR = "repair", Frees, with "unreadable", with "incarnations";
+    RESTORE = "restore", MayGrow, with "unreadable", with "rooms";
+    REVOKE = "revoke", Frees, with "expire_lease";
+    SCAN = "scan", OnlyReads, with "unreadable";
+    SWEEP = "sweep", Frees, with "unreadable", with "rooms";
     TOUCH = "touch", Frees;
 }
 
@@ -75,7 +80,7 @@ impl Script {
         Self { name, script: redis::Script::new(&source), source }
     }
 
-    /// For logs.
+    /// For logs and errors.
     pub(crate) fn name(&self) -> &'static str {
         self.name
     }
@@ -97,7 +102,28 @@ impl Script {
 
 #[cfg(test)]
 mod tests {
-    use super::all;
+    use std::collections::BTreeSet;
+
+    use super::{CHECK, all};
+
+    /// The names between this beginning and the next quote.
+    fn names<'a>(source: &'a str, beginning: &str) -> BTreeSet<&'a str> {
+        source.split(beginning).skip(1).filter_map(|rest| rest.split('\'').next()).collect()
+    }
+
+    #[test]
+    fn the_check_at_start_uses_every_command_and_every_kind_of_key_of_the_scripts() {
+        let others = || all().into_iter().filter(|script| script.name() != CHECK.name());
+        let commands: BTreeSet<_> = others().flat_map(|script| names(&script.source, "call('")).collect();
+        assert_eq!(names(&CHECK.source, "try('"), commands);
+
+        let kinds: BTreeSet<_> = others()
+            .flat_map(|script| names(&script.source, "key('").into_iter().chain(names(&script.source, "P .. ':")))
+            .filter(|kind| !kind.is_empty())
+            .collect();
+        let checked: BTreeSet<_> = CHECK.source.split("ipairs({ ").skip(1).flat_map(|list| names(list, "'")).collect();
+        assert!(kinds.is_subset(&checked), "{kinds:?} and {checked:?}");
+    }
 
     #[test]
     fn scripts_are_told_apart_by_their_hash() {

@@ -3,11 +3,17 @@
 use std::collections::HashMap;
 
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
-use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, RedisError};
-use roomwire_core::Printable;
+use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
+use roomwire_core::Escaped;
 use tokio::time::timeout;
 
-use crate::{ConnectError, RedisConfig, shard::address_of};
+use crate::{
+    ConnectError, RedisConfig,
+    keys::{Keys, Partition},
+    refusal::refusal,
+    rights,
+    shard::address_of,
+};
 
 /// The oldest major version with sharded messages.
 const OLDEST: u32 = 7;
@@ -27,7 +33,7 @@ pub(crate) async fn find(
     let tries = (|| try_all(config, &seeds))
         .retry(pauses)
         .when(|error| matches!(error, ConnectError::Unreachable { .. }))
-        .notify(|error, pause| tracing::warn!(target: "roomwire", error = %Printable(&error), ?pause, "trying again"));
+        .notify(|error, pause| tracing::warn!(target: "roomwire", error = %Escaped(&error), ?pause, "trying again"));
     let found = timeout(retry.timeout, tries).await.unwrap_or_else(|_| {
         let server = address_of(&seeds[0]).to_string();
         Err(ConnectError::Unreachable { server, reason: "no answer within retryConfig.timeout".to_owned() })
@@ -56,10 +62,10 @@ async fn check(config: &RedisConfig, seed: &ConnectionInfo, servers: usize) -> R
     let server = address_of(seed).to_string();
     let failed = |error: RedisError| match error.kind() {
         ErrorKind::AuthenticationFailed => ConnectError::Refused { server: server.clone(), reason: error.to_string() },
-        _ if matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => {
+        _ if matches!(error.code(), Some("NOAUTH" | "WRONGPASS")) => {
             ConnectError::Refused { server: server.clone(), reason: error.to_string() }
         }
-        _ => ConnectError::Unreachable { server: server.clone(), reason: error.to_string() },
+        _ => ConnectError::Unreachable { server: server.clone(), reason: format!("{error}{}", hint(seed, &error)) },
     };
     let settings = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(config.connect_timeout))
@@ -68,8 +74,27 @@ async fn check(config: &RedisConfig, seed: &ConnectionInfo, servers: usize) -> R
     let anywhere = seed.clone().set_redis_settings(seed.redis_settings().clone().set_db(0));
     let client = Client::open(anywhere).map_err(failed)?;
     let mut connection = client.get_multiplexed_async_connection_with_config(&settings).await.map_err(failed)?;
-    let text: String = redis::cmd("INFO").query_async(&mut connection).await.map_err(failed)?;
+    let text: String = match redis::cmd("INFO").query_async(&mut connection).await {
+        Ok(text) => text,
+        Err(error) => match refusal("INFO", None, &error) {
+            Some(refusal) if !matches!(refusal.code.as_str(), "NOAUTH" | "WRONGPASS") => {
+                // Whether it is part of a cluster is not known; what else is missing is named all the same.
+                let mut refused = vec![refusal.words];
+                let keys = Keys::new(&config.prefix, 1);
+                let found = rights::try_all(seed, config.connect_timeout, &keys, &[Partition::LEASES]).await;
+                refused.extend(found.refused);
+                if refused.len() == 1 {
+                    refused.push(refusal.meaning.to_owned());
+                }
+                return Err(ConnectError::Rights { server, refused });
+            }
+            _ => return Err(failed(error)),
+        },
+    };
     let info = Info::read(&text);
+    if info.get("redis_mode") == "sentinel" {
+        return Err(ConnectError::Sentinel { server });
+    }
     let clustered = info.get("cluster_enabled") == "1";
 
     let version = info.get("redis_version");
@@ -90,11 +115,24 @@ async fn check(config: &RedisConfig, seed: &ConnectionInfo, servers: usize) -> R
     if !policy.is_empty() && policy != "noeviction" {
         tracing::warn!(
             target: "roomwire",
-            server = %Printable(&server), policy = %Printable(&policy),
+            server = %Escaped(&server), policy = %Escaped(&policy),
             "Redis removes keys by itself when its memory is full, which breaks state: set maxmemory-policy noeviction"
         );
     }
     Ok(clustered)
+}
+
+/// What to look at when one side speaks TLS and the other does not: the error itself does not say so.
+fn hint(seed: &ConnectionInfo, error: &RedisError) -> &'static str {
+    let speaks_tls = matches!(seed.addr(), ConnectionAddr::TcpTls { .. });
+    let was_ended = error.is_connection_dropped() && !error.is_connection_refusal();
+    match speaks_tls {
+        true if was_ended || error.is_timeout() => {
+            "; if the server does not use TLS, write redis:// instead of rediss://"
+        }
+        false if was_ended => "; if the server uses TLS, write rediss:// instead of redis://",
+        _ => "",
+    }
 }
 
 /// The answer to `INFO`.

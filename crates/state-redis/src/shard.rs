@@ -7,14 +7,14 @@ use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, Pipeline
 use tokio::time::Instant;
 
 use crate::{
-    lane::{Failure, Lane, Reconnect},
+    command_connection::{CommandConnection, Failure, Reconnect},
     topology::Address,
 };
 
 /// What is used of one server.
 #[derive(Debug)]
 pub(crate) struct Shard {
-    lanes: Vec<Lane>,
+    connections: Vec<CommandConnection>,
 }
 
 impl Shard {
@@ -31,25 +31,30 @@ impl Shard {
             .runtime(Runtime::Tokio1)
             .build()
             .unwrap_or_else(|error| unreachable!("a pool with a runtime is always built: {error}"));
-        Ok(Self { lanes: (0..connections).map(|_| Lane::new(pool.clone())).collect() })
+        Ok(Self { connections: (0..connections).map(|_| CommandConnection::new(pool.clone())).collect() })
     }
 
-    /// Sends a command on the lane of this number: what must stay in order has the same.
+    /// Sends a command on the connection of this number: what must stay in order has the same.
     pub(crate) async fn send(
         &self,
-        lane: usize,
+        connection: usize,
         command: &Cmd,
         reconnect: Reconnect,
         deadline: Instant,
     ) -> Result<Value, Failure> {
-        let answer = self.lane(lane).send(command, reconnect, deadline).await;
+        let answer = self.connection(connection).send(command, reconnect, deadline).await;
         self.heed(&answer);
         answer
     }
 
     /// Sends several commands together and returns the last answer.
-    pub(crate) async fn send_all(&self, lane: usize, commands: &Pipeline, deadline: Instant) -> Result<Value, Failure> {
-        let answer = self.lane(lane).send_all(commands, deadline).await;
+    pub(crate) async fn send_all(
+        &self,
+        connection: usize,
+        commands: &Pipeline,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let answer = self.connection(connection).send_all(commands, deadline).await;
         self.heed(&answer);
         answer
     }
@@ -63,16 +68,16 @@ impl Shard {
 
     /// Finds out which connections still work.
     pub(crate) fn suspect(&self) {
-        self.lanes.iter().for_each(Lane::suspect);
+        self.connections.iter().for_each(CommandConnection::suspect);
     }
 
-    fn lane(&self, number: usize) -> &Lane {
-        &self.lanes[number % self.lanes.len()]
+    fn connection(&self, number: usize) -> &CommandConnection {
+        &self.connections[number % self.connections.len()]
     }
 
     /// Gives all connections up.
     pub(crate) fn reset(&self) {
-        self.lanes.iter().for_each(Lane::reset);
+        self.connections.iter().for_each(CommandConnection::reset);
     }
 }
 

@@ -11,7 +11,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use roomwire_core::{Incarnation, ReapOutcome, StateError};
+use roomwire_core::{Incarnation, MessageLimit, ReapOutcome, StateError};
 use tokio::time::Instant;
 
 use crate::{
@@ -20,21 +20,22 @@ use crate::{
     client_locks::ClientLocks,
     keys::{CLUSTER_PARTITIONS, Keys, Partition},
     lease::Verdict,
-    leftovers::Leftovers,
+    pending_cleanup::PendingCleanup,
     reply::Reply,
+    rights,
     router::{Repeat, Router},
     script::Script,
     server_check,
     subscriptions::Subscriptions,
-    writes::Writes,
+    write_counts::WriteCounts,
 };
 
 /// The state backend of one node, in Redis: a [`StateStore`](roomwire_core::StateStore) and a
 /// [`Backplane`](roomwire_core::Backplane).
 ///
-/// One for each service: a life's writes must all come through the same handle. Dropping it without
-/// [`close`](roomwire_core::Backplane::close) is what a crash is to a node of a cluster: its lease runs out, and another
-/// node cleans up after it.
+/// One for each service: an incarnation's writes must all come through the same handle. Dropping it without
+/// [`close`](roomwire_core::Backplane::close) is what a crash is to a node of a cluster: its lease runs
+/// out, and another node cleans up after it.
 ///
 /// ```no_run
 /// use roomwire_state_redis::{RedisConfig, RedisState};
@@ -49,19 +50,20 @@ use crate::{
 pub struct RedisState {
     pub(crate) shared: Arc<Shared>,
     pub(crate) subscriptions: Subscriptions,
+    pub(crate) message_limit: Option<MessageLimit>,
 }
 
 /// What the calls of one node have in common.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) router: Arc<Router>,
-    pub(crate) writes: Writes,
+    pub(crate) writes: WriteCounts,
     pub(crate) rooms: CachedRooms,
     pub(crate) clients: ClientLocks,
-    pub(crate) leftovers: Leftovers,
-    /// By which a step of a clean-up whose answer was lost asks for it again, by partition and lost life.
+    pub(crate) pending_cleanup: PendingCleanup,
+    /// The tokens by which a cleanup step requests a lost answer again, by partition and lost incarnation.
     pub(crate) unanswered_reaps: Mutex<HashMap<(Partition, Incarnation), u64>>,
-    /// What clean-ups took and nobody has reported yet, by the lost life.
+    /// What cleanups removed and no caller has received yet, by lost incarnation.
     pub(crate) reaped: Mutex<Vec<(Incarnation, ReapOutcome)>>,
     /// What partitions without leases said since the last heartbeat.
     pub(crate) verdict: Mutex<Verdict>,
@@ -71,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) last_beat: Mutex<Option<Instant>>,
     /// How often a lease was renewed.
     pub(crate) beats: AtomicU64,
+    /// When a person was last told of what other programs did to keys.
+    pub(crate) warned: Mutex<Option<Instant>>,
 }
 
 impl RedisState {
@@ -80,43 +84,47 @@ impl RedisState {
     /// log. Must be called on a tokio runtime.
     ///
     /// # Errors
-    /// When no server could be reached in time, and at once when one refuses the user, is too old, or is a replica. The
-    /// text says what to do.
+    /// When no server could be reached in time, and at once when one refuses the user or a right that is needed, is too
+    /// old, or is a replica. The text says what to do, and names all rights that are missing.
     ///
     /// # Cancellation
     /// Dropping the future leaves nothing behind.
     pub async fn connect(config: &RedisConfig) -> Result<Self, ConnectError> {
-        // Whoever chose one before has a reason: then this fails and that one is used.
+        // Fails if the application has installed a provider before; that one is used then.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let seeds = config.seeds()?;
         let (seeds, clustered) = server_check::find(config, seeds).await?;
-        let keys = Keys::new(&config.prefix, if clustered { CLUSTER_PARTITIONS } else { 1 });
+        let partitions = if clustered { CLUSTER_PARTITIONS } else { 1 };
+        let keys = Keys::new(&config.prefix, partitions).in_database(seeds[0].redis_settings().db());
         let single = keys.is_single();
         let router = Arc::new(Router::new(config, keys, seeds, clustered));
         let known = router.topology().borrow().clone();
         if clustered {
             router.learn_topology(&known).await;
         }
+        let message_limit = rights::check(&router).await?;
         let shared = Arc::new(Shared {
             router,
-            writes: Writes::default(),
+            writes: WriteCounts::default(),
             rooms: CachedRooms::default(),
             clients: ClientLocks::new(!single),
-            leftovers: Leftovers::default(),
+            pending_cleanup: PendingCleanup::default(),
             unanswered_reaps: Mutex::default(),
             reaped: Mutex::default(),
             verdict: Mutex::default(),
             is_looking: AtomicBool::new(false),
             last_beat: Mutex::default(),
             beats: AtomicU64::new(0),
+            warned: Mutex::default(),
         });
         let subscriptions = Subscriptions::new(shared.clone());
-        Ok(Self { shared, subscriptions })
+        Ok(Self { shared, subscriptions, message_limit })
     }
 }
 
 impl Shared {
-    /// Runs a script in a partition. Boxed, because what is built on it is nested too deeply for the compiler otherwise.
+    /// Runs a script in a partition. Boxed, because what is built on it is nested too deeply for the compiler
+    /// otherwise.
     pub(crate) fn run<'a>(
         &'a self,
         script: &'a Script,
@@ -127,7 +135,8 @@ impl Shared {
         Box::pin(self.router.run(script, partition, args, repeat, self.router.deadline()))
     }
 
-    /// As [`Self::run`], for who has other partitions to ask as well: half of the time is for those that do not answer.
+    /// Like [`Self::run`], with half of the timeout: a caller that asks several partitions keeps the other half if this
+    /// one does not answer.
     pub(crate) fn run_soon<'a>(
         &'a self,
         script: &'a Script,
@@ -139,19 +148,19 @@ impl Shared {
         Box::pin(self.router.run(script, partition, args, repeat, deadline))
     }
 
-    /// Runs a script that writes under a life, and notes how many writes of it the server has.
+    /// Runs a script that writes under an incarnation, and notes how many writes of it the server has.
     pub(crate) async fn write(
         &self,
         script: &Script,
         partition: Partition,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         args: &[Vec<u8>],
         repeat: Repeat,
     ) -> Result<Reply, StateError> {
-        let before = self.writes.count(life, partition);
+        let before = self.writes.count(incarnation, partition);
         let mut reply = self.run(script, partition, args, repeat).await?;
         if let Some(count) = reply.next()? {
-            self.writes.confirmed(life, partition, before, count);
+            self.writes.confirmed(incarnation, partition, before, count);
         }
         Ok(reply)
     }

@@ -4,77 +4,101 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use roomwire_core::{
-    ClientKey, DeletedRoom, HeldClient, Incarnation, JoinOutcome, LeaseStatus, LiveClient, MemberRecord, Metadata,
-    Namespace, NewClient, NewRoom, NodeId, NodeSummary, Page, PageRequest, ReapOutcome, Revocation, RoomChange,
-    RoomKey, RoomSummary, StateError, StateStore, Timestamp, UserId, WebSocketClient, WebSocketRoom,
+    ClientKey, DeletedRoom, DeletionId, Incarnation, JoinOutcome, LeaseStatus, LiveClient, Member, Metadata, Namespace,
+    NewClient, NewRoom, NodeSummary, Page, PageRequest, ReapOutcome, RemovedByOthers, RestoredDifferently, Revocation,
+    RoomChange, RoomKey, RoomSummary, RoomUid, StateError, StateStore, StoredClient, Timestamp, UserId,
+    WebSocketClient, WebSocketRoom,
 };
 
 use crate::RedisState;
 
-/// Each script has an answer within the configured timeout; a call that takes several one after the other, such as a page
-/// over many partitions, or that waits for another change of the same client, may take longer. What runs as one script
-/// happens at one instant; on a Redis Cluster, a call on a client and a room in different partitions is two scripts at the
-/// same time.
+/// Each script has an answer within the configured timeout; a call that takes several one after the other, such as a
+/// page over many partitions, or that waits for another change of the same client, may take longer. What runs as one
+/// script happens at one instant; on a Redis Cluster, a call on a client and a room in different partitions is two
+/// scripts at the same time.
 #[async_trait]
 impl StateStore for RedisState {
     fn name(&self) -> &'static str {
         "redis"
     }
 
-    async fn begin_lease(&self, life: &Incarnation, duration: Duration) -> Result<(), StateError> {
-        self.shared.begin(life, duration).await
+    async fn begin_lease(&self, incarnation: &Incarnation, duration: Duration) -> Result<(), StateError> {
+        self.shared.begin(incarnation, duration).await
     }
 
-    async fn renew_lease(&self, life: &Incarnation, duration: Duration) -> Result<LeaseStatus, StateError> {
-        self.shared.renew(life, duration).await
+    async fn renew_lease(&self, incarnation: &Incarnation, duration: Duration) -> Result<LeaseStatus, StateError> {
+        self.shared.renew(incarnation, duration).await
     }
 
-    async fn end_lease(&self, life: &Incarnation) -> Result<(), StateError> {
-        self.shared.end(life).await
+    async fn end_lease(&self, incarnation: &Incarnation) -> Result<(), StateError> {
+        self.shared.end(incarnation).await
     }
 
     async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Result<ReapOutcome, StateError> {
         self.shared.reap(by, dead, limit).await
     }
 
-    async fn held(&self, life: &Incarnation, page: &PageRequest) -> Result<Page<HeldClient>, StateError> {
-        self.shared.held(life, page).await
+    async fn removed_by_others(
+        &self,
+        incarnation: &Incarnation,
+        client: &ClientKey,
+        rooms: &[(RoomKey, RoomUid)],
+    ) -> Result<RemovedByOthers, StateError> {
+        self.shared.removed_by_others(incarnation, client, rooms).await
+    }
+
+    async fn held(&self, incarnation: &Incarnation, page: &PageRequest) -> Result<Page<StoredClient>, StateError> {
+        self.shared.held(incarnation, page).await
+    }
+
+    async fn repair(
+        &self,
+        incarnation: &Incarnation,
+        lease: Duration,
+        every: Duration,
+        namespaces: &[Namespace],
+    ) -> Result<ReapOutcome, StateError> {
+        self.shared.repair(incarnation, lease, every, namespaces).await
     }
 
     async fn nodes(&self) -> Result<Vec<NodeSummary>, StateError> {
         self.shared.nodes().await
     }
 
-    async fn connect(&self, life: &Incarnation, client: &NewClient) -> Result<(), StateError> {
-        self.shared.connect(life, client).await
+    async fn connect(&self, incarnation: &Incarnation, client: &NewClient) -> Result<(), StateError> {
+        self.shared.connect(incarnation, client).await
     }
 
-    async fn disconnect(&self, life: &Incarnation, client: &ClientKey) -> Result<Vec<RoomKey>, StateError> {
-        self.shared.disconnect(life, client).await
+    async fn disconnect(&self, incarnation: &Incarnation, client: &ClientKey) -> Result<Vec<RoomKey>, StateError> {
+        self.shared.disconnect(incarnation, client).await
     }
 
-    async fn restore(&self, life: &Incarnation, clients: &[LiveClient]) -> Result<(), StateError> {
-        self.shared.restore(life, clients).await
+    async fn restore(
+        &self,
+        incarnation: &Incarnation,
+        clients: &[LiveClient],
+    ) -> Result<Vec<RestoredDifferently>, StateError> {
+        self.shared.restore(incarnation, clients).await
     }
 
     async fn set_client_metadata(
         &self,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         client: &ClientKey,
         metadata: &Metadata,
     ) -> Result<(), StateError> {
-        self.shared.set_client_metadata(life, client, metadata).await
+        self.shared.set_client_metadata(incarnation, client, metadata).await
     }
 
-    async fn touch(&self, life: &Incarnation, seen: &[(ClientKey, Timestamp)]) -> Result<(), StateError> {
-        self.shared.touch(life, seen).await
+    async fn touch(&self, incarnation: &Incarnation, seen: &[(ClientKey, Timestamp)]) -> Result<(), StateError> {
+        self.shared.touch(incarnation, seen).await
     }
 
     async fn client(&self, client: &ClientKey) -> Result<Option<WebSocketClient>, StateError> {
         self.shared.client(client).await
     }
 
-    async fn locate(&self, client: &ClientKey) -> Result<Option<NodeId>, StateError> {
+    async fn locate(&self, client: &ClientKey) -> Result<Option<Incarnation>, StateError> {
         self.shared.locate(client).await
     }
 
@@ -107,12 +131,17 @@ impl StateStore for RedisState {
         self.shared.revocation_page(page).await
     }
 
-    async fn join(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Result<JoinOutcome, StateError> {
-        self.shared.join(life, client, room).await
+    async fn join(
+        &self,
+        incarnation: &Incarnation,
+        client: &ClientKey,
+        room: &RoomKey,
+    ) -> Result<JoinOutcome, StateError> {
+        self.shared.join(incarnation, client, room).await
     }
 
-    async fn leave(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Result<bool, StateError> {
-        self.shared.leave(life, client, room).await
+    async fn leave(&self, incarnation: &Incarnation, client: &ClientKey, room: &RoomKey) -> Result<bool, StateError> {
+        self.shared.leave(incarnation, client, room).await
     }
 
     async fn create_room(&self, room: &RoomKey, new: &NewRoom) -> Result<WebSocketRoom, StateError> {
@@ -123,8 +152,12 @@ impl StateStore for RedisState {
         self.shared.change_room(room, change).await
     }
 
-    async fn delete_room(&self, room: &RoomKey) -> Result<Option<DeletedRoom>, StateError> {
-        self.shared.delete_room(room).await
+    async fn delete_room(&self, room: &RoomKey, deletion: DeletionId) -> Result<Option<DeletedRoom>, StateError> {
+        self.shared.delete_room(room, deletion, false).await
+    }
+
+    async fn settle_deletion(&self, room: &RoomKey, deletion: DeletionId) -> Result<Option<DeletedRoom>, StateError> {
+        self.shared.delete_room(room, deletion, true).await
     }
 
     async fn room(&self, room: &RoomKey) -> Result<Option<WebSocketRoom>, StateError> {
@@ -139,7 +172,7 @@ impl StateStore for RedisState {
         self.shared.room_count(namespace).await
     }
 
-    async fn members(&self, room: &RoomKey, page: &PageRequest) -> Result<Page<MemberRecord>, StateError> {
+    async fn members(&self, room: &RoomKey, page: &PageRequest) -> Result<Page<Member>, StateError> {
         self.shared.member_page(room, page).await
     }
 

@@ -76,15 +76,15 @@ impl Subscriptions {
         Ok(incoming)
     }
 
-    /// Returns when the server has confirmed.
+    /// Returns when the server has confirmed or refused.
     pub(crate) async fn begin(&self, channel: &Channel) -> Result<(), StateError> {
         let (name, slot) = self.shared.router.keys.channel(channel);
         let (confirm, confirmed) = oneshot::channel();
         self.order(Order::Subscribe { name, slot, confirm })?;
         match timeout_at(self.shared.router.deadline(), confirmed).await {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(answer)) => answer.map_err(StateError::Refused),
             Ok(Err(_)) => Err(StateError::unavailable("the backplane of this node was closed")),
-            Err(_) => Err(StateError::unavailable("subscribe: Redis did not confirm in time")),
+            Err(_) => Err(StateError::unavailable("SSUBSCRIBE: Redis did not confirm in time")),
         }
     }
 

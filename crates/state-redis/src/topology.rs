@@ -64,7 +64,7 @@ impl Topology {
         Some(Self { ranges })
     }
 
-    /// Who has this slot; nobody in a cluster that is being mended.
+    /// The server that has this slot. `None` if no server has it, as in a cluster under repair.
     pub(crate) fn owner(&self, slot: u16) -> Option<&Address> {
         let after = self.ranges.partition_point(|(first, _, _)| *first <= slot);
         let (_, last, address) = self.ranges.get(after.checked_sub(1)?)?;

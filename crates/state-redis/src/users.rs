@@ -17,7 +17,7 @@ use crate::{
     state::{Shared, args},
 };
 
-/// Whose clients.
+/// The user and the namespace of the clients.
 #[derive(Clone, Copy, Debug)]
 struct Whose<'a> {
     namespace: &'a Namespace,
@@ -25,8 +25,8 @@ struct Whose<'a> {
 }
 
 impl Shared {
-    /// Two round trips at the same time everywhere, for a user whose clients are on one page: how many lie where, then
-    /// these.
+    /// Takes two round trips, each to all partitions concurrently, if the user's clients fit on one page: first their
+    /// number in each partition, then the clients.
     pub(crate) async fn user_client_page(
         &self,
         namespace: &Namespace,
@@ -63,9 +63,8 @@ impl Shared {
             return Ok(vec![u64::MAX]);
         }
         let sizes = partitions.iter().map(|partition| {
-            let mut command = redis::cmd("SCARD");
-            command.arg(self.router.keys.user_clients(*partition, namespace, user));
-            async move { self.count(*partition, &command).await }
+            let key = self.router.keys.user_clients(*partition, namespace, user);
+            async move { self.count(*partition, "SCARD", key).await }
         });
         try_join_all(sizes).await
     }
@@ -106,8 +105,8 @@ impl Shared {
         let args = args!["user", step.scan, step.count, namespace, user];
         let mut reply = self.run(&script::SCAN, partition, &args, Repeat::Always).await?;
         let next = reply.next()?;
-        let records: Vec<Record> = reply.next()?;
-        let items = records.into_iter().map(|read| Ok((read.0.clone(), record(read)?)));
-        Ok(Found { next, items: items.collect::<Result<_, StateError>>()? })
+        let records: Vec<Record> = reply.next_readable()?;
+        let items = records.into_iter().filter_map(|read| Some((read.0.clone(), record(read).ok()?)));
+        Ok(Found { next, items: items.collect() })
     }
 }

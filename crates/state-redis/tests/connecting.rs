@@ -1,15 +1,19 @@
 //! Which servers are taken, and what is said about the others.
 
-use std::{sync::Arc, time::Duration};
+use std::{process::Stdio, sync::Arc, time::Duration};
 
+use bytes::Bytes;
+use futures_util::StreamExt;
 use parking_lot::Mutex;
-use roomwire_core::{Namespace, StateStore, config::RetryConfig};
+use roomwire_core::{
+    Backplane, BackplaneEvent, Channel, Incarnation, Namespace, NodeId, StateStore, config::RetryConfig,
+};
 use roomwire_state_redis::{ConnectError, RedisConfig, RedisState};
 use roomwire_test_servers::{RedisCluster, RedisServer, Settings, free_port};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::TcpListener,
-    time::Instant,
+    net::{TcpListener, TcpStream},
+    time::{Instant, sleep},
 };
 use tracing::{
     Event, Level, Metadata, Subscriber,
@@ -44,6 +48,32 @@ async fn a_wrong_password_is_refused_at_once_and_never_shown() {
         assert!(!format!("{error} {error:?}").contains("wrong-secret"), "{error}");
     }
     RedisState::connect(&RedisConfig::new(&url).password("right")).await.expect("connects");
+}
+
+#[tokio::test]
+async fn a_sentinel_is_refused_at_once() {
+    let (folder, port) = (tempfile::tempdir().expect("a folder"), free_port());
+    let file = folder.path().join("sentinel.conf");
+    std::fs::write(&file, format!("bind 127.0.0.1\nport {port}\n")).expect("writes");
+    let mut sentinel = tokio::process::Command::new("redis-server");
+    sentinel.arg(&file).arg("--sentinel").stdout(Stdio::null()).kill_on_drop(true);
+    let _running = sentinel.spawn().expect("starts");
+    let url = format!("redis://127.0.0.1:{port}");
+    while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    let began = Instant::now();
+    let error = RedisState::connect(&RedisConfig::new(url)).await.expect_err("is refused");
+    assert!(matches!(error, ConnectError::Sentinel { .. }), "{error:?}");
+    assert!(began.elapsed() < Duration::from_secs(2), "it is not tried again");
+}
+
+#[tokio::test]
+async fn a_url_that_trusts_every_certificate_is_refused_at_once_and_not_shown() {
+    let url = format!("rediss://:secret@127.0.0.1:{}/#insecure", free_port());
+    let error = RedisState::connect(&RedisConfig::new(url)).await.expect_err("is refused");
+    assert!(matches!(error, ConnectError::Insecure { number: 1 }), "{error:?}");
+    assert!(!error.to_string().contains("secret@"), "{error}");
 }
 
 #[tokio::test]
@@ -157,4 +187,25 @@ impl Subscriber for Log {
     fn enter(&self, _: &span::Id) {}
 
     fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test]
+async fn nodes_in_different_databases_do_not_hear_each_other() {
+    let server = RedisServer::start().await;
+    let in_database = |number| RedisConfig::new(server.url()).database(number);
+    let (zero, one) = (
+        RedisState::connect(&in_database(0)).await.expect("connects"),
+        RedisState::connect(&in_database(1)).await.expect("connects"),
+    );
+    let also_one = RedisState::connect(&in_database(1)).await.expect("connects");
+    let channel = Channel::Namespace(Namespace::root());
+    let process = || Incarnation::begin(NodeId::random()).process();
+    let mut heard = one.open(&process()).await.expect("opens");
+    let _zero = zero.open(&process()).await.expect("opens");
+    let _same = also_one.open(&process()).await.expect("opens");
+    one.subscribe(&channel).await.expect("subscribes");
+    zero.publish(&channel, Bytes::from_static(b"from database 0")).await.expect("publishes");
+    also_one.publish(&channel, Bytes::from_static(b"from database 1")).await.expect("publishes");
+    let first = heard.next().await.expect("hears");
+    assert_eq!(first, BackplaneEvent::Message(Bytes::from_static(b"from database 1")));
 }

@@ -13,16 +13,16 @@ use roomwire_test_servers::RedisServer;
 struct Node {
     server: RedisServer,
     state: RedisState,
-    life: Incarnation,
+    incarnation: Incarnation,
 }
 
 async fn node() -> Node {
     let server = RedisServer::start().await;
     let config = RedisConfig::new(server.url()).timeout(Duration::from_secs(10));
     let state = RedisState::connect(&config).await.expect("connects");
-    let life = Incarnation::begin(NodeId::random());
-    state.begin_lease(&life, Duration::from_secs(60)).await.expect("begins");
-    Node { server, state, life }
+    let incarnation = Incarnation::begin(NodeId::random());
+    state.begin_lease(&incarnation, Duration::from_secs(60)).await.expect("begins");
+    Node { server, state, incarnation }
 }
 
 /// An id as socket.io gives them: 16 random bytes in base64 are 22 characters, here 20.
@@ -74,26 +74,29 @@ fn once(command: &str) -> BTreeMap<String, u64> {
 #[tokio::test]
 async fn connect_join_leave_and_disconnect_are_one_round_trip_each() {
     let node = node().await;
-    let (state, life) = (&node.state, &node.life);
+    let (state, incarnation) = (&node.state, &node.incarnation);
     let known = client(0);
     // So that the server knows the scripts.
-    state.connect(life, &known).await.expect("connects");
-    state.join(life, &known.key, &room(0)).await.expect("joins");
-    state.leave(life, &known.key, &room(0)).await.expect("leaves");
-    state.disconnect(life, &known.key).await.expect("disconnects");
+    state.connect(incarnation, &known).await.expect("connects");
+    state.join(incarnation, &known.key, &room(0)).await.expect("joins");
+    state.leave(incarnation, &known.key, &room(0)).await.expect("leaves");
+    state.disconnect(incarnation, &known.key).await.expect("disconnects");
 
     let new = client(1);
-    assert_eq!(node.calls_of(async || state.connect(life, &new).await.expect("connects")).await, once("evalsha"));
-    let join = async || assert!(state.join(life, &new.key, &room(1)).await.expect("joins").newly_joined);
+    assert_eq!(
+        node.calls_of(async || state.connect(incarnation, &new).await.expect("connects")).await,
+        once("evalsha")
+    );
+    let join = async || assert!(state.join(incarnation, &new.key, &room(1)).await.expect("joins").newly_joined);
     assert_eq!(node.calls_of(join).await, once("evalsha"));
-    let leave = async || assert!(state.leave(life, &new.key, &room(1)).await.expect("leaves"));
+    let leave = async || assert!(state.leave(incarnation, &new.key, &room(1)).await.expect("leaves"));
     assert_eq!(node.calls_of(leave).await, once("evalsha"));
     for number in 0..10 {
-        state.join(life, &new.key, &room(number)).await.expect("joins");
+        state.join(incarnation, &new.key, &room(number)).await.expect("joins");
     }
-    let disconnect = async || assert_eq!(state.disconnect(life, &new.key).await.expect("disconnects").len(), 10);
+    let disconnect = async || assert_eq!(state.disconnect(incarnation, &new.key).await.expect("disconnects").len(), 10);
     assert_eq!(node.calls_of(disconnect).await, once("evalsha"));
-    let renew = async || drop(state.renew_lease(life, Duration::from_secs(60)).await.expect("renews"));
+    let renew = async || drop(state.renew_lease(incarnation, Duration::from_secs(60)).await.expect("renews"));
     renew().await;
     assert_eq!(node.calls_of(renew).await, once("evalsha"));
 }
@@ -102,19 +105,22 @@ async fn connect_join_leave_and_disconnect_are_one_round_trip_each() {
 async fn a_client_of_a_user_costs_no_more_round_trips_and_no_key_of_it_is_left() {
     const CLIENTS: usize = 1000;
     let node = node().await;
-    let (state, life) = (&node.state, &node.life);
+    let (state, incarnation) = (&node.state, &node.incarnation);
     let user = UserId::new("somebody with a name").expect("valid");
     let of_user = |number| NewClient { user: Some(user.clone()), ..client(number) };
-    state.connect(life, &of_user(0)).await.expect("connects");
-    state.disconnect(life, &of_user(0).key).await.expect("disconnects");
+    state.connect(incarnation, &of_user(0)).await.expect("connects");
+    state.disconnect(incarnation, &of_user(0).key).await.expect("disconnects");
     let keys: u64 = node.server.ask(&["DBSIZE"]).await;
     let new = of_user(1);
-    assert_eq!(node.calls_of(async || state.connect(life, &new).await.expect("connects")).await, once("evalsha"));
-    let disconnect = async || assert!(state.disconnect(life, &new.key).await.expect("disconnects").is_empty());
+    assert_eq!(
+        node.calls_of(async || state.connect(incarnation, &new).await.expect("connects")).await,
+        once("evalsha")
+    );
+    let disconnect = async || assert!(state.disconnect(incarnation, &new.key).await.expect("disconnects").is_empty());
     assert_eq!(node.calls_of(disconnect).await, once("evalsha"));
     let empty = node.used_memory().await;
     for number in 0..CLIENTS {
-        state.connect(life, &of_user(number)).await.expect("connects");
+        state.connect(incarnation, &of_user(number)).await.expect("connects");
     }
     let per_client = (node.used_memory().await - empty) / CLIENTS as u64;
     println!("bytes per client of one user: {per_client}");
@@ -123,7 +129,7 @@ async fn a_client_of_a_user_costs_no_more_round_trips_and_no_key_of_it_is_left()
     let read = state.user_clients(&Namespace::root(), &user, &one_page).await.expect("reads");
     assert_eq!(read.items.len(), CLIENTS);
     for number in 0..CLIENTS {
-        state.disconnect(life, &of_user(number).key).await.expect("disconnects");
+        state.disconnect(incarnation, &of_user(number).key).await.expect("disconnects");
     }
     assert_eq!(node.server.ask::<u64>(&["DBSIZE"]).await, keys);
 }
@@ -131,8 +137,8 @@ async fn a_client_of_a_user_costs_no_more_round_trips_and_no_key_of_it_is_left()
 #[tokio::test]
 async fn nothing_is_kept_of_revocations_that_are_over_once_a_lease_is_renewed() {
     let node = node().await;
-    let (state, life) = (&node.state, &node.life);
-    state.renew_lease(life, Duration::from_secs(60)).await.expect("renews");
+    let (state, incarnation) = (&node.state, &node.incarnation);
+    state.renew_lease(incarnation, Duration::from_secs(60)).await.expect("renews");
     let keys: u64 = node.server.ask(&["DBSIZE"]).await;
     let now = Timestamp::now();
     for number in 0..50 {
@@ -144,7 +150,7 @@ async fn nothing_is_kept_of_revocations_that_are_over_once_a_lease_is_renewed() 
     while !state.revocations(&PageRequest::first(1)).await.expect("reads").items.is_empty() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    state.renew_lease(life, Duration::from_secs(60)).await.expect("renews");
+    state.renew_lease(incarnation, Duration::from_secs(60)).await.expect("renews");
     assert_eq!(node.server.ask::<u64>(&["DBSIZE"]).await, keys);
 }
 
@@ -162,18 +168,18 @@ async fn a_client_takes_at_most_600_bytes_and_a_membership_250() {
     const ROOMS: usize = 100;
     const EACH: usize = 10;
     let node = node().await;
-    let (state, life) = (&node.state, &node.life);
+    let (state, incarnation) = (&node.state, &node.incarnation);
     let metadata = Metadata::from_iter([("name".to_owned(), "Ada Lovelace".into())]);
     let empty = node.used_memory().await;
     for number in 0..CLIENTS {
         let new = NewClient { metadata: metadata.clone(), ..client(number) };
-        state.connect(life, &new).await.expect("connects");
+        state.connect(incarnation, &new).await.expect("connects");
     }
     let connected = node.used_memory().await;
     for number in 0..CLIENTS {
         for offset in 0..EACH {
             let target = room((number * 7 + offset) % ROOMS);
-            state.join(life, &client(number).key, &target).await.expect("joins");
+            state.join(incarnation, &client(number).key, &target).await.expect("joins");
         }
     }
     let joined = node.used_memory().await;
@@ -183,7 +189,7 @@ async fn a_client_takes_at_most_600_bytes_and_a_membership_250() {
     assert!(per_client <= 600, "{per_client} bytes per client");
     assert!(per_membership <= 250, "{per_membership} bytes per membership");
     for number in 0..CLIENTS {
-        state.disconnect(life, &client(number).key).await.expect("disconnects");
+        state.disconnect(incarnation, &client(number).key).await.expect("disconnects");
     }
     let keys: u64 = node.server.ask(&["DBSIZE"]).await;
     assert!(keys <= 4, "what is left are the lease's {keys} keys");

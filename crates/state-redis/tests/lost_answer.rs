@@ -71,22 +71,22 @@ fn room() -> RoomKey {
 
 struct Node {
     state: RedisState,
-    life: Incarnation,
+    incarnation: Incarnation,
 }
 
 async fn node(url: String) -> Node {
     // One connection for commands, so that no other answer is stolen.
     let state = RedisState::connect(&RedisConfig::new(url).pool_size(1)).await.expect("connects");
-    let life = Incarnation::begin(NodeId::random());
-    state.begin_lease(&life, LEASE).await.expect("begins");
-    Node { state, life }
+    let incarnation = Incarnation::begin(NodeId::random());
+    state.begin_lease(&incarnation, LEASE).await.expect("begins");
+    Node { state, incarnation }
 }
 
 impl Node {
     async fn connect(&self, number: usize) {
         let key = client(number);
         let new = NewClient { key, user: None, metadata: Metadata::new(), connected_at: Timestamp::from_millis(1) };
-        self.state.connect(&self.life, &new).await.expect("connects");
+        self.state.connect(&self.incarnation, &new).await.expect("connects");
     }
 }
 
@@ -97,9 +97,9 @@ async fn what_a_clean_up_took_is_reported_though_its_answer_was_lost() {
     let lost = node(server.url()).await;
     for number in 0..CLIENTS {
         lost.connect(number).await;
-        lost.state.join(&lost.life, &client(number), &room()).await.expect("joins");
+        lost.state.join(&lost.incarnation, &client(number), &room()).await.expect("joins");
     }
-    lost.state.end_lease(&lost.life).await.expect("ends");
+    lost.state.end_lease(&lost.incarnation).await.expect("ends");
     let thief = Thief::default();
     let port = thief.before(server.address()).await;
     let survivor = node(format!("redis://127.0.0.1:{port}")).await;
@@ -108,7 +108,7 @@ async fn what_a_clean_up_took_is_reported_though_its_answer_was_lost() {
     for step in 0.. {
         // Every other step loses its answer: once, or so often that the call fails.
         thief.steal([0, 1, 0, 100][step % 4]);
-        match survivor.state.reap(&survivor.life, &lost.life, 7).await {
+        match survivor.state.reap(&survivor.incarnation, &lost.incarnation, 7).await {
             Ok(outcome) => {
                 departed.extend(outcome.departures.into_iter().map(|departure| departure.client));
                 gone.extend(outcome.clients);
@@ -137,7 +137,7 @@ async fn a_join_whose_answer_was_lost_is_one_membership() {
     for number in 0..20 {
         node.connect(number).await;
         thief.steal(number % 2);
-        node.state.join(&node.life, &client(number), &room()).await.expect("joins");
+        node.state.join(&node.incarnation, &client(number), &room()).await.expect("joins");
     }
     assert_eq!(node.state.member_count(&room()).await.expect("reads"), 20);
 }
@@ -150,18 +150,18 @@ async fn a_leave_whose_answer_was_lost_says_so_instead_of_guessing() {
     let node = node(format!("redis://127.0.0.1:{port}")).await;
     for number in 0..2 {
         node.connect(number).await;
-        node.state.join(&node.life, &client(number), &room()).await.expect("joins");
+        node.state.join(&node.incarnation, &client(number), &room()).await.expect("joins");
     }
     // So that the server knows the scripts, and the answer that is stolen is the one that counts.
-    assert!(!node.state.leave(&node.life, &client(9), &room()).await.expect("no member"));
-    assert_eq!(node.state.disconnect(&node.life, &client(9)).await.expect("no client"), []);
+    assert!(!node.state.leave(&node.incarnation, &client(9), &room()).await.expect("no member"));
+    assert_eq!(node.state.disconnect(&node.incarnation, &client(9)).await.expect("no client"), []);
     thief.steal(1);
-    let left = node.state.leave(&node.life, &client(0), &room()).await;
+    let left = node.state.leave(&node.incarnation, &client(0), &room()).await;
     assert!(matches!(left, Err(StateError::Unavailable(_))), "whether there was a membership is unknown: {left:?}");
     // Opens a connection again.
     assert_eq!(node.state.member_count(&room()).await.expect("reads"), 1);
     thief.steal(1);
-    let gone = node.state.disconnect(&node.life, &client(1)).await;
+    let gone = node.state.disconnect(&node.incarnation, &client(1)).await;
     assert!(matches!(gone, Err(StateError::Unavailable(_))), "which rooms it was in is unknown: {gone:?}");
     assert_eq!(node.state.member_count(&room()).await.expect("reads"), 0);
 }

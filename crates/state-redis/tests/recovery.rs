@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use roomwire_core::{
     Backplane, BackplaneEvent, Channel, ClientId, ClientKey, Departure, Incarnation, LiveClient, Metadata, Namespace,
-    NewClient, NewRoom, NodeId, RoomChange, RoomId, RoomKey, RoomUid, StateError, StateStore, Timestamp,
+    NewClient, NewRoom, NodeId, NodeProcess, RoomChange, RoomId, RoomKey, RoomUid, StateError, StateStore, Timestamp,
 };
 use roomwire_state_redis::{RedisConfig, RedisState};
 use roomwire_test_servers::RedisServer;
@@ -17,39 +17,43 @@ const LEASE: Duration = Duration::from_secs(4);
 
 struct Node {
     state: RedisState,
-    life: Incarnation,
+    incarnation: Incarnation,
 }
 
 async fn node(server: &RedisServer) -> Node {
     let config = RedisConfig::new(server.url()).pool_size(4);
     let state = RedisState::connect(&config).await.expect("connects");
-    let node = Node { state, life: Incarnation::begin(NodeId::random()) };
+    let node = Node { state, incarnation: Incarnation::begin(NodeId::random()) };
     node.begin().await;
     node
 }
 
 impl Node {
     async fn begin(&self) {
-        self.state.begin_lease(&self.life, LEASE).await.expect("begins");
+        self.state.begin_lease(&self.incarnation, LEASE).await.expect("begins");
     }
 
     async fn connect(&self, name: &str) {
-        self.state.connect(&self.life, &client(name)).await.expect("connects");
+        self.state.connect(&self.incarnation, &client(name)).await.expect("connects");
     }
 
     async fn join(&self, name: &str) -> Result<RoomUid, StateError> {
-        self.state.join(&self.life, &client(name).key, &room()).await.map(|outcome| outcome.uid)
+        self.state.join(&self.incarnation, &client(name).key, &room()).await.map(|outcome| outcome.uid)
     }
 
     async fn restore(&self, names: &[&str], uid: RoomUid) {
         let alive = names.iter().map(|name| LiveClient { client: client(name), rooms: vec![(room(), uid)] });
-        self.state.restore(&self.life, &Vec::from_iter(alive)).await.expect("restores");
+        self.state.restore(&self.incarnation, &Vec::from_iter(alive)).await.expect("restores");
     }
 }
 
 fn client(name: &str) -> NewClient {
     let key = ClientKey::new(Namespace::root(), ClientId::new(name).expect("valid"));
     NewClient { key, user: None, metadata: Metadata::new(), connected_at: Timestamp::from_millis(1) }
+}
+
+fn process(node: &str) -> NodeProcess {
+    Incarnation::begin(NodeId::new(node).expect("valid")).process()
 }
 
 fn room() -> RoomKey {
@@ -70,12 +74,12 @@ async fn a_room_that_was_lost_comes_back_with_its_settings_and_admits_nobody_bef
 
     server.flush_all().await;
     assert!(matches!(second.join("b").await, Err(StateError::Fenced)), "its lease is lost, too");
-    // The node without members is the first to be back, and the room is nobody's to make again.
+    // The node without members is the first to be back, and no client can create the room again.
     second.begin().await;
     second.connect("b").await;
     assert!(matches!(second.join("b").await, Err(StateError::Unavailable(_))), "the room may be full");
     let again = second.state.create_room(&room(), &NewRoom::with_capacity(5)).await;
-    assert!(matches!(again, Err(StateError::Unavailable(_))), "its members know another life of it: {again:?}");
+    assert!(matches!(again, Err(StateError::Unavailable(_))), "its members know another incarnation of it: {again:?}");
     let closed = second.state.change_room(&room(), &RoomChange::Close).await;
     assert!(matches!(closed, Err(StateError::Unavailable(_))), "closing would make it, too: {closed:?}");
     first.begin().await;
@@ -104,12 +108,12 @@ async fn writes_that_a_server_lost_are_noticed_and_nobody_takes_the_lost_members
     second.connect("c").await;
     server.save().await;
     let uid = first.join("a").await.expect("joins");
-    assert!(!first.state.renew_lease(&first.life, LEASE).await.expect("renews").behind);
+    assert!(!first.state.renew_lease(&first.incarnation, LEASE).await.expect("renews").behind);
     server.kill();
     server.start_again().await;
 
-    assert!(first.state.renew_lease(&first.life, LEASE).await.expect("renews").behind, "the join is gone");
-    assert!(!first.state.renew_lease(&first.life, LEASE).await.expect("renews").behind, "is said once");
+    assert!(first.state.renew_lease(&first.incarnation, LEASE).await.expect("renews").behind, "the join is gone");
+    assert!(!first.state.renew_lease(&first.incarnation, LEASE).await.expect("renews").behind, "is said once");
     assert!(matches!(second.join("b").await, Err(StateError::Unavailable(_))), "a member is on its way back");
     first.restore(&["a"], uid).await;
     assert_eq!(second.state.member_count(&room()).await.expect("reads"), 1);
@@ -158,8 +162,7 @@ async fn connections_that_were_lost_are_there_again_before_anybody_needs_them() 
     let mut server = RedisServer::start().await;
     let node = node(&server).await;
     // So many that each connection carries some.
-    let channels: Vec<_> =
-        (0..16).map(|number| Channel::Node(NodeId::new(format!("n{number}")).expect("valid"))).collect();
+    let channels: Vec<_> = (0..16).map(|number| Channel::Node(process(&format!("n{number}")))).collect();
     let publish = async |channel| node.state.publish(channel, Bytes::from_static(b"hello")).await;
     for channel in &channels {
         publish(channel).await.expect("publishes");
@@ -173,7 +176,7 @@ async fn connections_that_were_lost_are_there_again_before_anybody_needs_them() 
     assert!(began.elapsed() < Duration::from_millis(100), "nobody waits for what nobody gets");
 
     server.start_again_empty().await;
-    // Nobody asks for anything meanwhile.
+    // No call is made meanwhile.
     while server.ask::<String>(&["CLIENT", "LIST"]).await.lines().count() < 4 + 1 {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -187,7 +190,7 @@ async fn a_backplane_that_could_not_be_opened_is_opened_by_the_next_try() {
     let server = RedisServer::start().await;
     let config = RedisConfig::new(server.url()).timeout(Duration::from_millis(200));
     let state = RedisState::connect(&config).await.expect("connects");
-    let name = NodeId::random();
+    let name = process("late");
     server.stop_answering();
     assert!(matches!(state.open(&name).await, Err(StateError::Unavailable(_))));
     let dropped = tokio::time::timeout(Duration::from_millis(20), state.open(&name)).await;
@@ -232,13 +235,22 @@ async fn with_a_full_memory_joins_are_refused_and_the_rest_goes_on() {
     server.set("maxmemory", "1").await;
 
     assert!(matches!(node.join("late").await, Err(StateError::OutOfMemory)));
-    assert!(matches!(node.state.connect(&node.life, &client("new")).await, Err(StateError::OutOfMemory)));
-    node.state.renew_lease(&node.life, LEASE).await.expect("renews");
-    assert!(node.state.leave(&node.life, &client("a").key, &room()).await.expect("leaves"));
-    assert_eq!(node.state.disconnect(&node.life, &client("b").key).await.expect("disconnects"), [room()]);
-    lost.state.end_lease(&lost.life).await.expect("ends");
-    let reaped = node.state.reap(&node.life, &lost.life, 10).await.expect("reaps");
+    assert!(matches!(node.state.connect(&node.incarnation, &client("new")).await, Err(StateError::OutOfMemory)));
+    node.state.renew_lease(&node.incarnation, LEASE).await.expect("renews");
+    assert!(node.state.leave(&node.incarnation, &client("a").key, &room()).await.expect("leaves"));
+    assert_eq!(node.state.disconnect(&node.incarnation, &client("b").key).await.expect("disconnects"), [room()]);
+    lost.state.end_lease(&lost.incarnation).await.expect("ends");
+    let reaped = node.state.reap(&node.incarnation, &lost.incarnation, 10).await.expect("reaps");
     assert_eq!(reaped.departures, [Departure { client: client("c").key, room: room() }]);
     server.set("maxmemory", "0").await;
     node.join("late").await.expect("joins");
+}
+
+#[tokio::test]
+async fn the_first_node_on_an_empty_redis_admits_joins_at_once() {
+    let server = RedisServer::start().await;
+    let first = node(&server).await;
+    first.state.renew_lease(&first.incarnation, LEASE).await.expect("renews");
+    first.connect("a").await;
+    first.join("a").await.expect("nothing was lost");
 }

@@ -33,10 +33,10 @@ async fn state_and_messages_go_over_tls() {
     let config = RedisConfig::new(url).ca_certificate(certificate);
     let node = async || RedisState::connect(&config).await.expect("connects");
     let (first, second) = (node().await, node().await);
-    let life = Incarnation::begin(NodeId::random());
-    first.begin_lease(&life, Duration::from_secs(10)).await.expect("begins");
+    let incarnation = Incarnation::begin(NodeId::random());
+    first.begin_lease(&incarnation, Duration::from_secs(10)).await.expect("begins");
 
-    let mut incoming = second.open(&NodeId::random()).await.expect("opens");
+    let mut incoming = second.open(&Incarnation::begin(NodeId::random()).process()).await.expect("opens");
     let channel = Channel::Namespace(Namespace::root());
     second.subscribe(&channel).await.expect("subscribes");
     first.publish(&channel, Bytes::from_static(b"hello")).await.expect("publishes");

@@ -21,6 +21,8 @@ export function launch() {
       "--disable-background-networking",
       "--disable-component-update",
       "--disable-sync",
+      // Names of hosts that are this machine, and no loopback names.
+      "--host-resolver-rules=MAP *.example.com 127.0.0.1",
     ],
   });
 }

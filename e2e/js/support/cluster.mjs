@@ -30,7 +30,7 @@ export class Cluster {
   }
 
   async #start(nodes) {
-    // In a group of its own: who stops this test run kills what is left of the group.
+    // In a group of its own: the end of this test run kills what is left of the group.
     this.#child = spawn("sh", ["-c", KEEPER, "sh", xtaskBinary(), "example", "chat", "--nodes", String(nodes)], {
       env: { ...serverEnvironment({ ROOMWIRE_PORT: "0" }), ROOMWIRE_CHAT: chatBinary() },
       stdio: ["pipe", "pipe", "pipe"],

@@ -9,6 +9,7 @@ function required(variable, meaning) {
 export const chatBinary = () => required("ROOMWIRE_CHAT", "the path of the binary example-chat");
 export const protocolBinary = () => required("ROOMWIRE_E2E_SERVER", "the path of the binary roomwire-e2e");
 export const xtaskBinary = () => required("ROOMWIRE_E2E_XTASK", "the path of the binary xtask");
+export const nginxBinary = () => required("ROOMWIRE_E2E_NGINX", "the path of nginx");
 export const chromiumBinary = () => required("ROOMWIRE_CHROMIUM", "the path of Chromium");
 
 export const writesDocumentation = process.env.ROOMWIRE_WRITE_SCREENSHOTS === "1";
@@ -19,8 +20,6 @@ const WITHOUT_RATES = {
   ROOMWIRE_LIMITS__EVENT_BURST: "1000000",
   ROOMWIRE_LIMITS__BYTES_PER_SECOND: "1000000000",
   ROOMWIRE_LIMITS__BYTE_BURST: "1000000000",
-  ROOMWIRE_LIMITS__JOINS_PER_SECOND: "100000",
-  ROOMWIRE_LIMITS__JOIN_BURST: "100000",
   ROOMWIRE_LIMITS__CONNECTIONS_PER_ADDRESS: "1000000",
   ROOMWIRE_LIMITS__RECONNECTS_PER_SECOND: "100000",
   ROOMWIRE_LIMITS__RECONNECT_BURST: "100000",
@@ -30,4 +29,10 @@ const WITHOUT_RATES = {
 export function serverEnvironment(own) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith("ROOMWIRE_"));
   return { ...Object.fromEntries(inherited), ...WITHOUT_RATES, ...own };
+}
+
+/** The environment for a server with the limits that it has by itself, beside these settings. */
+export function withDefaultLimits(own = {}) {
+  const unset = Object.fromEntries(Object.keys(WITHOUT_RATES).map((name) => [name, undefined]));
+  return { ...unset, E2E_DEFAULT_LIMITS: "1", ...own };
 }

@@ -49,6 +49,23 @@ export class RawClient {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(frame);
   }
 
+  /** Sends frames in one segment. */
+  sendTogether(frames) {
+    const stream = this.#socket._socket;
+    stream.cork();
+    for (const frame of frames) this.send(frame);
+    stream.uncork();
+  }
+
+  /** How often it was told that it is connected to `/`. */
+  get connects() {
+    return this.frames.filter((frame) => frame.startsWith("40{")).length;
+  }
+
+  connectedTimes(times) {
+    return this.#frames.first(`CONNECT packet ${times}`, () => this.connects >= times);
+  }
+
   /** The first value of the acknowledgement with this id. */
   async acknowledgement(id) {
     const head = `43${id}[`;

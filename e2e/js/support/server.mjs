@@ -21,7 +21,7 @@ process.on("exit", () => {
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
 process.stdout.on("error", () => process.exit(1));
 
-async function freePort() {
+export async function freePort() {
   const probe = createServer();
   await new Promise((resolve, reject) => probe.once("error", reject).listen(0, HOST, resolve));
   const { port } = probe.address();

@@ -29,6 +29,7 @@ export const SENTENCES = {
   LIMIT_EXCEEDED: () => "You have reached a limit of this chat. Leave a room you no longer need and try again.",
   PAYLOAD_TOO_LARGE: () => "The message is too long. Send it in smaller parts.",
   STATE_UNAVAILABLE: () => "The server cannot reach its records at the moment. Try again shortly.",
+  STATE_REFUSED: () => "The server cannot use its records at the moment. Try again shortly.",
   TIMEOUT: () => "The server took too long to answer. Try again.",
   SHUTTING_DOWN: () => "The server is restarting. The chat comes back by itself in a moment.",
   INTERNAL: () => "Something went wrong on the server. If it happens again, tell the people who run it.",
@@ -36,7 +37,7 @@ export const SENTENCES = {
   CONNECTION_LOST: () => "The connection was lost before the server could confirm this.",
 };
 
-const PASSING = new Set(["MAX_CONNECTIONS", "RATE_LIMITED", "STATE_UNAVAILABLE", "TIMEOUT", "SHUTTING_DOWN"]);
+const PASSING = new Set(["MAX_CONNECTIONS", "RATE_LIMITED", "STATE_UNAVAILABLE", "STATE_REFUSED", "TIMEOUT", "SHUTTING_DOWN"]);
 
 export class Problem extends Error {
   /** `answer` is `{code, message, field?, retryAfterMs?}` as the server sends it. */

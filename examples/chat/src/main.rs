@@ -18,8 +18,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = WebSocketConfig::load()?;
     init_logging(&config);
     let service = state::choose(config).await?.build().await?;
-    furnish(&service).await?;
-    tokio::spawn(look_after(service.clone()));
+    create_default_rooms(&service).await?;
+    tokio::spawn(relay_departures(service.clone()));
     let gateway = Gateway::new()
         .on_connect(introduce)
         .on("join-room", join_room)
@@ -32,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// The rooms that are there from the start, whichever node of a cluster starts first.
-async fn furnish(service: &WebSocketService) -> Result<(), Error> {
+async fn create_default_rooms(service: &WebSocketService) -> Result<(), Error> {
     match service.create_room("duo", NewRoom::with_capacity(2)).await {
         Err(error) if error.code() == ErrorCode::Forbidden => {} // another node has created it
         created => drop(created?),
@@ -41,9 +41,10 @@ async fn furnish(service: &WebSocketService) -> Result<(), Error> {
     Ok(())
 }
 
-/// Rooms that nobody is in are lost with the state. New ones are refused until those with members had time to be back.
-async fn furnish_again(service: WebSocketService) {
-    while furnish(&service).await.is_err_and(|error| error.is_retryable()) {
+/// Rooms without members are lost with the state. New ones are refused until the nodes have restored those with
+/// members.
+async fn create_default_rooms_again(service: WebSocketService) {
+    while create_default_rooms(&service).await.is_err_and(|error| error.is_retryable()) {
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
@@ -71,7 +72,7 @@ async fn join_room(service: WebSocketService, client: Client, Data(room): Data<R
     }
     let mut people = Vec::new();
     for member in service.members(&room, &PageRequest::first(200)).await?.items {
-        // Whoever left in this moment is not here.
+        // A client that left at this moment is missing.
         if let Ok(member) = service.client(&member.client).await {
             people.push(json!({ "userId": member.id, "name": member.metadata.get("name") }));
         }
@@ -115,22 +116,22 @@ async fn list_rooms(service: WebSocketService) -> Result<Vec<Value>, Error> {
 }
 
 /// What no client asks for.
-async fn look_after(service: WebSocketService) {
+async fn relay_departures(service: WebSocketService) {
     let mut events = service.events();
     while let Some(event) = events.next().await {
         match event {
-            // Those who leave by themselves are told of by `leave_room`.
+            // `leave_room` announces clients that leave by themselves.
             ServiceEvent::Left { room, client, reason: reason @ LeaveReason::Disconnected(_) } => {
                 let left = json!({ "userId": client, "room": room.room, "reason": reason });
                 tell_of_departure(&service, &room.room, &left).await;
             }
-            ServiceEvent::StateLost => drop(tokio::spawn(furnish_again(service.clone()))),
+            ServiceEvent::StateLost => drop(tokio::spawn(create_default_rooms_again(service.clone()))),
             _ => {}
         }
     }
 }
 
-/// Who has left has left, also when other nodes cannot be told at this moment.
+/// The client has left, also when other nodes cannot be told at this moment.
 async fn tell_of_departure(service: &WebSocketService, room: &RoomId, left: &Value) {
     if let Err(error) = service.broadcast_to_room(room, "user-left", left).await {
         eprintln!("not everybody in {room:?} was told of {}: {error}", left["userId"]);

@@ -1,4 +1,4 @@
-//! Where the chat keeps who is where.
+//! The state backend of the chat.
 
 use roomwire_service::{WebSocketConfig, WebSocketService, WebSocketServiceBuilder};
 use roomwire_state_memory::MemoryState;

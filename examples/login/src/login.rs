@@ -9,12 +9,12 @@ use roomwire_service::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Who may enter, their passwords, and the rooms that they may join. A real one keeps hashes, made by Argon2, and lets
-/// nobody try often.
+/// The users, their passwords, and the rooms that they may join. A real one keeps Argon2 hashes and limits
+/// attempts.
 const PEOPLE: &[(&str, &str, &[&str])] =
     &[("ada", "lovelace", &["lobby", "engine-*"]), ("grace", "hopper", &["lobby", "compiler-*"])];
 
-/// Short: who is locked out at the desk is out of the sockets when it is over.
+/// Short: a user that is locked out loses its sockets when it is over.
 const LIFE: Duration = Duration::from_secs(60);
 
 const NAME: &str = "login-example";
@@ -26,8 +26,8 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    /// A desk whose tokens, and no others, are accepted by these settings from now on. The secret is the configured one; without
-    /// one it is made up, and tokens end with the process.
+    /// A desk that issues the only tokens that these settings accept from now on. The secret is the configured
+    /// one; without one it is made up, and tokens end with the process.
     pub(crate) fn open(auth: &mut Auth) -> Self {
         let secret = auth.secret.get_or_insert_with(|| Secret::from(random_text()));
         let key = EncodingKey::from_secret(secret.expose().as_bytes());
@@ -37,7 +37,7 @@ impl Desk {
         Self { key }
     }
 
-    /// A token for whoever has this name and password.
+    /// A token for the user with this name and password.
     pub(crate) fn token(&self, name: &str, password: &str) -> Option<String> {
         let (name, _, rooms) = PEOPLE.iter().find(|(known, right, _)| *known == name && *right == password)?;
         let now = Timestamp::now();

@@ -1,15 +1,15 @@
 //! People log in over HTTP, and their sockets are theirs. `cargo xtask example login` runs it; then, in this folder,
 //! `npm install` and `node client.mjs ada lovelace`.
 //!
-//! A login gives a token that is good for a minute. Connecting takes one, and so does staying: the client shows a new one
-//! by the event `authenticate` before the old one runs out.
+//! A login gives a token that is good for a minute. Connecting takes one, and so does staying: the client shows a new
+//! one by the event `authenticate` before the old one runs out.
 
 mod login;
 
 use roomwire_auth_jwt::JwtAuthenticator;
 use roomwire_axum_adapter::{Server, init_logging, stop_requested};
 use roomwire_service::{
-    ActingClient, Client, Data, Error, Gateway, RoomId, WebSocketConfig, WebSocketService, WebSocketServiceBuilder,
+    AuthorizedClient, Client, Data, Error, Gateway, RoomId, WebSocketConfig, WebSocketService, WebSocketServiceBuilder,
 };
 use roomwire_state_memory::MemoryState;
 use serde_json::json;
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(server.run_until(stop_requested()).await?)
 }
 
-/// A service that only those enter who show a token.
+/// A service for clients with a token.
 async fn guarded(config: WebSocketConfig) -> Result<WebSocketServiceBuilder, Box<dyn std::error::Error>> {
     let authenticator = JwtAuthenticator::from_config(&config.auth).await?;
     Ok(WebSocketService::builder(config).state(MemoryState::new()).authenticator(authenticator))
@@ -43,13 +43,13 @@ async fn welcome(service: WebSocketService, client: Client) -> Result<(), Error>
     service.send_to_client(&client, "welcome", &welcome).await
 }
 
-/// `ActingClient` does only what the claim `rooms` of the token grants: FORBIDDEN reaches the client by `?`.
-async fn join(me: ActingClient, Data(room): Data<RoomId>) -> Result<(), Error> {
+/// `AuthorizedClient` does only what the claim `rooms` of the token grants: FORBIDDEN reaches the client by `?`.
+async fn join(me: AuthorizedClient, Data(room): Data<RoomId>) -> Result<(), Error> {
     me.join_room(&room).await
 }
 
-/// Who says it stands in the token, not in the message.
-async fn say(me: ActingClient, Data((room, text)): Data<(RoomId, String)>) -> Result<(), Error> {
+/// The name of the sender is in the token, not in the message.
+async fn say(me: AuthorizedClient, Data((room, text)): Data<(RoomId, String)>) -> Result<(), Error> {
     me.broadcast_to_room(&room, "said", &json!({ "user": me.client().user(), "room": room, "text": text })).await
 }
 

@@ -2,6 +2,8 @@
 //!
 //! `POST /announce` speaks to everyone in the lobby; `GET /rooms` lists the rooms. Clients join with the event `join`.
 
+use std::net::SocketAddr;
+
 use axum::{
     Json, Router,
     extract::State,
@@ -38,6 +40,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         stop_requested().await;
         roomwire.shutdown().await;
     };
+    // With the addresses of clients, for limits by address and for pages of dev servers.
+    let app = app.into_make_service_with_connect_info::<SocketAddr>();
     Ok(axum::serve(listener, app).with_graceful_shutdown(stop).await?)
 }
 

@@ -21,7 +21,7 @@ pub struct Guess {
 /// `found`
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Found {
-    /// Who found the number.
+    /// The client that found the number.
     pub winner: String,
 }
 

@@ -47,7 +47,7 @@ impl Console {
         self.screen.line(&format!("[{}/{}] {}", index + 1, self.total, row.sentence()));
     }
 
-    /// For those who write while steps run, and maybe after.
+    /// For output while steps run, and maybe after.
     pub(super) fn screen(&self) -> &Screen {
         &self.screen
     }

@@ -6,14 +6,18 @@ use anyhow::bail;
 
 use super::cargo_tool::{self, CARGO_DENY};
 use super::{fuzz, package, test};
-use crate::cli::{FuzzArgs, TestArgs};
+use crate::cli::{CiArgs, FuzzArgs, TestArgs};
 use crate::session::Session;
 use crate::steps::{Outcome, Stage, Step, run_all};
 use crate::tidy;
 
-/// Runs all checks and all tests and prints what became of them.
-pub(crate) fn run(session: &Session) -> anyhow::Result<ExitCode> {
-    let (everything, a_minute_each) = (TestArgs::default(), FuzzArgs::default());
+/// For how many seconds each fuzz target runs on a change, and in a full run.
+const FUZZ_SECONDS: [u64; 2] = [15, 60];
+
+/// Runs all checks and all tests and prints their outcomes.
+pub(crate) fn run(session: &Session, args: &CiArgs) -> anyhow::Result<ExitCode> {
+    let everything = TestArgs { full: args.full, ..TestArgs::default() };
+    let fuzzing = FuzzArgs { seconds: FUZZ_SECONDS[usize::from(args.full)], filter: None };
     let mut steps = vec![
         Step::new("tidy", "cargo xtask tidy", tidy_step),
         Step::command("fmt", session.cargo(["fmt", "--all", "--check"])),
@@ -22,11 +26,12 @@ pub(crate) fn run(session: &Session) -> anyhow::Result<ExitCode> {
     steps.extend([
         Step::command("clippy", clippy(session)),
         Step::command("docs", docs(session)),
+        Step::command("core alone", core_alone(session)),
         Step::new("deny", "cargo deny check", deny),
         package::step(session),
     ]);
     steps.extend(test::suites(session, &everything));
-    steps.extend(fuzz::steps(&a_minute_each));
+    steps.extend(fuzz::steps(&fuzzing));
     let report = run_all(session, steps);
     print!("{report}");
     Ok(report.exit_code())
@@ -46,6 +51,11 @@ fn tidy_step(stage: &Stage<'_>) -> anyhow::Result<Outcome> {
 
 fn clippy(session: &Session) -> std::process::Command {
     session.cargo(["clippy", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
+}
+
+/// Without the features that other crates turn on: tokio belongs to the contract tests.
+fn core_alone(session: &Session) -> std::process::Command {
+    session.cargo(["check", "--package", "roomwire-core"])
 }
 
 fn docs(session: &Session) -> std::process::Command {

@@ -18,6 +18,9 @@ use crate::tools::{self, CHROMIUM, NGINX, NODE, NPM, REDIS};
 /// The package of the attacks.
 const ATTACKS: &str = "roomwire-hostile";
 
+/// Set for tests in a full run: randomised tests then run for more rounds.
+const FULL: &str = "FULL_TESTS";
+
 /// Runs what was selected and prints what became of it.
 pub(crate) fn run(session: &Session, selection: &TestArgs) -> anyhow::Result<ExitCode> {
     let mut steps = match selection.only {
@@ -50,8 +53,8 @@ pub(super) fn suites<'a>(session: &Session, selection: &'a TestArgs) -> Vec<Step
     let mut steps = Vec::new();
     if wanted(Suite::Rust) {
         let has_nextest = has_nextest(session);
-        steps.push(rust(session, filter, has_nextest));
-        steps.push(attacks(session, filter, has_nextest));
+        steps.push(rust(session, selection, has_nextest));
+        steps.push(attacks(session, selection, has_nextest));
     }
     if wanted(Suite::Docs) {
         let mut command = session.cargo(["test", "--workspace", "--doc"]);
@@ -77,28 +80,32 @@ fn has_nextest(session: &Session) -> bool {
 }
 
 /// All but the [`attacks`].
-fn rust<'a>(session: &Session, filter: Option<&str>, has_nextest: bool) -> Step<'a> {
-    let command = tests(session, &["--workspace", "--exclude", ATTACKS], filter, has_nextest);
-    Step::command("rust tests", command).repeated_by(repeat(Some(Suite::Rust), filter))
+fn rust<'a>(session: &Session, selection: &TestArgs, has_nextest: bool) -> Step<'a> {
+    let command = tests(session, &["--workspace", "--exclude", ATTACKS], selection, has_nextest);
+    Step::command("rust tests", command).repeated_by(repeat(Some(Suite::Rust), selection.filter.as_deref()))
 }
 
 /// Whether others notice an attack is asked of what is deployed, and so is what a million mutations do.
-fn attacks<'a>(session: &Session, filter: Option<&str>, has_nextest: bool) -> Step<'a> {
-    let mut command = tests(session, &["--release", "--package", ATTACKS], filter, has_nextest);
+fn attacks<'a>(session: &Session, selection: &TestArgs, has_nextest: bool) -> Step<'a> {
+    let mut command = tests(session, &["--release", "--package", ATTACKS], selection, has_nextest);
     if !has_nextest {
         command.args(["--", "--test-threads", "1"]);
     }
-    Step::command("attacks", command).repeated_by(repeat(Some(Suite::Rust), filter))
+    Step::command("attacks", command).repeated_by(repeat(Some(Suite::Rust), selection.filter.as_deref()))
 }
 
 /// Runs the unit and integration tests of these packages.
-fn tests(session: &Session, packages: &[&str], filter: Option<&str>, has_nextest: bool) -> Command {
+fn tests(session: &Session, packages: &[&str], selection: &TestArgs, has_nextest: bool) -> Command {
     let mut command = if has_nextest {
         session.cargo(["nextest", "run"])
     } else {
         session.cargo(["test", "--lib", "--bins", "--tests"])
     };
     command.arg("--no-fail-fast").args(packages);
+    if selection.full {
+        command.env(FULL, "1");
+    }
+    let filter = selection.filter.as_deref();
     if has_nextest && filter.is_some() {
         // It may be meant for tests of another step.
         command.args(["--no-tests", "pass"]);
@@ -116,6 +123,7 @@ fn e2e(stage: &Stage<'_>, filter: Option<&str>) -> anyhow::Result<Outcome> {
         .env("ROOMWIRE_E2E_SERVER", server)
         .env("ROOMWIRE_CHAT", chat)
         .env("ROOMWIRE_CHROMIUM", CHROMIUM.path()?)
+        .env("ROOMWIRE_E2E_NGINX", NGINX.path()?)
         .env("ROOMWIRE_E2E_XTASK", env::current_exe().context("this program does not find itself")?)
         // One file after another: each starts servers and some a browser.
         .args(["--test", "--test-concurrency=1"])

@@ -1,29 +1,9 @@
-//! No crate names what its layer must not know, neither in its manifest nor in its sources.
-
-use proc_macro2::TokenTree;
+//! No crate depends on what its layer must not know. Its sources cannot name what its manifest does not.
 
 use super::SourceFile;
 use super::layers::{Ban, CONTRACT_TESTS, Except, LAYERS, Layer, layer_of, names};
 use super::manifest::{Dependency, Manifest, Purpose};
-use super::named_crates::named_crates;
 use super::violation::Violation;
-
-/// Checks the crates that a Rust file names.
-pub(super) fn check_source(file: &SourceFile, tokens: &[TokenTree], violations: &mut Vec<Violation>) {
-    let Some((layer, inside)) = layer_of(&file.path) else { return };
-    for named in named_crates(tokens) {
-        for ban in layer.bans.iter().filter(|ban| names(&named.name, ban.words)) {
-            let excepted = match ban.except {
-                Except::Nowhere => false,
-                Except::Tests => named.in_test || is_test_file(inside),
-                Except::ContractTests => inside.starts_with("src/contract_tests"),
-            };
-            if !excepted {
-                violations.push(Violation::new(&file.path, named.line, reason(layer, ban, &named.name)));
-            }
-        }
-    }
-}
 
 /// Checks what a manifest depends on.
 pub(super) fn check_manifest(file: &SourceFile, manifest: &Manifest, violations: &mut Vec<Violation>) {
@@ -71,13 +51,6 @@ fn is_for_contract_tests(dependency: &Dependency, manifest: &Manifest) -> bool {
         })
 }
 
-fn is_test_file(inside: &str) -> bool {
-    let mut parts = inside.split('/');
-    let file = parts.next_back().unwrap_or_default();
-    let is_test_folder = |part: &str| matches!(part, "benches" | "examples" | "tests");
-    parts.any(is_test_folder) || file == "tests.rs" || file.ends_with("_tests.rs")
-}
-
 fn reason(layer: &Layer, ban: &Ban, name: &str) -> String {
     let except = match ban.except {
         Except::Nowhere => "",
@@ -89,53 +62,12 @@ fn reason(layer: &Layer, ban: &Ban, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::rust_tokens::read;
     use super::super::violation::found;
     use super::*;
-
-    fn source(path: &str, text: &str) -> Vec<String> {
-        let tokens = read(text).expect("it is Rust");
-        found(path, text, |file, violations| check_source(file, &tokens, violations))
-    }
 
     fn manifest(path: &str, text: &str) -> Vec<String> {
         let manifest = Manifest::parse(text).expect("it is TOML");
         found(path, text, |file, violations| check_manifest(file, &manifest, violations))
-    }
-
-    #[test]
-    fn a_banned_crate_in_a_source_is_refused() {
-        assert_eq!(
-            source("crates/service/src/gateway.rs", "//! Gateway.\nuse axum::Router;\n"),
-            ["crates/service/src/gateway.rs:2: `service` must not name `axum` (layering, ARCHITECTURE.md)"]
-        );
-        for (path, text) in [
-            ("crates/core/src/room.rs", "fn a() { tokio::spawn(b) }"),
-            ("crates/core/src/room.rs", "use tower_service::Service;"),
-            ("crates/state-memory/src/lib.rs", "use socketioxide::SocketIo;"),
-            ("crates/state-redis/src/lib.rs", "use roomwire_service::WebSocketService;"),
-            ("crates/axum-adapter/src/lib.rs", "use deadpool_redis::Pool;"),
-            ("crates/service/src/lib.rs", "use roomwire_state_memory::MemoryState;"),
-        ] {
-            assert_eq!(source(path, text).len(), 1, "{path}: {text}");
-        }
-    }
-
-    #[test]
-    fn the_exceptions_are_no_wider_than_they_say() {
-        assert!(source("crates/core/src/contract_tests/store.rs", "use tokio::time;").is_empty());
-        assert_eq!(source("crates/core/tests/names.rs", "use tokio::time;").len(), 1);
-        let backend = "use roomwire_state_memory::MemoryState;";
-        assert!(source("crates/service/tests/rooms.rs", backend).is_empty());
-        let inline = format!("#[cfg(test)] mod tests {{ {backend} }}");
-        assert!(source("crates/service/src/room.rs", &inline).is_empty());
-        assert_eq!(source("crates/service/tests/rooms.rs", "use axum::Router;").len(), 1);
-    }
-
-    #[test]
-    fn the_layer_that_may_name_a_crate_does() {
-        assert!(source("crates/axum-adapter/src/layer.rs", "use axum::Router; use socketioxide::SocketIo;").is_empty());
-        assert!(source("crates/service/src/gateway.rs", "use tower::Service; use tokio::sync::mpsc;").is_empty());
     }
 
     #[test]

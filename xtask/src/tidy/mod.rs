@@ -9,7 +9,6 @@ mod layers;
 mod machine_paths;
 mod manifest;
 mod module_header;
-mod named_crates;
 mod rust_tokens;
 mod sorted_tables;
 mod sources;
@@ -64,7 +63,6 @@ fn check_file(file: &SourceFile, violations: &mut Vec<Violation>) {
         module_header::check(file, violations);
         match rust_tokens::read(&file.text) {
             Ok(tokens) => {
-                layering::check_source(file, &tokens, violations);
                 ignored_tests::check(file, &tokens, violations);
                 file_names::check_modules(file, &tokens, violations);
             }

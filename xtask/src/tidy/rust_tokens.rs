@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 
 use super::violation::Unreadable;
 
@@ -32,13 +32,6 @@ pub(super) fn word(tokens: &[TokenTree], at: usize) -> Option<String> {
 /// Whether this place holds the character.
 pub(super) fn is_punct(tokens: &[TokenTree], at: usize, wanted: char) -> bool {
     matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.as_char() == wanted)
-}
-
-/// Whether `::` begins at this place.
-pub(super) fn is_path_separator(tokens: &[TokenTree], at: usize) -> bool {
-    // Joined, unlike the two of `name: ::path`.
-    let joined = matches!(tokens.get(at), Some(TokenTree::Punct(punct)) if punct.spacing() == Spacing::Joint);
-    joined && is_punct(tokens, at, ':') && is_punct(tokens, at + 1, ':')
 }
 
 /// The inside of the attribute whose brackets are at this place, of an item or of the module.

@@ -8,7 +8,7 @@ use std::{
 use parking_lot::Mutex;
 use roomwire_chaos::control::Line;
 
-/// Standard output, shared by all who write to it.
+/// Standard output, shared by all writers.
 ///
 /// Each line goes out at once: a node that is killed in the next moment has told what happened before.
 #[derive(Clone, Debug, Default)]
@@ -20,7 +20,7 @@ impl Output {
         text.push(b'\n');
         let _one_at_a_time = self.0.lock();
         let mut out = stdout().lock();
-        // Nobody reads any more: then the input ends as well, and with it this process.
+        // The reader is gone: then the input ends as well, and with it this process.
         let _ = out.write_all(&text).and_then(|()| out.flush());
     }
 }

@@ -1,4 +1,5 @@
-//! One node of a cluster under test: configured by `ROOMWIRE_*` variables, steered over standard input, and gone with it.
+//! One node of a cluster under test: configured by `ROOMWIRE_*` variables, steered over standard input, and gone with
+//! it.
 
 mod channel;
 mod gateway;
@@ -15,7 +16,12 @@ use roomwire_service::{WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
 use roomwire_state_redis::{RedisConfig, RedisState};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::channel::Output;
+
+/// Longer than the shortest time between two heartbeats.
+const AFTERWARDS: Duration = Duration::from_millis(300);
 
 /// A clock that goes wrong by an hour, when the variable says so.
 #[derive(Debug)]
@@ -45,9 +51,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let here = gateway::Here::default();
     let server = Server::bind(Router::new(), service.clone(), gateway::gateway(here.clone())).await?;
     output.write(&Line::Listening { port: server.local_addr()?.port() });
+    let stop = CancellationToken::new();
     tokio::select! {
-        served = server.run_until(std::future::pending()) => Ok(served?),
-        // Nobody steers it any more.
-        () = orders::carry_out(service, here, output) => Ok(()),
+        served = server.run_until(stop.clone().cancelled_owned()) => served?,
+        // The test is gone.
+        () = orders::carry_out(service, here, stop, output) => {}
     }
+    // So that the test hears of what goes on after the end, such as a heartbeat.
+    tokio::time::sleep(AFTERWARDS).await;
+    Ok(())
 }

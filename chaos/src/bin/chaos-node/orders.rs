@@ -6,11 +6,12 @@ use roomwire_chaos::control::{Asked, Broadcasts, Line, Order, Said};
 use roomwire_service::{Error, NewRoom, WebSocketService};
 use serde_json::{Value, json};
 use tokio::{sync::mpsc, time::Instant};
+use tokio_util::sync::CancellationToken;
 
 use crate::{channel::Output, gateway::Here};
 
 /// Carries out orders, several at a time, until the input ends: the test is gone, and this node stops.
-pub(crate) async fn carry_out(service: WebSocketService, here: Here, output: Output) {
+pub(crate) async fn carry_out(service: WebSocketService, here: Here, stop: CancellationToken, output: Output) {
     let (sender, mut lines) = mpsc::unbounded_channel();
     std::thread::spawn(move || stdin().lock().lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
     while let Some(line) = lines.recv().await {
@@ -18,15 +19,15 @@ pub(crate) async fn carry_out(service: WebSocketService, here: Here, output: Out
             tracing::error!(target: "roomwire", %line, "is no order");
             continue;
         };
-        let (service, here, output) = (service.clone(), here.clone(), output.clone());
+        let (service, here, stop, output) = (service.clone(), here.clone(), stop.clone(), output.clone());
         tokio::spawn(async move {
-            let answer = done(&service, &here, order).await.map_err(|error| error.code().to_string());
+            let answer = done(&service, &here, &stop, order).await.map_err(|error| error.code().to_string());
             output.write(&Line::Answer { question, answer });
         });
     }
 }
 
-async fn done(service: &WebSocketService, here: &Here, order: Order) -> Result<Value, Error> {
+async fn done(service: &WebSocketService, here: &Here, stop: &CancellationToken, order: Order) -> Result<Value, Error> {
     Ok(match order {
         Order::Hold => json!(here.holdings(service)),
         Order::CreateRoom { room, capacity } => {
@@ -35,6 +36,10 @@ async fn done(service: &WebSocketService, here: &Here, order: Order) -> Result<V
         }
         Order::Broadcast { rooms, event, number } => json!(broadcast(service, rooms, &event, number).await),
         Order::CountClients => json!(service.client_count().await?),
+        Order::Stop => {
+            stop.cancel();
+            Value::Null
+        }
         Order::IsHealthy => json!(service.health().is_healthy()),
     })
 }

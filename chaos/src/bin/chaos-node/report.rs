@@ -1,4 +1,4 @@
-//! Tells the test what happens, and the members of a room who was lost with its node.
+//! Reports events to the test, and lost members to the rest of their room.
 
 use roomwire_chaos::control::{Happening, Line, Said};
 use roomwire_core::{DisconnectReason, LeaveReason};
@@ -17,14 +17,14 @@ pub(crate) fn spawn(service: WebSocketService, output: Output) {
             if let ServiceEvent::Left { room, client, reason: LeaveReason::Disconnected(DisconnectReason::NodeLost) } =
                 &event
             {
-                // Whoever listened may be gone, and then nobody is to be told.
+                // The listeners may be gone.
                 let _ = lost.send((room.room.clone(), client.clone()));
             }
             output.write(&Line::Happened { number, what: happening(event) });
             number += 1;
         }
     });
-    // Not by who reads the events: it would miss some while it waits.
+    // Not in the task that reads the events: it would miss some while it waits.
     tokio::spawn(async move {
         while let Some((room, client)) = hear_of_lost.recv().await {
             let said = Said { room: room.to_string(), number: 0, from: client.to_string() };

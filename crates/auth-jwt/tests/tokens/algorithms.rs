@@ -23,7 +23,7 @@ async fn each_algorithm_accepts_its_own_tokens_and_says_who_it_is() {
         assert_eq!(identity.user.as_deref(), Some("ada"), "{algorithm}");
         assert_eq!(identity.token.as_deref(), Some("token-1"), "{algorithm}");
         assert_eq!(identity.issued_at, Some(Timestamp::from_millis(NOW * 1000)), "{algorithm}");
-        assert_eq!(identity.expires_at, Some(Timestamp::from_millis((NOW + 905) * 1000)), "{algorithm}");
+        assert_eq!(identity.expires_at, Some(Timestamp::from_millis((NOW + 930) * 1000)), "{algorithm}");
         assert_eq!(serde_json::Value::Object(identity.claims), claims(), "{algorithm}");
     }
 }

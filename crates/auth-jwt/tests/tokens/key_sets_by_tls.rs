@@ -39,7 +39,7 @@ async fn serve(body: String) -> (String, String) {
     let port = listener.local_addr().expect("has an address").port();
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            // Who does not trust it breaks off.
+            // A client that does not trust it closes the connection.
             let Ok(mut stream) = acceptor.accept(stream).await else { continue };
             let mut request = [0; 4096];
             let _ = stream.read(&mut request).await;

@@ -1,10 +1,6 @@
-//! Whatever is wrong with a token, a client learns the same from it: nothing.
+//! Whatever is wrong with a token, the client learns the same from it: nothing. The operator learns the reason.
 
-use std::{
-    hint::black_box,
-    sync::LazyLock,
-    time::{Duration, Instant},
-};
+use std::sync::LazyLock;
 
 use crate::support::{FixedClock, NOW, auth, claims, claims_with, issuer::Issuer, showing};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -21,28 +17,31 @@ async fn authenticator(auth: &Auth) -> JwtAuthenticator {
     JwtAuthenticator::from_config(auth).await.expect("accepts the settings").with_clock(FixedClock::at(NOW))
 }
 
-/// The mistakes of which no client may learn more than that it is refused.
+/// Mistakes of which no client may learn more than that it is refused, each with a part of the reason that is logged.
 fn mistakes(issuer: &Issuer) -> Vec<(&'static str, ConnectRequest)> {
     let unsigned = [br#"{"alg":"none","typ":"JWT"}"#.as_slice(), claims().to_string().as_bytes()]
         .map(|part| URL_SAFE_NO_PAD.encode(part))
         .join(".");
     let public = issuer.public.as_deref().unwrap_or("what is not the secret, though it is long enough for that");
     vec![
-        ("no token", ConnectRequest::new(Namespace::default())),
-        ("expired", showing(&issuer.token(&claims_with(&json!({ "exp": NOW - 60 }))))),
-        ("not yet valid", showing(&issuer.token(&claims_with(&json!({ "nbf": NOW + 60 }))))),
-        ("wrong key", showing(&Issuer::another(issuer.algorithm).token(&claims()))),
-        ("wrong audience", showing(&issuer.token(&claims_with(&json!({ "aud": "somebody else" }))))),
-        ("alg none", showing(&format!("{unsigned}."))),
-        ("HS with the public key", showing(&Issuer::of_secret(Algorithm::Hs256, public).token(&claims()))),
-        ("another algorithm", showing(&Issuer::new(Algorithm::Es384).token(&claims()))),
-        ("a signature too short", showing(issuer.token(&claims()).trim_end_matches(|c| c != '.'))),
-        ("no token at all", showing("hello")),
+        ("no token, neither", ConnectRequest::new(Namespace::default())),
+        ("has expired", showing(&issuer.token(&claims_with(&json!({ "exp": NOW - 60 }))))),
+        ("not valid yet", showing(&issuer.token(&claims_with(&json!({ "nbf": NOW + 60 }))))),
+        ("signature does not fit", showing(&Issuer::another(issuer.algorithm).token(&claims()))),
+        ("is not in auth.audiences", showing(&issuer.token(&claims_with(&json!({ "aud": "another service" }))))),
+        ("its algorithm is not supported", showing(&format!("{unsigned}."))),
+        (
+            if issuer.public.is_some() { "not in auth.algorithms" } else { "does not fit" },
+            showing(&Issuer::of_secret(Algorithm::Hs256, public).token(&claims())),
+        ),
+        ("not in auth.algorithms", showing(&Issuer::new(Algorithm::Es384).token(&claims()))),
+        ("signature", showing(issuer.token(&claims()).trim_end_matches(|c| c != '.'))),
+        ("not a signed token", showing("hello")),
     ]
 }
 
 #[tokio::test]
-async fn all_mistakes_have_one_text() {
+async fn all_mistakes_have_one_text_for_the_client_and_a_reason_for_the_log() {
     for algorithm in [Algorithm::Hs256, Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
         let issuer = Issuer::new(algorithm);
         let authenticator = authenticator(&issuer.accepted_by(auth())).await;
@@ -52,44 +51,10 @@ async fn all_mistakes_have_one_text() {
             let uniform =
                 serde_json::to_string(&Error::new(roomwire_core::ErrorCode::Unauthorized)).expect("serializes");
             assert_eq!(told, uniform, "{algorithm}: {mistake}");
-            assert!(std::error::Error::source(&error).is_none(), "{algorithm}: {mistake}");
+            let reason = std::error::Error::source(&error).expect("has a reason").to_string();
+            assert!(reason.contains(mistake), "{algorithm}: {mistake}: {reason}");
         }
     }
-}
-
-/// Medians of many runs, in turns, so that whatever else the machine does hits all alike.
-///
-/// The bound is twice the fastest. Leaving out the signature where none need be verified would be ten times
-/// with a public key and four times with a secret. What is within the bound are differences of a microsecond (of
-/// eight without optimization) in reading a token's text, which its sender knows; one way over a quiet network varies by
-/// tens of them.
-#[tokio::test]
-async fn all_mistakes_take_a_similar_time() {
-    const RUNS: usize = 400;
-    for algorithm in [Algorithm::Hs256, Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
-        let issuer = Issuer::new(algorithm);
-        let authenticator = authenticator(&issuer.accepted_by(auth())).await;
-        let mistakes = mistakes(&issuer);
-        let mut times = vec![Vec::with_capacity(RUNS); mistakes.len()];
-        for _ in 0..RUNS {
-            for ((_, request), times) in mistakes.iter().zip(&mut times) {
-                let began = Instant::now();
-                let _ = black_box(authenticator.authenticate(black_box(request)).await);
-                times.push(began.elapsed());
-            }
-        }
-        let medians: Vec<_> = times.iter_mut().map(|times| median(times)).collect();
-        let shown: Vec<_> =
-            mistakes.iter().zip(&medians).map(|((mistake, _), time)| format!("{mistake}: {time:?}")).collect();
-        println!("{algorithm}: {}", shown.join(", "));
-        let (fastest, slowest) = (medians.iter().min().expect("some"), medians.iter().max().expect("some"));
-        assert!(*slowest <= *fastest * 2, "{algorithm}: {}", shown.join(", "));
-    }
-}
-
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort_unstable();
-    times[times.len() / 2]
 }
 
 #[tokio::test]
@@ -99,7 +64,7 @@ async fn clients_without_a_token_are_nobody_where_that_is_allowed_and_those_with
     let authenticator = authenticator(&auth).await;
     for (mistake, request) in mistakes(&issuer) {
         let answer = authenticator.authenticate(&request).await;
-        if mistake == "no token" {
+        if mistake.starts_with("no token") {
             assert_eq!(answer.expect("admitted"), Identity::anonymous());
         } else {
             answer.expect_err(mistake);
@@ -131,9 +96,9 @@ async fn a_token_is_refused_from_the_moment_its_expiry_and_the_leeway_are_over()
     let authenticator = authenticator.with_clock(clock.clone());
     let request = showing(&issuer.token(&claims()));
     let identity = authenticator.authenticate(&request).await.expect("admitted");
-    clock.set(NOW + 904);
+    clock.set(NOW + 929);
     authenticator.authenticate(&request).await.expect("admitted");
-    clock.set(NOW + 905);
+    clock.set(NOW + 930);
     authenticator.authenticate(&request).await.expect_err("expired");
     assert!(identity.is_expired(Clock::now(&clock)), "both ends are the same moment");
 }
@@ -141,7 +106,7 @@ async fn a_token_is_refused_from_the_moment_its_expiry_and_the_leeway_are_over()
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
-    /// Whatever stands in the place of a token: no panic, and nobody gets in.
+    /// Whatever stands in the place of a token: no panic, and no client is accepted.
     #[test]
     fn no_text_is_a_token(texts in proptest::collection::vec(anything_like_a_token(), 1..50)) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

@@ -1,6 +1,6 @@
 //! One accepted connection, from its first byte to its last request.
 
-use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -10,18 +10,18 @@ use axum::{
 use http::{Request, Response};
 use hyper::{body::Incoming, rt, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use roomwire_core::{Printable, config::Limits};
+use roomwire_core::{Escaped, WebSocketConfig};
 use tokio::{net::TcpStream, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::{door::Open, socket_options, tls::Certificates};
+use super::{connection_limit::ConnectionPermit, socket_options, tls::Certificates};
 use crate::{
-    answer,
+    body_timeout,
     connection::{Connection, Connections},
-    instruments,
+    refusals::Refusals,
+    rejection, request,
     stream::ControlledStream,
-    timely,
     write_deadline::HasWriteDeadline,
 };
 
@@ -36,6 +36,9 @@ pub(super) struct Serving {
     http: http1::Builder,
     handshake_timeout: Duration,
     write_timeout: Duration,
+    /// The service's path. The layer enforces the deadline of requests to it.
+    path: String,
+    refusals: Refusals,
     /// All that stand, also those that were upgraded.
     connections: Connections,
     /// Set when no connection takes a further request.
@@ -45,7 +48,13 @@ pub(super) struct Serving {
 }
 
 impl Serving {
-    pub(super) fn new(app: Router, tls: Option<Arc<Certificates>>, limits: &Limits) -> Self {
+    pub(super) fn new(
+        app: Router,
+        tls: Option<Arc<Certificates>>,
+        config: &WebSocketConfig,
+        refusals: Refusals,
+    ) -> Self {
+        let limits = &config.limits;
         let mut http = http1::Builder::new();
         // The time for a head begins with the connection and after each answer: it bounds idle connections too.
         http.timer(TokioTimer::new())
@@ -59,6 +68,8 @@ impl Serving {
             http,
             handshake_timeout: limits.handshake_timeout,
             write_timeout: limits.write_timeout,
+            path: config.path.clone(),
+            refusals,
             connections: Connections::default(),
             closing: CancellationToken::new(),
             ended: CancellationToken::new(),
@@ -72,60 +83,63 @@ impl Serving {
     }
 
     /// Serves a connection until it is over, upgraded, or ended.
-    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, open: Open) {
-        let _ended = self.ended.run_until_cancelled(self.serve_to_its_end(stream, peer, open)).await;
+    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, permit: ConnectionPermit) {
+        let _ended = self.ended.run_until_cancelled(self.serve_to_its_end(stream, peer, permit)).await;
     }
 
-    async fn serve_to_its_end(&self, stream: TcpStream, peer: SocketAddr, open: Open) {
+    async fn serve_to_its_end(&self, stream: TcpStream, peer: SocketAddr, permit: ConnectionPermit) {
         let deadline = Instant::now() + self.handshake_timeout;
-        let open = Arc::new(open);
+        let permit = Arc::new(permit);
         let connection = Arc::new(Connection::default());
         let known = self.connections.add(&connection);
-        let held = (open.clone(), connection.clone());
+        let held = (permit.clone(), connection.clone());
         // Counted until nothing uses it any more: also a websocket, which outlives this task.
         let on_end = Box::new(move || {
-            let (open, connection) = held;
+            let (permit, connection) = held;
             if connection.has_stalled() {
-                open.closing("write timeout");
+                permit.closing("write timeout");
             } else if connection.has_ended() {
-                open.closing("ended");
+                permit.closing("ended");
             }
             drop(known);
         });
-        let stream = ControlledStream::new(stream, connection, Some(on_end))
+        let stream = ControlledStream::new(stream, connection.clone(), Some(on_end))
             .with_deadline(self.write_timeout, Some(socket_options::write_at_once));
         match &self.tls {
-            None => self.requests(TokioIo::new(stream), peer, &open).await,
+            None => self.requests(TokioIo::new(stream), peer, &connection, &permit).await,
             Some(tls) => {
                 let handshake = tls.accept(stream, deadline);
                 match self.closing.run_until_cancelled(handshake).await {
-                    Some(Ok(stream)) => self.requests(TokioIo::new(stream), peer, &open).await,
+                    Some(Ok(stream)) => self.requests(TokioIo::new(stream), peer, &connection, &permit).await,
                     Some(Err(error)) => {
-                        open.closing("tls");
-                        tracing::debug!(target: "roomwire", %peer, error = %Printable(&error), "no TLS connection was established");
+                        permit.closing("tls");
+                        if error.kind() == io::ErrorKind::TimedOut {
+                            self.refusals.tls_timeout(peer.ip());
+                        }
+                        tracing::debug!(target: "roomwire", %peer, error = %Escaped(&error), "no TLS connection was established");
                     }
-                    None => open.closing("ended"),
+                    None => permit.closing("ended"),
                 }
             }
         }
     }
 
-    /// The app's answer, unless the request's body did not come in time.
-    async fn answer(&self, request: Request<Body>) -> Result<Response<Body>, Infallible> {
-        if request.body().is_end_stream() {
+    /// The app's response, unless the request's body did not come in time.
+    async fn respond(&self, request: Request<Body>, peer: SocketAddr) -> Result<Response<Body>, Infallible> {
+        if request.body().is_end_stream() || request::is_for(request.uri().path(), &self.path) {
             return self.app.clone().oneshot(request).await;
         }
         let (head, body) = request.into_parts();
-        let (body, late) = timely::body_of_any_size(body, self.handshake_timeout);
+        let (body, late) = body_timeout::body(body, self.handshake_timeout);
         let response = self.app.clone().oneshot(Request::from_parts(head, body)).await;
         if late.is_so() {
-            instruments::request_refused("body timeout");
-            return Ok(answer::late());
+            self.refusals.body_timeout(Some(peer.ip()));
+            return Ok(rejection::body_timeout());
         }
         response
     }
 
-    async fn requests<I>(&self, io: I, peer: SocketAddr, open: &Open)
+    async fn requests<I>(&self, io: I, peer: SocketAddr, connection: &Connection, permit: &ConnectionPermit)
     where
         I: rt::Read + rt::Write + Unpin + Send + 'static,
     {
@@ -133,7 +147,8 @@ impl Serving {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(HasWriteDeadline);
-            self.answer(request)
+            connection.set_used();
+            self.respond(request, peer)
         });
         let http = self.http.serve_connection(io, service).with_upgrades();
         let mut http = std::pin::pin!(http);
@@ -145,13 +160,22 @@ impl Serving {
             }
         };
         if let Err(error) = served {
-            open.closing(match () {
-                () if error.is_timeout() => "head timeout",
-                () if error.is_parse_too_large() => "head",
+            permit.closing(match () {
+                () if error.is_timeout() => {
+                    // Browsers open connections ahead and keep idle ones: their end is no refusal.
+                    if connection.has_incomplete_request() {
+                        self.refusals.head_timeout(peer.ip());
+                    }
+                    "head timeout"
+                }
+                () if error.is_parse_too_large() => {
+                    self.refusals.unread_head(peer.ip());
+                    "head"
+                }
                 () if error.is_parse() => "malformed",
                 () => "broken",
             });
-            tracing::debug!(target: "roomwire", %peer, error = %Printable(&error), "a connection was not served to its end");
+            tracing::debug!(target: "roomwire", %peer, error = %Escaped(&error), "a connection was not served to its end");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! The listener: who is let in, for how long, and under which certificate.
+//! The listener: connections, their limits and deadlines, and TLS.
 
 mod accept_errors;
 mod accepted;
-mod door;
-mod farewell;
+mod connection_limit;
+mod reject;
 mod socket_options;
 mod tls;
 
@@ -18,17 +18,20 @@ pub use tls::TlsError;
 
 use accept_errors::AcceptErrors;
 use accepted::Serving;
-use door::Door;
-use farewell::Farewell;
+use connection_limit::ConnectionLimiter;
+use reject::Rejecter;
 use tls::Certificates;
+
+use crate::{open_files::OpenFiles, refusals::Refusals};
 
 /// A socket that listens, and what holds for the connections that it accepts.
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: TcpListener,
     config: Arc<WebSocketConfig>,
-    door: Door,
-    farewell: Farewell,
+    limiter: ConnectionLimiter,
+    rejecter: Rejecter,
+    refusals: Refusals,
     tls: Option<Arc<Certificates>>,
 }
 
@@ -56,10 +59,13 @@ impl Listener {
         address: SocketAddr,
         config: Arc<WebSocketConfig>,
         tls: Option<Arc<Certificates>>,
+        refusals: Refusals,
     ) -> io::Result<Self> {
         let socket = socket_options::listen(address)?;
-        let (door, farewell) = (Door::new(&config), Farewell::new(tls.is_none()));
-        Ok(Self { socket, config, door, farewell, tls })
+        let files = OpenFiles::of_this_process(&config);
+        let limiter = ConnectionLimiter::new(&config, files, refusals.clone());
+        let rejecter = Rejecter::new(tls.is_none(), files);
+        Ok(Self { socket, config, limiter, rejecter, refusals, tls })
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -68,7 +74,7 @@ impl Listener {
 
     /// Accepts connections until `stop` is ready, and listens no longer then.
     pub(crate) async fn accept_until(self, stop: impl Future<Output = ()>, app: Router) -> Accepted {
-        let serving = Serving::new(app, self.tls.clone(), &self.config.limits);
+        let serving = Serving::new(app, self.tls.clone(), &self.config, self.refusals.clone());
         let accepted = Accepted { serving: Arc::new(serving), tasks: TaskTracker::new() };
         let mut stop = pin!(stop);
         let mut renewal = pin!(self.renew());
@@ -89,7 +95,7 @@ impl Listener {
                     Ok((stream, peer)) => {
                         errors.over();
                         pause = Duration::ZERO;
-                        self.let_in(stream, peer, &accepted);
+                        self.begin(stream, peer, &accepted);
                     }
                     Err(error) => pause = errors.failed(&error),
                 },
@@ -97,14 +103,14 @@ impl Listener {
         }
     }
 
-    fn let_in(&self, stream: TcpStream, peer: SocketAddr, accepted: &Accepted) {
-        match self.door.open(peer.ip()) {
-            Ok(open) => {
+    fn begin(&self, stream: TcpStream, peer: SocketAddr, accepted: &Accepted) {
+        match self.limiter.acquire(peer.ip(), socket_options::file_number(&stream)) {
+            Ok(permit) => {
                 socket_options::set_up(&stream, &self.config);
                 let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                accepted.tasks.spawn(accepted.serving.clone().serve(stream, peer, open));
+                accepted.tasks.spawn(accepted.serving.clone().serve(stream, peer, permit));
             }
-            Err(refusal) => self.farewell.say(stream, &refusal),
+            Err(error) => self.rejecter.reject(stream, &error),
         }
     }
 

@@ -10,8 +10,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 const KEEPALIVE: TcpKeepalive =
     TcpKeepalive::new().with_time(Duration::from_secs(30)).with_interval(Duration::from_secs(10));
 
-/// So much later than the deadline for writes the system gives a connection up of which nothing is acknowledged: whoever is
-/// there and takes nothing is told apart from who vanished.
+/// How much longer `TCP_USER_TIMEOUT` is than the write deadline. The difference tells a peer that is alive but reads
+/// nothing from a peer that vanished and acknowledges nothing.
 #[cfg(target_os = "linux")]
 const LATER: Duration = Duration::from_secs(2);
 
@@ -25,6 +25,19 @@ pub(super) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
+}
+
+/// The number of the open file that a connection is. The system gives each new one the lowest that is free.
+#[cfg(unix)]
+pub(super) fn file_number(stream: &TcpStream) -> usize {
+    use std::os::fd::AsRawFd;
+
+    usize::try_from(stream.as_raw_fd()).unwrap_or_default()
+}
+
+#[cfg(not(unix))]
+pub(super) fn file_number(_stream: &TcpStream) -> usize {
+    0
 }
 
 /// Small messages go out at once, and peers that vanished or take nothing are found.

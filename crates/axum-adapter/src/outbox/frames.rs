@@ -1,21 +1,22 @@
-//! Which of a websocket's bytes end one of our messages.
+//! Finds the ends of the service's messages in the bytes of a websocket.
 
-/// The longest head of a server's frame, and the two characters of its payload that say whose it is.
+/// The longest head of a server's frame, plus the first two characters of its payload, which tell the service's
+/// messages from the engine's packets.
 const HEAD: usize = 10 + 2;
 
-/// Reads along with what is written to a websocket, frame by frame, and counts those that carry events, acknowledgements
-/// and their attachments: what was handed to the engine, and not what the engine says by itself.
+/// Parses the bytes that are written to a websocket and counts the frames that carry events, acknowledgements and their
+/// attachments: those that were handed to the engine, without the engine's own packets.
 #[derive(Debug, Default)]
 pub(crate) struct Frames {
     head: [u8; HEAD],
     known: usize,
-    /// What is missing of the frame whose head is known.
+    /// The bytes that are left of the current frame, once its head is known.
     missing: u64,
     ours: bool,
 }
 
 impl Frames {
-    /// So many of our frames ended within these bytes.
+    /// Returns how many of the service's frames end within these bytes.
     pub(crate) fn read(&mut self, mut bytes: &[u8]) -> u32 {
         let mut ended = 0;
         while !bytes.is_empty() {
@@ -36,7 +37,7 @@ impl Frames {
         ended
     }
 
-    /// Understands the head, once there is enough of it.
+    /// Parses the head, once enough of it has been read.
     fn look(&mut self) {
         let head = &self.head[..self.known];
         let (length, begin) = match head {

@@ -1,16 +1,16 @@
-//! What waits to be sent to one session, and what happens to a client that does not take it.
+//! The send queue of one session, and the end of sessions with a slow consumer.
 //!
-//! The engine is given only as much as it needs to be kept busy: it copies what it is given, counts it in packets, and
-//! says nothing of what it has written. The rest is held here, where it is shared with all other clients that wait for
-//! the same, counted in bytes, and may still be replaced by something newer.
+//! The engine gets only as much as keeps it busy: it copies packets, counts them instead of bytes, and does not report
+//! what it has written. The rest stays in this queue, where payloads are shared between clients, counted in bytes, and
+//! may be replaced by newer ones.
 
 mod frames;
-mod half;
-mod held;
-mod on_the_way;
+mod in_flight;
 mod outgoing;
-mod taken;
-mod watch;
+mod polling_body;
+mod queue;
+mod stall_timer;
+mod watermark;
 
 use std::{
     fmt,
@@ -32,33 +32,33 @@ use tokio::{
 };
 
 pub(crate) use frames::Frames;
-pub(crate) use outgoing::{AckStream, Load, Way};
-pub(crate) use taken::body as taken;
+pub(crate) use outgoing::{AckStream, Load, SocketSender};
+pub(crate) use polling_body::polling_body;
 
-use held::Held;
-use on_the_way::OnTheWay;
+use in_flight::InFlight;
 use outgoing::Outgoing;
+use queue::ConflatingQueue;
 
-use crate::instruments;
+use crate::metrics;
 
-/// What the engine is given at most, and no more than half of what may wait at all: values that replace each other never
-/// fill a buffer.
+/// What the engine is given at most, and no more than half of what may wait at all: values that replace each other
+/// never fill a buffer.
 const GIVEN_PACKETS: usize = 256;
 const GIVEN_BYTES: usize = 131_072;
 
-/// For how many packets the engine must have room: what it is given, and what it sends by itself.
+/// The capacity of the engine's buffer in packets: those of this queue, and the engine's own.
 pub(crate) fn engine_buffer(limits: &Limits) -> usize {
     Bounds::from(limits).given_packets + 64
 }
 
-/// How much may wait for one session.
+/// The limits of one session's queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
     packets: usize,
     bytes: usize,
     given_packets: usize,
     given_bytes: usize,
-    /// For how long a client may take nothing.
+    /// The write-stall timeout.
     patience: Duration,
 }
 
@@ -74,29 +74,30 @@ impl From<&Limits> for Bounds {
     }
 }
 
-/// The messages that wait for one session, in all its namespaces.
+/// The queued messages of one session, in all its namespaces.
 pub(crate) struct Outbox {
     bounds: Bounds,
     state: Mutex<State>,
-    /// The session does not take its messages, and must go.
+    /// The session is a slow consumer and is being ended.
     slow: AtomicBool,
-    /// It asks for its messages by HTTP requests.
+    /// It uses HTTP long-polling.
     polling: AtomicBool,
     /// Ends the session.
     end: OnceLock<Box<dyn Fn() + Send + Sync>>,
-    /// Whether somebody waits for the client to take something, and is told by this.
+    /// Whether a task waits on `taken` for the client to accept data.
     is_awaited: AtomicBool,
     taken: Notify,
     /// On which a session that polls is watched.
     runtime: Option<Handle>,
 }
 
-/// Messages with a key replace each other when they are for one client, told by the address of its way.
-type Waiting = Held<(usize, Arc<Conflation>), Outgoing>;
+/// Messages with a key replace each other when they are for one client, identified by the address of its
+/// `SocketSender`.
+type Waiting = ConflatingQueue<(usize, Arc<Conflation>), Outgoing>;
 
 #[derive(Default)]
 struct State {
-    given: OnTheWay,
+    given: InFlight,
     /// Made for a client that falls behind.
     held: Option<Box<Waiting>>,
     /// When a session that polls last took something, or had nothing to take.
@@ -156,7 +157,7 @@ impl Outbox {
     /// Sends a packet to one client of the session, or holds it until it can be sent.
     pub(crate) fn send(
         self: &Arc<Self>,
-        way: &Arc<Way>,
+        sender: &Arc<SocketSender>,
         packet: &Packet,
         load: Load,
         conflation: Option<&Arc<Conflation>>,
@@ -164,7 +165,7 @@ impl Outbox {
         let mut state = self.state.lock();
         self.check(&mut state, load, conflation.is_some())?;
         if state.is_free(&self.bounds) {
-            match way.send(packet.clone()) {
+            match sender.send(packet.clone()) {
                 Ok(()) => {
                     self.was_given(&mut state, load);
                     return Ok(());
@@ -175,13 +176,13 @@ impl Outbox {
             }
         }
         let held = state.held.get_or_insert_default();
-        let message = Outgoing::packet(way, packet.clone());
+        let message = Outgoing::packet(sender, packet.clone());
         match conflation {
             None => held.push(load, message),
             Some(conflation) => {
-                let key = (Arc::as_ptr(way).addr(), conflation.clone());
+                let key = (Arc::as_ptr(sender).addr(), conflation.clone());
                 let kept = held.push_latest(&key, load, message, Conflation::HELD, self.bounds.bytes);
-                instruments::conflated(kept.replaced, kept.dropped);
+                metrics::conflated(kept.replaced, kept.dropped);
             }
         }
         self.watch(&mut state);
@@ -191,17 +192,17 @@ impl Outbox {
     /// As [`Self::send`], for a packet that is to be acknowledged. The answers come when it was sent.
     pub(crate) fn ask(
         self: &Arc<Self>,
-        way: &Arc<Way>,
+        sender: &Arc<SocketSender>,
         packet: Packet,
         load: Load,
         timeout: Duration,
     ) -> Result<oneshot::Receiver<AckStream>, Undeliverable> {
         let (tell, asked) = oneshot::channel();
-        let mut question = Outgoing::question(way, packet, timeout, tell);
+        let mut ack_request = Outgoing::ack_request(sender, packet, timeout, tell);
         let mut state = self.state.lock();
         self.check(&mut state, load, false)?;
         if state.is_free(&self.bounds) {
-            match question.go() {
+            match ack_request.go() {
                 Ok(()) => {
                     self.was_given(&mut state, load);
                     return Ok(asked);
@@ -210,25 +211,25 @@ impl Outbox {
                 Err(SocketError::InternalChannelFull) => {}
             }
         }
-        state.held.get_or_insert_default().push(load, question);
+        state.held.get_or_insert_default().push(load, ack_request);
         self.watch(&mut state);
         Ok(asked)
     }
 
     /// One client leaves its namespace, after it was sent what waits for it. False when it cannot be told.
-    pub(crate) fn leave(&self, way: &Arc<Way>) -> bool {
+    pub(crate) fn leave(&self, sender: &Arc<SocketSender>) -> bool {
         if let Some(held) = &mut self.state.lock().held {
-            held.push(Load::default(), Outgoing::leave(way));
+            held.push(Load::default(), Outgoing::leave(sender));
             return true;
         }
-        way.leave()
+        sender.leave()
     }
 
-    /// Nothing is sent to this client any more.
-    pub(crate) fn forget(&self, way: &Arc<Way>) {
+    /// Drops all messages of this client.
+    pub(crate) fn forget(&self, sender: &Arc<SocketSender>) {
         let mut state = self.state.lock();
         if let Some(held) = &mut state.held {
-            held.retain(|message| !message.is_for(way));
+            held.retain(|message| !message.is_for(sender));
             if held.is_empty() {
                 state.held = None;
             }
@@ -237,7 +238,7 @@ impl Outbox {
         self.tell_who_waits();
     }
 
-    /// So many frames of what was sent were written to a websocket.
+    /// Frames were written to a websocket.
     pub(crate) fn wrote(&self, frames: u32) {
         if frames > 0 && self.polling.load(Ordering::Relaxed) {
             self.polling.store(false, Ordering::Relaxed);
@@ -245,7 +246,7 @@ impl Outbox {
         self.were_taken(frames);
     }
 
-    /// So many frames of what was sent are with the client, or with the network.
+    /// Frames reached the client or the network.
     fn were_taken(&self, frames: u32) {
         let mut state = self.state.lock();
         state.given.written(frames);
@@ -261,17 +262,17 @@ impl Outbox {
         self.tell_who_waits();
     }
 
-    /// Gives the engine what is held, as far as it has room; stops at a client that is to leave.
-    fn refill(&self, state: &mut State) -> Option<Arc<Way>> {
+    /// Passes queued messages to the engine as far as it has room, up to a client that leaves.
+    fn refill(&self, state: &mut State) -> Option<Arc<SocketSender>> {
         while state.has_room(&self.bounds) {
             let held = state.held.as_mut()?;
             let Some((load, message)) = held.first() else {
                 state.held = None;
                 return None;
             };
-            if let Some(way) = message.leaving() {
+            if let Some(sender) = message.leaving() {
                 held.take_first();
-                return Some(way);
+                return Some(sender);
             }
             match message.go() {
                 Ok(()) => state.given.add(load),
@@ -307,14 +308,14 @@ impl Outbox {
         self.slow.load(Ordering::Acquire)
     }
 
-    /// Nothing could be written for as long as a client may take nothing.
+    /// The write-stall timeout is over.
     pub(crate) fn stalled(&self) {
         self.slow.store(true, Ordering::Release);
         self.state.lock().held = None;
         self.tell_who_waits();
     }
 
-    /// Whether something waits for the client.
+    /// Whether messages wait for the client.
     pub(crate) fn is_behind(&self) -> bool {
         !self.state.lock().is_idle()
     }

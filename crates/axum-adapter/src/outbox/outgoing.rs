@@ -1,4 +1,4 @@
-//! One message on its way to one client.
+//! One queued message for one client.
 
 use std::{
     fmt,
@@ -16,12 +16,12 @@ use socketioxide_core::{
 };
 use tokio::sync::oneshot;
 
-use crate::{engine::Sockets, socket::Line};
+use crate::{engine::Sockets, socket::ReadGate};
 
-/// The answers to one question: one of one client, or why there is none.
+/// The answer of one client to a request for an acknowledgement, or the reason why there is none.
 pub(crate) type AckStream = Pin<Box<dyn Stream<Item = (Sid, Result<Value, AckError>)> + Send>>;
 
-/// What a message weighs.
+/// The size of a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {
     /// The frames it takes on a websocket: its text, and each attachment.
@@ -47,18 +47,22 @@ impl Load {
     }
 }
 
-/// The way to one client of a session.
-pub(crate) struct Way {
+/// Sends to one client of a session.
+pub(crate) struct SocketSender {
     id: Sid,
     /// Weak: socketioxide decides how long a socket lives, and its end is the end of the session.
     pub(crate) socket: Weak<Socket<Sockets>>,
     sender: Arc<CoreLocalAdapter<Emitter>>,
-    line: Arc<Line>,
+    read_gate: Arc<ReadGate>,
 }
 
-impl Way {
-    pub(crate) fn new(socket: &Arc<Socket<Sockets>>, sender: Arc<CoreLocalAdapter<Emitter>>, line: Arc<Line>) -> Self {
-        Self { id: socket.id, socket: Arc::downgrade(socket), sender, line }
+impl SocketSender {
+    pub(crate) fn new(
+        socket: &Arc<Socket<Sockets>>,
+        sender: Arc<CoreLocalAdapter<Emitter>>,
+        read_gate: Arc<ReadGate>,
+    ) -> Self {
+        Self { id: socket.id, socket: Arc::downgrade(socket), sender, read_gate }
     }
 
     pub(crate) fn id(&self) -> Sid {
@@ -90,65 +94,65 @@ impl Way {
 
     /// Ends the websocket, when there is one.
     pub(super) fn break_off(&self) {
-        self.line.end();
+        self.read_gate.end();
     }
 }
 
-impl fmt::Debug for Way {
+impl fmt::Debug for SocketSender {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Way").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("SocketSender").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
-/// What is to be done for one client, in its turn.
+/// A queued operation for one client.
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    way: Arc<Way>,
+    sender: Arc<SocketSender>,
     what: What,
 }
 
 enum What {
     Packet(Packet),
-    Question { packet: Packet, timeout: Duration, tell: Option<oneshot::Sender<AckStream>> },
+    AckRequest { packet: Packet, timeout: Duration, tell: Option<oneshot::Sender<AckStream>> },
     Leave,
 }
 
 impl Outgoing {
     /// A copy of the packet shares its bytes.
-    pub(super) fn packet(way: &Arc<Way>, packet: Packet) -> Self {
-        Self { way: way.clone(), what: What::Packet(packet) }
+    pub(super) fn packet(sender: &Arc<SocketSender>, packet: Packet) -> Self {
+        Self { sender: sender.clone(), what: What::Packet(packet) }
     }
 
-    pub(super) fn question(
-        way: &Arc<Way>,
+    pub(super) fn ack_request(
+        sender: &Arc<SocketSender>,
         packet: Packet,
         timeout: Duration,
         tell: oneshot::Sender<AckStream>,
     ) -> Self {
-        Self { way: way.clone(), what: What::Question { packet, timeout, tell: Some(tell) } }
+        Self { sender: sender.clone(), what: What::AckRequest { packet, timeout, tell: Some(tell) } }
     }
 
-    pub(super) fn leave(way: &Arc<Way>) -> Self {
-        Self { way: way.clone(), what: What::Leave }
+    pub(super) fn leave(sender: &Arc<SocketSender>) -> Self {
+        Self { sender: sender.clone(), what: What::Leave }
     }
 
-    pub(super) fn is_for(&self, way: &Arc<Way>) -> bool {
-        Arc::ptr_eq(&self.way, way)
+    pub(super) fn is_for(&self, sender: &Arc<SocketSender>) -> bool {
+        Arc::ptr_eq(&self.sender, sender)
     }
 
-    /// Whose stay in its namespace ends here.
-    pub(super) fn leaving(&self) -> Option<Arc<Way>> {
-        matches!(self.what, What::Leave).then(|| self.way.clone())
+    /// For a leave, the client that leaves its namespace.
+    pub(super) fn leaving(&self) -> Option<Arc<SocketSender>> {
+        matches!(self.what, What::Leave).then(|| self.sender.clone())
     }
 
     /// Gives the message to the engine. It can be tried again when there is no room.
     pub(super) fn go(&mut self) -> Result<(), SocketError> {
         match &mut self.what {
-            What::Packet(packet) => self.way.send(packet.clone()),
-            What::Question { packet, timeout, tell } => {
-                let answers = self.way.ask(packet.clone(), *timeout)?;
+            What::Packet(packet) => self.sender.send(packet.clone()),
+            What::AckRequest { packet, timeout, tell } => {
+                let answers = self.sender.ask(packet.clone(), *timeout)?;
                 if let Some(tell) = tell.take() {
-                    // Whoever asked may have stopped waiting.
+                    // The caller may have stopped waiting.
                     let _ = tell.send(answers);
                 }
                 Ok(())
@@ -162,7 +166,7 @@ impl fmt::Debug for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Packet(_) => "packet",
-            Self::Question { .. } => "question",
+            Self::AckRequest { .. } => "ack_request",
             Self::Leave => "leave",
         })
     }

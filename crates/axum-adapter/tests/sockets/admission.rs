@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 
 use roomwire_service::{Client, Error, Gateway, WebSocketService};
 
-use crate::support::{Departures, GatedStore, Polling, Stage, WebSocket, config, eventually};
+use crate::support::{Departures, Fixture, GatedStore, Polling, WebSocket, config, eventually};
 
 async fn enter(service: WebSocketService, client: Client) -> Result<(), Error> {
     service.join_room(&client, "room").await
@@ -14,9 +14,9 @@ async fn enter(service: WebSocketService, client: Client) -> Result<(), Error> {
 async fn two_hundred_clients_that_drop_while_they_are_admitted_leave_nothing_behind() {
     let store = GatedStore::new();
     let (gateway, mut departures) = Departures::of(Gateway::new().on_connect(enter));
-    let stage = Stage::with_store(config(), gateway, store.clone()).await;
+    let fixture = Fixture::with_store(config(), gateway, store.clone()).await;
     for round in 0..200 {
-        let mut client = WebSocket::open(stage.address).await;
+        let mut client = WebSocket::open(fixture.address).await;
         client.send("40").await;
         eventually("the client is at the gate", async || store.arrived() == round + 1).await;
         // Some are let in before their end is noticed, some at about the same time, some after.
@@ -40,15 +40,15 @@ async fn two_hundred_clients_that_drop_while_they_are_admitted_leave_nothing_beh
             }
         }
     }
-    stage.empty().await;
-    assert_eq!(stage.service.member_count("room").await.expect("counts"), 0);
-    // Nobody is waited for, and whoever took part departed once.
+    fixture.empty().await;
+    assert_eq!(fixture.service.member_count("room").await.expect("counts"), 0);
+    // No client is waited for, and each active one departed once.
     let mut departed = std::collections::HashSet::new();
-    assert_eq!(stage.service.shutdown().await, 0);
+    assert_eq!(fixture.service.shutdown().await, 0);
     while let Some(departure) = departures.try_next() {
         assert!(departed.insert(departure.client), "departed twice");
     }
-    stage.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
@@ -59,54 +59,54 @@ async fn who_cannot_be_registered_is_told_why_and_can_try_again() {
     let (gateway, mut departures) = Departures::of(Gateway::new());
     let mut config = config();
     config.retry_config.attempts = 0;
-    let stage = Stage::with_store(config, gateway, store.clone()).await;
-    let mut socket = WebSocket::open(stage.address).await;
+    let fixture = Fixture::with_store(config, gateway, store.clone()).await;
+    let mut socket = WebSocket::open(fixture.address).await;
     socket.send("40").await;
     let refused = socket.message().await;
     assert!(refused.starts_with(r#"44{"message":"STATE_UNAVAILABLE: "#), "{refused}");
-    let mut polling = Polling::open(stage.address).await;
+    let mut polling = Polling::open(fixture.address).await;
     polling.post("40").await;
     let refused = polling.poll().await;
     assert!(refused[0].starts_with(r#"44{"message":"STATE_UNAVAILABLE: "#), "{refused:?}");
-    stage.empty().await;
+    fixture.empty().await;
     assert!(departures.is_empty());
 
     store.fails.store(false, Ordering::Release);
     let socket = socket.joined().await;
-    stage.holds(1).await;
+    fixture.holds(1).await;
     socket.close().await;
-    stage.empty().await;
+    fixture.empty().await;
 }
 
 #[tokio::test]
 async fn a_second_connect_to_a_namespace_changes_nothing() {
     let (gateway, mut departures) = Departures::of(Gateway::new());
-    let stage = Stage::new(config(), gateway).await;
-    let mut socket = WebSocket::connect(stage.address).await;
+    let fixture = Fixture::new(config(), gateway).await;
+    let mut socket = WebSocket::connect(fixture.address).await;
     socket.send("40").await;
     socket.send("40{}").await;
     let answer = socket.ask_for(1, r#"["unknown"]"#).await;
     assert!(answer.contains("UNKNOWN_EVENT"), "{answer}");
-    assert_eq!(stage.service.local_client_count(), 1);
+    assert_eq!(fixture.service.local_client_count(), 1);
     assert!(departures.is_empty());
     let id = socket.session.clone();
     socket.close().await;
     departures.reason_of(&id).await;
-    stage.empty().await;
+    fixture.empty().await;
     assert!(departures.is_empty());
 }
 
 #[tokio::test]
 async fn a_client_that_left_a_namespace_may_come_back_on_the_same_connection() {
     let (gateway, mut departures) = Departures::of(Gateway::new().on_connect(enter));
-    let stage = Stage::new(config(), gateway).await;
-    let mut socket = WebSocket::connect(stage.address).await;
+    let fixture = Fixture::new(config(), gateway).await;
+    let mut socket = WebSocket::connect(fixture.address).await;
     for _ in 0..20 {
         socket.send("41").await;
         departures.reason_of(&socket.session.clone()).await;
         socket = socket.joined().await;
     }
-    eventually("it is in the room", async || stage.service.member_count("room").await.expect("counts") == 1).await;
+    eventually("it is in the room", async || fixture.service.member_count("room").await.expect("counts") == 1).await;
     socket.close().await;
-    stage.empty().await;
+    fixture.empty().await;
 }

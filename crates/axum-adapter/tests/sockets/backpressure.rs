@@ -1,4 +1,4 @@
-//! A client that sends faster than its events are handled is read from more slowly, and costs nobody else anything.
+//! A client that sends faster than its events are handled is read from more slowly, at no cost for others.
 
 use std::sync::{
     Arc,
@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use roomwire_service::{Data, Error, Gateway, State};
 use tokio::{io::AsyncWriteExt, sync::Semaphore};
 
-use crate::support::{Polling, Stage, WebSocket, config, eventually, frame, within};
+use crate::support::{Fixture, Polling, WebSocket, config, eventually, frame, within};
 
 /// Lets events be handled only when told to.
 #[derive(Clone)]
@@ -28,14 +28,14 @@ async fn echo(Data(number): Data<u32>) -> Result<u32, Error> {
     Ok(number)
 }
 
-async fn stage() -> (Stage, Brake) {
+async fn fixture() -> (Fixture, Brake) {
     let brake = Brake { free: Arc::new(Semaphore::new(0)), handled: Arc::default() };
     let gateway = Gateway::new().with_state(brake.clone()).on("flood", flood).on("echo", echo);
     let mut config = config();
     config.limits.mailbox = 16;
-    // Who is not read from cannot answer a ping either.
+    // A paused client cannot answer a ping either.
     config.ping_timeout = std::time::Duration::from_secs(600);
-    (Stage::new(config, gateway).await, brake)
+    (Fixture::new(config, gateway).await, brake)
 }
 
 fn event(number: usize) -> String {
@@ -47,9 +47,9 @@ const EVENTS: usize = 16_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_that_floods_waits_and_everything_is_handled_in_order() {
-    let (stage, brake) = stage().await;
-    let mut other = WebSocket::connect(stage.address).await;
-    let flooding = WebSocket::connect(stage.address).await;
+    let (fixture, brake) = fixture().await;
+    let mut other = WebSocket::connect(fixture.address).await;
+    let flooding = WebSocket::connect(fixture.address).await;
     let written = Arc::new(AtomicUsize::new(0));
     let count = written.clone();
     let flooding = tokio::spawn(async move {
@@ -80,15 +80,15 @@ async fn a_websocket_that_floods_waits_and_everything_is_handled_in_order() {
     brake.free.add_permits(Semaphore::MAX_PERMITS / 2);
     eventually("everything is handled", async || brake.handled.lock().len() == EVENTS).await;
     assert!(brake.handled.lock().iter().copied().eq(0..EVENTS));
-    assert_eq!(stage.service.local_client_count(), 2);
+    assert_eq!(fixture.service.local_client_count(), 2);
     drop(flooding.await.expect("written"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_floods_is_answered_when_its_events_are_being_handled() {
-    let (stage, brake) = stage().await;
-    let mut other = WebSocket::connect(stage.address).await;
-    let mut flooding = Polling::connect(stage.address).await;
+    let (fixture, brake) = fixture().await;
+    let mut other = WebSocket::connect(fixture.address).await;
+    let mut flooding = Polling::connect(fixture.address).await;
     let body: Vec<String> = (0..200).map(event).collect();
     flooding.begin_post(&body.join("\u{1e}")).await;
     tokio::select! {
@@ -104,7 +104,7 @@ async fn a_request_that_floods_is_answered_when_its_events_are_being_handled() {
     assert_eq!(flooding.posted().await.status, 200);
     eventually("everything is handled", async || brake.handled.lock().len() == 200).await;
     assert!(brake.handled.lock().iter().copied().eq(0..200));
-    assert_eq!(stage.service.local_client_count(), 2);
+    assert_eq!(fixture.service.local_client_count(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -112,8 +112,8 @@ async fn whoever_sends_much_at_once_and_reads_gets_all_its_answers_however_few_m
     for send_buffer in [16, 32, 1024].repeat(3) {
         let mut config = config();
         config.limits.send_buffer = send_buffer;
-        let stage = Stage::new(config, Gateway::new().on("echo", echo)).await;
-        let mut client = WebSocket::connect(stage.address).await;
+        let fixture = Fixture::new(config, Gateway::new().on("echo", echo)).await;
+        let mut client = WebSocket::connect(fixture.address).await;
         let burst: Vec<u8> = (0..5000).flat_map(|number| frame(&format!(r#"42{number}["echo",{number}]"#))).collect();
         client.write(&burst).await;
         for number in 0..5000 {
@@ -130,8 +130,8 @@ async fn whoever_asks_for_large_answers_gets_all_of_them_as_fast_as_it_reads() {
     }
     let mut config = config();
     config.limits.send_buffer_bytes = 1_000_000;
-    let stage = Stage::new(config, Gateway::new().on("large", large)).await;
-    let mut client = WebSocket::connect(stage.address).await;
+    let fixture = Fixture::new(config, Gateway::new().on("large", large)).await;
+    let mut client = WebSocket::connect(fixture.address).await;
     let burst: Vec<u8> = (0..500).flat_map(|number| frame(&format!(r#"42{number}["large"]"#))).collect();
     client.write(&burst).await;
     // So that nothing is taken until all that may wait does.

@@ -3,7 +3,7 @@
 use roomwire_service::{Binary, Client, Error, Gateway, WebSocketService};
 use serde::Serialize;
 
-use crate::support::{Frame, Polling, Stage, WebSocket, config, eventually};
+use crate::support::{Fixture, Frame, Polling, WebSocket, config, eventually};
 
 async fn enter(service: WebSocketService, client: Client) -> Result<(), Error> {
     service.join_room(&client, "room").await
@@ -20,15 +20,15 @@ impl Serialize for Encoded {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_members_get_the_same_bytes_of_one_encoding() {
-    let stage = Stage::new(config(), Gateway::new().on_connect(enter)).await;
+    let fixture = Fixture::new(config(), Gateway::new().on_connect(enter)).await;
     let mut sockets = Vec::new();
     for _ in 0..100 {
-        sockets.push(WebSocket::connect(stage.address).await);
+        sockets.push(WebSocket::connect(fixture.address).await);
     }
-    let mut polling = Polling::connect(stage.address).await;
-    eventually("all are in", async || stage.service.member_count("room").await.expect("counts") == 101).await;
+    let mut polling = Polling::connect(fixture.address).await;
+    eventually("all are in", async || fixture.service.member_count("room").await.expect("counts") == 101).await;
     let payload = Encoded(7.into());
-    stage.service.broadcast_to_room("room", "say \"hi\"", &payload).await.expect("sent");
+    fixture.service.broadcast_to_room("room", "say \"hi\"", &payload).await.expect("sent");
     for socket in &mut sockets {
         assert_eq!(socket.message().await, r#"42["say \"hi\"",7]"#);
     }
@@ -38,12 +38,12 @@ async fn all_members_get_the_same_bytes_of_one_encoding() {
 
 #[tokio::test]
 async fn binary_goes_out_as_attachments_on_every_transport() {
-    let stage = Stage::new(config(), Gateway::new()).await;
-    let mut socket = WebSocket::connect(stage.address).await;
-    let mut polling = Polling::connect(stage.address).await;
-    stage.holds(2).await;
-    stage.service.broadcast("picture", &Binary::from(vec![7, 7, 7])).await.expect("sent");
-    stage.service.broadcast("said", &"after").await.expect("sent");
+    let fixture = Fixture::new(config(), Gateway::new()).await;
+    let mut socket = WebSocket::connect(fixture.address).await;
+    let mut polling = Polling::connect(fixture.address).await;
+    fixture.holds(2).await;
+    fixture.service.broadcast("picture", &Binary::from(vec![7, 7, 7])).await.expect("sent");
+    fixture.service.broadcast("said", &"after").await.expect("sent");
     let text = r#"451-["picture",{"_placeholder":true,"num":0}]"#;
     let mut frames = Vec::new();
     while frames.len() < 3 {

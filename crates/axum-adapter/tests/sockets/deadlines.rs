@@ -8,7 +8,7 @@ use tokio::{
     net::TcpStream,
 };
 
-use crate::support::{Departures, Frame, Http, Polling, Stage, WebSocket, allow_many_files, config, eventually};
+use crate::support::{Departures, Fixture, Frame, Http, Polling, WebSocket, allow_many_files, config, eventually};
 
 const SHORT: Duration = Duration::from_millis(200);
 
@@ -22,10 +22,10 @@ fn hasty() -> WebSocketConfig {
 }
 
 /// Roomwire's own server, and one of the application's.
-async fn stages() -> [(Stage, Departures); 2] {
+async fn fixtures() -> [(Fixture, Departures); 2] {
     let (own, departures) = Departures::of(Gateway::new());
     let (foreign, departures_there) = Departures::of(Gateway::new());
-    [(Stage::new(hasty(), own).await, departures), (Stage::foreign(hasty(), foreign).await, departures_there)]
+    [(Fixture::new(hasty(), own).await, departures), (Fixture::foreign(hasty(), foreign).await, departures_there)]
 }
 
 #[track_caller]
@@ -35,18 +35,18 @@ fn in_time(began: Instant) {
 }
 
 /// Waits until the server does not know a session any more.
-async fn is_forgotten(stage: &Stage, ticket: &str) {
+async fn is_forgotten(fixture: &Fixture, ticket: &str) {
     let target = format!("/socket.io/?EIO=4&transport=polling&sid={ticket}");
-    eventually("the session is unknown", async || Http::once(stage.address, "GET", &target, "").await.status == 400)
+    eventually("the session is unknown", async || Http::once(fixture.address, "GET", &target, "").await.status == 400)
         .await;
 }
 
 #[tokio::test]
 async fn a_connection_that_says_nothing_and_one_that_is_idle_are_closed() {
-    let [(stage, _), _] = stages().await;
+    let [(fixture, _), _] = fixtures().await;
     let began = Instant::now();
-    let mut silent = Http::connect(stage.address).await;
-    let mut idle = Http::connect(stage.address).await;
+    let mut silent = Http::connect(fixture.address).await;
+    let mut idle = Http::connect(fixture.address).await;
     assert_eq!(idle.ask("GET", "/hello", "").await.body, "hello");
     assert_eq!((silent.rest().await.as_str(), idle.rest().await.as_str()), ("", ""));
     in_time(began);
@@ -54,9 +54,9 @@ async fn a_connection_that_says_nothing_and_one_that_is_idle_are_closed() {
 
 #[tokio::test]
 async fn a_head_that_comes_byte_by_byte_is_closed_however_busy_it_is() {
-    let [(stage, _), _] = stages().await;
+    let [(fixture, _), _] = fixtures().await;
     let began = Instant::now();
-    let (mut reader, mut writer) = TcpStream::connect(stage.address).await.expect("connects").into_split();
+    let (mut reader, mut writer) = TcpStream::connect(fixture.address).await.expect("connects").into_split();
     writer.write_all(b"GET /hello HTTP/1.1\r\nx: ").await.expect("written");
     let dripping = async {
         while writer.write_all(b"x").await.is_ok() {
@@ -72,9 +72,9 @@ async fn a_head_that_comes_byte_by_byte_is_closed_however_busy_it_is() {
 
 #[tokio::test]
 async fn a_post_that_does_not_come_is_answered_with_408_and_ends_its_session() {
-    for (stage, mut departures) in stages().await {
-        let polling = Polling::connect(stage.address).await;
-        let mut post = Http::connect(stage.address).await;
+    for (fixture, mut departures) in fixtures().await {
+        let polling = Polling::connect(fixture.address).await;
+        let mut post = Http::connect(fixture.address).await;
         let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.ticket);
         let began = Instant::now();
         post.write(format!("POST {target} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n42[").as_bytes()).await;
@@ -87,8 +87,8 @@ async fn a_post_that_does_not_come_is_answered_with_408_and_ends_its_session() {
 
 #[tokio::test]
 async fn a_body_for_a_route_of_the_app_may_come_slowly_but_not_a_byte_now_and_then() {
-    let [(stage, _), _] = stages().await;
-    let mut post = Http::connect(stage.address).await;
+    let [(fixture, _), _] = fixtures().await;
+    let mut post = Http::connect(fixture.address).await;
     post.write(b"POST /upload HTTP/1.1\r\nhost: a\r\ncontent-length: 8000\r\n\r\n").await;
     let began = Instant::now();
     for _ in 0..8 {
@@ -100,7 +100,7 @@ async fn a_body_for_a_route_of_the_app_may_come_slowly_but_not_a_byte_now_and_th
     assert_eq!((answer.status, answer.body.as_str()), (200, "8000"));
 
     let began = Instant::now();
-    let (mut reader, mut writer) = TcpStream::connect(stage.address).await.expect("connects").into_split();
+    let (mut reader, mut writer) = TcpStream::connect(fixture.address).await.expect("connects").into_split();
     writer.write_all(b"POST /upload HTTP/1.1\r\nhost: a\r\ncontent-length: 8000\r\n\r\n").await.expect("written");
     let dripping = async {
         while writer.write_all(b"x").await.is_ok() {
@@ -121,22 +121,22 @@ async fn a_body_for_a_route_of_the_app_may_come_slowly_but_not_a_byte_now_and_th
 
 #[tokio::test]
 async fn a_session_that_never_connects_to_a_namespace_ends() {
-    for (stage, _) in stages().await {
+    for (fixture, _) in fixtures().await {
         let began = Instant::now();
-        WebSocket::open(stage.address).await.closed_by_server().await;
+        WebSocket::open(fixture.address).await.closed_by_server().await;
         in_time(began);
         let began = Instant::now();
-        is_forgotten(&stage, &Polling::open(stage.address).await.ticket).await;
+        is_forgotten(&fixture, &Polling::open(fixture.address).await.ticket).await;
         in_time(began);
     }
 }
 
 #[tokio::test]
 async fn a_session_that_left_its_last_namespace_ends_and_one_that_comes_back_stays() {
-    for (stage, _) in stages().await {
-        let mut socket = WebSocket::connect(stage.address).await;
+    for (fixture, _) in fixtures().await {
+        let mut socket = WebSocket::connect(fixture.address).await;
         socket.send("41").await;
-        stage.holds(0).await;
+        fixture.holds(0).await;
         let began = Instant::now();
         let mut socket = socket.joined().await;
         // Longer than it might have stayed away.
@@ -154,10 +154,10 @@ async fn a_session_that_left_its_last_namespace_ends_and_one_that_comes_back_sta
 
 #[tokio::test]
 async fn who_is_disconnected_by_the_application_does_not_keep_its_connection() {
-    for (stage, mut departures) in stages().await {
-        let mut socket = WebSocket::connect(stage.address).await;
+    for (fixture, mut departures) in fixtures().await {
+        let mut socket = WebSocket::connect(fixture.address).await;
         let began = Instant::now();
-        stage.service.disconnect_client(socket.session.as_str()).await.expect("is here");
+        fixture.service.disconnect_client(socket.session.as_str()).await.expect("is here");
         assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::DisconnectedByServer);
         assert_eq!(socket.message().await, "41");
         socket.closed_by_server().await;
@@ -167,21 +167,21 @@ async fn who_is_disconnected_by_the_application_does_not_keep_its_connection() {
 
 #[tokio::test]
 async fn a_session_by_http_requests_that_left_its_last_namespace_ends_wherever_it_moves() {
-    for (stage, _) in stages().await {
+    for (fixture, _) in fixtures().await {
         for upgrades in [false, true] {
-            let mut polling = Polling::connect(stage.address).await;
+            let mut polling = Polling::connect(fixture.address).await;
             let began = Instant::now();
             assert_eq!(polling.post("41").await.status, 200);
-            stage.holds(0).await;
+            fixture.holds(0).await;
             if upgrades {
                 let query = format!("&sid={}", polling.ticket);
-                let mut socket = WebSocket::ask(stage.address, &query).await.expect("begins");
+                let mut socket = WebSocket::ask(fixture.address, &query).await.expect("begins");
                 socket.send("2probe").await;
                 assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
                 socket.send("5").await;
                 socket.closed_by_server().await;
             }
-            is_forgotten(&stage, &polling.ticket).await;
+            is_forgotten(&fixture, &polling.ticket).await;
             in_time(began);
         }
     }
@@ -189,18 +189,19 @@ async fn a_session_by_http_requests_that_left_its_last_namespace_ends_wherever_i
 
 #[tokio::test]
 async fn an_upgrade_that_is_not_finished_ends_with_its_session() {
-    for (stage, _) in stages().await {
+    for (fixture, _) in fixtures().await {
         for probes in [false, true] {
-            let polling = Polling::connect(stage.address).await;
+            let polling = Polling::connect(fixture.address).await;
             let began = Instant::now();
-            let mut socket = WebSocket::ask(stage.address, &format!("&sid={}", polling.ticket)).await.expect("begins");
+            let mut socket =
+                WebSocket::ask(fixture.address, &format!("&sid={}", polling.ticket)).await.expect("begins");
             if probes {
                 socket.send("2probe").await;
                 assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
             }
             socket.closed_by_server().await;
             in_time(began);
-            stage.holds(0).await;
+            fixture.holds(0).await;
         }
     }
 }
@@ -210,15 +211,15 @@ async fn an_upgrade_that_is_not_finished_ends_with_its_session() {
 async fn two_thousand_silent_connections_are_closed_and_clients_connect_all_the_while() {
     let patience = Duration::from_secs(2);
     allow_many_files();
-    let mut config = WebSocketConfig { max_connections: 600, ..config() };
+    let mut config = WebSocketConfig { max_connections: 1000, ..config() };
     config.limits.handshake_timeout = patience;
-    let stage = Stage::new(config, Gateway::new()).await;
+    let fixture = Fixture::new(config, Gateway::new()).await;
     let mut silent = Vec::new();
     for _ in 0..2000 {
-        silent.push(Http::connect(stage.address).await);
+        silent.push(Http::connect(fixture.address).await);
     }
     let began = Instant::now();
-    let address = stage.address;
+    let address = fixture.address;
     let honest = tokio::spawn(async move {
         let mut connected = 0;
         while began.elapsed() < patience {

@@ -2,7 +2,7 @@
 
 use roomwire_service::{Client, Data, Error, ErrorCode, Gateway, Payload, WebSocketService};
 
-use crate::support::{Log, Polling, Stage, WebSocket, config, eventually};
+use crate::support::{Fixture, Log, Polling, WebSocket, config, eventually};
 
 async fn pass_on(service: WebSocketService, client: Client, payload: Payload) -> Result<(), Error> {
     service.join_room(&client, "room").await?;
@@ -19,15 +19,15 @@ async fn refuse(Data(secret): Data<String>) -> Result<(), Error> {
 async fn events_are_logged_with_their_outcome_and_without_what_they_carry() {
     let log = Log::capture();
     let gateway = Gateway::new().on("pass-on", pass_on).on("refuse", refuse);
-    let stage = Stage::new(config(), gateway).await;
-    let mut socket = WebSocket::open(stage.address).await;
+    let fixture = Fixture::new(config(), gateway).await;
+    let mut socket = WebSocket::open(fixture.address).await;
     socket.send(r#"40{"token":"SECRET-token"}"#).await;
     assert!(socket.message().await.starts_with("40{"));
     assert_eq!(socket.ask_for(1, r#"["pass-on","SECRET-payload"]"#).await, "[null]");
     socket.ask_for(2, r#"["refuse","SECRET-payload"]"#).await;
     socket.ask_for(3, r#"["unknown","SECRET-payload"]"#).await;
     socket.ask_for(4, r#"["pass-on"]["SECRET-payload"]"#).await;
-    let mut polling = Polling::open(stage.address).await;
+    let mut polling = Polling::open(fixture.address).await;
     polling.post(r#"40{"token":"SECRET-token"}"#).await;
     polling.post(r#"42["pass-on","SECRET-payload"]"#).await;
     polling.post("42[SECRET-payload").await;

@@ -2,7 +2,7 @@
 
 use roomwire_service::{Client, Data, Error, Gateway};
 
-use crate::support::{Polling, Stage, WebSocket, config, frame, within};
+use crate::support::{Fixture, Polling, WebSocket, config, frame, within};
 
 const CLIENTS: u32 = 500;
 
@@ -18,16 +18,16 @@ async fn echo(Data(number): Data<u32>) -> Result<u32, Error> {
     Ok(number)
 }
 
-async fn stage() -> Stage {
-    Stage::new(config(), Gateway::new().on_connect(slow_welcome).on("echo", echo)).await
+async fn fixture() -> Fixture {
+    Fixture::new(config(), Gateway::new().on_connect(slow_welcome).on("echo", echo)).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn five_hundred_clients_that_speak_at_once_after_connect_are_all_heard() {
-    let stage = stage().await;
+    let fixture = fixture().await;
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
-            let address = stage.address;
+            let address = fixture.address;
             tokio::spawn(async move {
                 let mut client = WebSocket::connect(address).await;
                 assert_eq!(client.ask_for(number, &format!(r#"["echo",{number}]"#)).await, format!("[{number}]"));
@@ -42,10 +42,10 @@ async fn five_hundred_clients_that_speak_at_once_after_connect_are_all_heard() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn polling_clients_that_speak_at_once_after_connect_are_all_heard() {
-    let stage = stage().await;
+    let fixture = fixture().await;
     let clients: Vec<_> = (0..100)
         .map(|number| {
-            let address = stage.address;
+            let address = fixture.address;
             tokio::spawn(async move {
                 let mut client = Polling::connect(address).await;
                 assert_eq!(client.post(&format!(r#"427["echo",{number}]"#)).await.status, 200);
@@ -62,10 +62,10 @@ async fn polling_clients_that_speak_at_once_after_connect_are_all_heard() {
 /// connection, as with the reference server: it never stays connected with its event lost.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_event_in_the_segment_of_the_connect_request_is_heard_or_costs_the_connection() {
-    let stage = stage().await;
+    let fixture = fixture().await;
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
-            let address = stage.address;
+            let address = fixture.address;
             tokio::spawn(async move {
                 let mut client = WebSocket::open(address).await;
                 let both = [frame("40"), frame(&format!(r#"42{number}["echo",{number}]"#))].concat();
@@ -84,5 +84,5 @@ async fn an_event_in_the_segment_of_the_connect_request_is_heard_or_costs_the_co
     for client in clients {
         within("a client is heard or gone", client).await.expect("heard or gone");
     }
-    stage.empty().await;
+    fixture.empty().await;
 }

@@ -1,4 +1,4 @@
-//! Who clients are, as they see it over both transports.
+//! Authentication as clients see it over both transports.
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
@@ -9,9 +9,9 @@ use roomwire_service::{Client, DisconnectReason, Gateway, WebSocketService};
 use roomwire_state_memory::{ManualClock, MemoryState};
 use serde::Deserialize;
 
-use crate::support::{Departures, Polling, Stage, WebSocket, config, eventually};
+use crate::support::{Departures, Fixture, Polling, WebSocket, config, eventually};
 
-/// Admits whoever says in `auth` who it is and for how long, and remembers what it was asked.
+/// Accepts the user and expiry in `auth`, and records its calls.
 #[derive(Clone, Debug, Default)]
 struct Believer(Arc<Mutex<Vec<ConnectRequest>>>);
 
@@ -32,7 +32,7 @@ impl Authenticator for Believer {
 }
 
 struct Asking {
-    stage: Stage,
+    fixture: Fixture,
     asked: Believer,
     clock: Arc<ManualClock>,
     departures: Departures,
@@ -47,11 +47,11 @@ impl Asking {
         let builder = WebSocketService::builder(config()).state(MemoryState::new()).clock(clock.clone());
         let service = builder.authenticator(asked.clone()).build().await.expect("builds");
         let (gateway, departures) = Departures::of(Gateway::new().on("whoami", whoami));
-        Self { stage: Stage::of(service, gateway).await, asked, clock, departures }
+        Self { fixture: Fixture::of(service, gateway).await, asked, clock, departures }
     }
 
     fn address(&self) -> SocketAddr {
-        self.stage.address
+        self.fixture.address
     }
 }
 
@@ -68,7 +68,7 @@ async fn who_proves_nothing_is_told_so_and_takes_part_in_nothing_over_both_trans
         polling.post(packet).await;
         assert_eq!(polling.poll().await, [REFUSED]);
     }
-    assert_eq!(asking.stage.service.client_count().await.expect("counts"), 0);
+    assert_eq!(asking.fixture.service.client_count().await.expect("counts"), 0);
     // The connection is as good as before: it may show something better.
     socket.send(r#"40{"user":"ada"}"#).await;
     assert!(socket.message().await.starts_with("40{"));
@@ -104,7 +104,7 @@ async fn who_expires_is_told_and_disconnected_over_both_transports_and_who_renew
     let mut renewing = WebSocket::open(asking.address()).await;
     renewing.send(&packet).await;
     assert!(renewing.message().await.starts_with("40{"));
-    asking.stage.holds(3).await;
+    asking.fixture.holds(3).await;
     let renewed = renewing.ask_for(1, r#"["authenticate",{"user":"ada","until":2000000}]"#).await;
     assert_eq!(renewed, r#"[{"expiresAt":"1970-01-01T00:33:20.000Z"}]"#);
     let other = renewing.ask_for(2, r#"["authenticate",{"user":"bob"}]"#).await;
@@ -124,6 +124,6 @@ async fn who_expires_is_told_and_disconnected_over_both_transports_and_who_renew
         assert_eq!(asking.departures.next().await.reason, DisconnectReason::TokenExpired);
     }
     assert_eq!(renewing.ask_for(3, r#"["whoami"]"#).await, r#"["ada"]"#);
-    eventually("one is left", async || asking.stage.service.client_count().await.expect("counts") == 1).await;
+    eventually("one is left", async || asking.fixture.service.client_count().await.expect("counts") == 1).await;
     assert!(asking.departures.is_empty());
 }

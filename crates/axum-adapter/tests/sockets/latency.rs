@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use roomwire_service::{Client, Data, Error, Gateway, WebSocketService};
 
-use crate::support::{Stage, WebSocket, config};
+use crate::support::{Fixture, WebSocket, config};
 
 /// Two small writes, one after the other.
 async fn twice(service: WebSocketService, client: Client, Data(number): Data<u32>) -> Result<u32, Error> {
@@ -17,8 +17,8 @@ async fn twice(service: WebSocketService, client: Client, Data(number): Data<u32
 /// Without `TCP_NODELAY` the second waits until the receiver acknowledges the first, which takes 40 ms.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_small_message_does_not_wait_for_the_acknowledgement_of_the_one_before() {
-    let stage = Stage::new(config(), Gateway::new().on("twice", twice)).await;
-    let mut socket = WebSocket::connect(stage.address).await;
+    let fixture = Fixture::new(config(), Gateway::new().on("twice", twice)).await;
+    let mut socket = WebSocket::connect(fixture.address).await;
     let mut took = Vec::new();
     for number in 0..50 {
         let began = Instant::now();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use roomwire_service::{Client, Data, Error, Gateway, RoomId, State, WebSocketConfig, WebSocketService};
 
-use crate::support::{Polling, Stage, WebSocket, chance, config, eventually, frame};
+use crate::support::{Fixture, Polling, WebSocket, chance, config, eventually, frame};
 
 async fn join(service: WebSocketService, client: Client, Data(room): Data<RoomId>) -> Result<(), Error> {
     service.join_room(&client, &room).await
@@ -27,8 +27,8 @@ fn segment(number: usize) -> Vec<u8> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_join_and_a_message_in_one_segment_give_the_sender_its_message() {
-    let stage = Stage::new(config(), chat()).await;
-    let mut ada = WebSocket::connect(stage.address).await;
+    let fixture = Fixture::new(config(), chat()).await;
+    let mut ada = WebSocket::connect(fixture.address).await;
     for number in 0..2000 {
         ada.write(&segment(number)).await;
         assert_eq!(ada.message().await, format!(r#"42["said","hello {number}"]"#));
@@ -39,8 +39,8 @@ async fn a_join_and_a_message_in_one_segment_give_the_sender_its_message() {
 async fn joins_and_messages_sent_without_waiting_give_every_message_in_order() {
     let mut config = config();
     config.limits.send_buffer = 4096;
-    let stage = Stage::new(config, chat()).await;
-    let mut ada = WebSocket::connect(stage.address).await;
+    let fixture = Fixture::new(config, chat()).await;
+    let mut ada = WebSocket::connect(fixture.address).await;
     for number in 0..2000 {
         ada.write(&segment(number)).await;
     }
@@ -71,16 +71,16 @@ async fn note(State(handled): State<Handled>, Data(number): Data<usize>) -> Resu
     Ok(())
 }
 
-async fn noting(config: WebSocketConfig) -> (Stage, Handled) {
+async fn noting(config: WebSocketConfig) -> (Fixture, Handled) {
     let handled = Handled::default();
-    let stage = Stage::new(config, Gateway::new().with_state(handled.clone()).on("note", note)).await;
-    (stage, handled)
+    let fixture = Fixture::new(config, Gateway::new().with_state(handled.clone()).on("note", note)).await;
+    (fixture, handled)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_thousand_events_over_one_websocket_are_handled_in_order() {
-    let (stage, handled) = noting(config()).await;
-    let mut ada = WebSocket::connect(stage.address).await;
+    let (fixture, handled) = noting(config()).await;
+    let mut ada = WebSocket::connect(fixture.address).await;
     for number in 0..20_000 {
         ada.send(&format!(r#"42["note",{number}]"#)).await;
     }
@@ -89,10 +89,10 @@ async fn twenty_thousand_events_over_one_websocket_are_handled_in_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn twenty_thousand_events_in_one_http_body_are_handled_in_order() {
-    let (stage, handled) = noting(config()).await;
-    let mut ada = Polling::connect(stage.address).await;
+    let (fixture, handled) = noting(config()).await;
+    let mut ada = Polling::connect(fixture.address).await;
     let packets: Vec<String> = (0..20_000).map(|number| format!(r#"42["note",{number}]"#)).collect();
     assert_eq!(ada.post(&packets.join("\u{1e}")).await.status, 200);
     handled.are(20_000).await;
-    assert_eq!(stage.service.local_client_count(), 1);
+    assert_eq!(fixture.service.local_client_count(), 1);
 }

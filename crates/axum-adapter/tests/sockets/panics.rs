@@ -1,9 +1,9 @@
-//! A panic costs its client an error and nobody anything else.
+//! A panic answers its client with an error and harms no other.
 
 use roomwire_service::{Client, Error, Event, FromEvent, Gateway, WebSocketService};
 use serde::{Serialize, Serializer};
 
-use crate::support::{Polling, Stage, WebSocket, config};
+use crate::support::{Fixture, Polling, WebSocket, config};
 
 async fn panics() -> Result<(), Error> {
     panic!("a bug");
@@ -56,9 +56,9 @@ const EVENTS: [&str; 5] = ["panics", "unlucky", "unwritable", "broadcasts-unwrit
 
 #[tokio::test]
 async fn a_panic_in_a_handler_is_an_internal_error_to_its_client_alone() {
-    let stage = Stage::new(config(), gateway()).await;
-    let mut socket = WebSocket::connect(stage.address).await;
-    let mut polling = Polling::connect(stage.address).await;
+    let fixture = Fixture::new(config(), gateway()).await;
+    let mut socket = WebSocket::connect(fixture.address).await;
+    let mut polling = Polling::connect(fixture.address).await;
     for event in EVENTS {
         let answer = socket.ask_for(1, &format!(r#"["{event}"]"#)).await;
         assert!(answer.starts_with(r#"[{"error":{"code":"INTERNAL""#) && !answer.contains("bug"), "{event}: {answer}");
@@ -71,24 +71,24 @@ async fn a_panic_in_a_handler_is_an_internal_error_to_its_client_alone() {
         assert!(answer[0].starts_with(r#"437[{"error":{"code":"INTERNAL""#), "{event}: {answer:?}");
     }
     assert_eq!(socket.ask_for(2, r#"["enter"]"#).await, "[null]");
-    assert_eq!(stage.service.member_count("room").await.expect("counts"), 1);
+    assert_eq!(fixture.service.member_count("room").await.expect("counts"), 1);
     // The handler of the disconnect panics too, and the client is cleaned up.
     socket.close().await;
     polling.post("1").await;
-    stage.empty().await;
-    assert_eq!(stage.service.member_count("room").await.expect("counts"), 0);
-    assert_eq!(stage.service.shutdown().await, 0);
+    fixture.empty().await;
+    assert_eq!(fixture.service.member_count("room").await.expect("counts"), 0);
+    assert_eq!(fixture.service.shutdown().await, 0);
 }
 
 #[tokio::test]
 async fn a_panic_when_a_client_is_welcomed_disconnects_it_with_an_error() {
-    let stage = Stage::new(config(), Gateway::new().on_connect(panics).on_disconnect(panics)).await;
+    let fixture = Fixture::new(config(), Gateway::new().on_connect(panics).on_disconnect(panics)).await;
     for _ in 0..20 {
-        let mut socket = WebSocket::connect(stage.address).await;
+        let mut socket = WebSocket::connect(fixture.address).await;
         let told = socket.message().await;
         assert!(told.starts_with(r#"42["error",{"code":"INTERNAL""#), "{told}");
         assert_eq!(socket.message().await, "41");
     }
-    stage.empty().await;
-    assert_eq!(stage.service.shutdown().await, 0);
+    fixture.empty().await;
+    assert_eq!(fixture.service.shutdown().await, 0);
 }

@@ -7,12 +7,12 @@ use roomwire_core::{Authenticator, ConnectRequest, Error, Identity};
 use roomwire_service::{Client, Data, Gateway, WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
 
-use crate::support::{Http, Log, Polling, Stage, WebSocket, config, eventually};
+use crate::support::{Fixture, Http, Log, Polling, WebSocket, config, eventually};
 
 /// Stands in everything that is a secret.
 const MARK: &str = "MARK-f3b1";
 
-/// What somebody would write who wants a line of its own in the log. It reads the same as JSON.
+/// Input that would forge a line of its own in the log. It reads the same as JSON.
 const FORGED: &str = r"a\r\nERROR forged\u0000\u001b[31m\u009b\u202e";
 
 #[derive(Debug)]
@@ -38,14 +38,14 @@ async fn fail(Data(reason): Data<String>) -> Result<(), Error> {
     Err(Error::internal(reason))
 }
 
-async fn stage() -> Stage {
+async fn fixture() -> Fixture {
     let config = WebSocketConfig { allowed_origins: vec!["*".to_owned()], debug: true, ..config() };
     let builder = WebSocketService::builder(config).state(MemoryState::new()).authenticator(Everybody);
     let gateway = Gateway::new().on("join", join).on("count", count).on("fail", fail);
-    Stage::of(builder.build().await.expect("builds"), gateway).await
+    Fixture::of(builder.build().await.expect("builds"), gateway).await
 }
 
-/// What the log must not hold, whoever wrote it.
+/// What the log must not hold, from any source.
 fn assert_quiet(log: &Log) {
     let text = log.text();
     assert!(!text.contains(MARK), "{text}");
@@ -59,8 +59,8 @@ fn assert_quiet(log: &Log) {
 #[tokio::test]
 async fn what_a_websocket_sends_is_in_no_log_and_its_names_stay_on_their_line() {
     let log = Log::capture_all();
-    let stage = stage().await;
-    let mut socket = WebSocket::open(stage.address).await;
+    let fixture = fixture().await;
+    let mut socket = WebSocket::open(fixture.address).await;
     socket.send(&format!(r#"40{{"token":"{MARK}"}}"#)).await;
     assert!(socket.message().await.starts_with("40{"));
     // A name that a client may choose, with a mark that turns what follows around.
@@ -82,7 +82,7 @@ async fn what_a_websocket_sends_is_in_no_log_and_its_names_stay_on_their_line() 
     // The library ends a connection for a name that JSON writes with an escape.
     socket.send(&format!(r#"42["{FORGED}","{MARK}"]"#)).await;
     socket.closed_by_server().await;
-    eventually("it is gone", async || log.lines_with(&["roomwire", "disconnected"]) == 1).await;
+    eventually("it is gone", async || log.lines_with(&["roomwire", "disconnected", "reason="]) == 1).await;
     assert_quiet(&log);
     assert!(log.lines_with(&[r"a}{b \u{202e}\u{200f}", "sent"]) >= 1, "{}", log.text());
     assert!(log.lines_with(&["a handler failed", r"a\r\nERROR forged\0\u{1b}[31m"]) == 1, "{}", log.text());
@@ -91,10 +91,10 @@ async fn what_a_websocket_sends_is_in_no_log_and_its_names_stay_on_their_line() 
 #[tokio::test]
 async fn what_requests_carry_is_in_no_log_and_an_origin_stays_on_its_line() {
     let log = Log::capture_all();
-    let stage = stage().await;
+    let fixture = fixture().await;
     let page = format!("https://a\tb{}", "x".repeat(5000));
     let secrets = format!("authorization: Bearer {MARK}\r\ncookie: session={MARK}\r\norigin: {page}\r\n");
-    let mut http = Http::connect(stage.address).await;
+    let mut http = Http::connect(fixture.address).await;
     let target = format!("/socket.io/?EIO=4&transport=polling&token={MARK}");
     http.send("GET", &target, &secrets, "").await;
     let opened = http.answer().await.expect("an answer");
@@ -115,14 +115,14 @@ async fn what_requests_carry_is_in_no_log_and_an_origin_stays_on_its_line() {
         format!("\u{1b}[31m{MARK}\r\n\r\n"),
         format!("GET /socket.io/?EIO=9&transport={MARK} HTTP/1.1\r\nhost: a\r\nx\u{1}: {MARK}\r\n\r\n"),
     ] {
-        let mut http = Http::connect(stage.address).await;
+        let mut http = Http::connect(fixture.address).await;
         http.write(request.as_bytes()).await;
         http.finish().await;
         http.rest().await;
     }
-    let refused = WebSocket::ask(stage.address, &format!("&t={MARK}&sid={MARK}")).await;
+    let refused = WebSocket::ask(fixture.address, &format!("&t={MARK}&sid={MARK}")).await;
     assert_eq!(refused.map(|_| ()).expect_err("refused").0, 400);
-    let mut polling = Polling::connect(stage.address).await;
+    let mut polling = Polling::connect(fixture.address).await;
     polling.post(&format!("42[{MARK}")).await;
     polling.post(&format!("9{MARK}")).await;
     assert!(log.lines_with(&["roomwire", "a connection was not served to its end"]) >= 1, "{}", log.text());

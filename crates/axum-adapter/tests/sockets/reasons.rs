@@ -5,67 +5,67 @@ use std::time::Duration;
 use roomwire_service::{DisconnectReason, Gateway};
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{Departures, Http, Polling, Stage, WebSocket, config};
+use crate::support::{Departures, Fixture, Http, Polling, WebSocket, config};
 
-async fn stage() -> (Stage, Departures) {
+async fn fixture() -> (Fixture, Departures) {
     let (gateway, departures) = Departures::of(Gateway::new());
-    (Stage::new(config(), gateway).await, departures)
+    (Fixture::new(config(), gateway).await, departures)
 }
 
 #[tokio::test]
 async fn who_says_goodbye_disconnected_by_itself() {
-    let (stage, mut departures) = stage().await;
-    let client = WebSocket::connect(stage.address).await;
+    let (fixture, mut departures) = fixture().await;
+    let client = WebSocket::connect(fixture.address).await;
     let id = client.session.clone();
     client.close().await;
     assert_eq!(departures.reason_of(&id).await, DisconnectReason::ClientDisconnected);
 
     // An engine's close packet, then leaving the namespace.
     for goodbye in ["1", "41"] {
-        let mut client = WebSocket::connect(stage.address).await;
+        let mut client = WebSocket::connect(fixture.address).await;
         client.send(goodbye).await;
         assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ClientDisconnected, "{goodbye}");
     }
     for goodbye in ["1", "41"] {
-        let mut client = Polling::connect(stage.address).await;
+        let mut client = Polling::connect(fixture.address).await;
         client.post(goodbye).await;
         assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ClientDisconnected, "{goodbye}");
     }
-    stage.empty().await;
+    fixture.empty().await;
 }
 
 #[tokio::test]
 async fn a_connection_that_breaks_is_lost() {
-    let (stage, mut departures) = stage().await;
-    let client = WebSocket::connect(stage.address).await;
+    let (fixture, mut departures) = fixture().await;
+    let client = WebSocket::connect(fixture.address).await;
     let id = client.session.clone();
     client.reset();
     assert_eq!(departures.reason_of(&id).await, DisconnectReason::ConnectionLost);
 
     // Its end without a goodbye.
-    let client = WebSocket::connect(stage.address).await;
+    let client = WebSocket::connect(fixture.address).await;
     let id = client.session.clone();
     client.into_stream().shutdown().await.expect("shut down");
     assert_eq!(departures.reason_of(&id).await, DisconnectReason::ConnectionLost);
-    stage.empty().await;
+    fixture.empty().await;
 }
 
 #[tokio::test]
 async fn who_is_disconnected_by_the_application_is_told_so() {
-    let (stage, mut departures) = stage().await;
-    let mut client = WebSocket::connect(stage.address).await;
-    stage.holds(1).await;
-    stage.service.disconnect_client(client.session.as_str()).await.expect("is here");
+    let (fixture, mut departures) = fixture().await;
+    let mut client = WebSocket::connect(fixture.address).await;
+    fixture.holds(1).await;
+    fixture.service.disconnect_client(client.session.as_str()).await.expect("is here");
     assert_eq!(client.message().await, "41");
     assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::DisconnectedByServer);
 
-    stage.empty().await;
-    let mut client = Polling::connect(stage.address).await;
-    stage.holds(1).await;
-    stage.service.disconnect_client(client.session.as_str()).await.expect("is here");
+    fixture.empty().await;
+    let mut client = Polling::connect(fixture.address).await;
+    fixture.holds(1).await;
+    fixture.service.disconnect_client(client.session.as_str()).await.expect("is here");
     assert_eq!(client.poll().await, ["41"]);
     assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::DisconnectedByServer);
-    stage.empty().await;
+    fixture.empty().await;
 }
 
 #[tokio::test]
@@ -74,67 +74,67 @@ async fn who_does_not_answer_a_ping_timed_out() {
     let mut config = config();
     config.ping_interval = Duration::from_millis(100);
     config.ping_timeout = Duration::from_millis(100);
-    let stage = Stage::new(config, gateway).await;
-    let mut client = WebSocket::connect(stage.address).await;
+    let fixture = Fixture::new(config, gateway).await;
+    let mut client = WebSocket::connect(fixture.address).await;
     assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::PingTimeout);
     client.closed_by_server().await;
 
-    let mut client = Polling::open(stage.address).await;
+    let mut client = Polling::open(fixture.address).await;
     client.post("40").await;
     assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::PingTimeout);
-    stage.empty().await;
+    fixture.empty().await;
 }
 
 #[tokio::test]
 async fn what_is_no_protocol_is_a_protocol_error() {
-    let (stage, mut departures) = stage().await;
+    let (fixture, mut departures) = fixture().await;
     for nonsense in
         ["9", "x", "4x", "49[]", "45", r#"42{"a":1}"#, "42", "44{}", r#"42["a""#, r#"42["a",x]"#, "42[]", "42[1]"]
     {
-        let mut client = WebSocket::connect(stage.address).await;
+        let mut client = WebSocket::connect(fixture.address).await;
         client.send(nonsense).await;
         assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ProtocolError, "{nonsense}");
         client.closed_by_server().await;
     }
     // Not a mistake of the client's: the library does not read a name that JSON writes with an escape.
-    let mut client = WebSocket::connect(stage.address).await;
+    let mut client = WebSocket::connect(fixture.address).await;
     client.send(r#"42["say \"hi\""]"#).await;
     assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ProtocolError);
-    // Binary that nobody announced, and text where binary was announced.
-    let mut client = WebSocket::connect(stage.address).await;
+    // Binary that was not announced, and text where binary was announced.
+    let mut client = WebSocket::connect(fixture.address).await;
     client.send_binary(&[1, 2, 3]).await;
     assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ProtocolError);
-    let mut client = WebSocket::connect(stage.address).await;
+    let mut client = WebSocket::connect(fixture.address).await;
     client.send(r#"451-["a",{"_placeholder":true,"num":0}]"#).await;
     client.send(r#"42["a"]"#).await;
     assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ProtocolError);
 
     // Several requests that wait for messages at the same time; a ping may answer one of them.
-    let client = Polling::connect(stage.address).await;
+    let client = Polling::connect(fixture.address).await;
     let waiting = [client.another_poll().await, client.another_poll().await, client.another_poll().await];
     assert_eq!(departures.reason_of(&client.session).await, DisconnectReason::ProtocolError);
     drop(waiting);
-    stage.empty().await;
+    fixture.empty().await;
 }
 
 #[tokio::test]
 async fn who_is_there_at_the_end_is_told_that_the_server_stops() {
-    let (stage, mut departures) = stage().await;
-    let mut socket = WebSocket::connect(stage.address).await;
-    stage.holds(1).await;
-    stage.stop().await;
+    let (fixture, mut departures) = fixture().await;
+    let mut socket = WebSocket::connect(fixture.address).await;
+    fixture.holds(1).await;
+    fixture.stop().await;
     assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::ServerShutdown);
     socket.closed_by_server().await;
 }
 
 #[tokio::test]
 async fn an_upgrade_that_breaks_off_ends_its_session() {
-    let (stage, mut departures) = stage().await;
-    let client = Polling::connect(stage.address).await;
-    let upgrade = WebSocket::ask(stage.address, &format!("&sid={}", client.ticket)).await.expect("begins");
+    let (fixture, mut departures) = fixture().await;
+    let client = Polling::connect(fixture.address).await;
+    let upgrade = WebSocket::ask(fixture.address, &format!("&sid={}", client.ticket)).await.expect("begins");
     upgrade.reset();
     assert_eq!(departures.next().await.client.as_str(), client.session);
-    stage.empty().await;
-    let answer = Http::once(stage.address, "GET", "/hello", "").await;
+    fixture.empty().await;
+    let answer = Http::once(fixture.address, "GET", "/hello", "").await;
     assert_eq!((answer.status, &*answer.body), (200, "hello"));
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use roomwire_service::{Client, Error, Gateway, WebSocketService};
 
-use crate::support::{Departures, Polling, Stage, WebSocket, config, eventually};
+use crate::support::{Departures, Fixture, Polling, WebSocket, config, eventually};
 
 const ROOM: &str = "room";
 const KEYS: usize = 50;
@@ -16,18 +16,18 @@ async fn enter(service: WebSocketService, client: Client) -> Result<(), Error> {
     service.join_room(&client, ROOM).await
 }
 
-async fn stage() -> (Stage, Departures) {
+async fn fixture() -> (Fixture, Departures) {
     let (gateway, departures) = Departures::of(Gateway::new().on_connect(enter));
     let mut config = config();
     // How long a client may take nothing is shown elsewhere, and is not to end this one on a busy machine.
     config.limits.write_timeout = Duration::from_secs(300);
-    (Stage::new(config, gateway).await, departures)
+    (Fixture::new(config, gateway).await, departures)
 }
 
-async fn cursor(stage: &Stage, number: usize) {
+async fn cursor(fixture: &Fixture, number: usize) {
     let key = format!("cursor-{}", number % KEYS);
     let value = (number % KEYS, number, "x".repeat(150));
-    stage.service.broadcast_latest_to_room(ROOM, &key, "cursor", &value).await.expect("sent");
+    fixture.service.broadcast_latest_to_room(ROOM, &key, "cursor", &value).await.expect("sent");
 }
 
 /// The key and the number of a value; nothing for the message that comes after all of them.
@@ -49,10 +49,10 @@ fn check(got: &[(usize, usize)]) {
 }
 
 /// Sends all values; the reader gets each of them, in order, as fast as it reads.
-async fn send_all(stage: &Stage, reader: &mut WebSocket) {
+async fn send_all(fixture: &Fixture, reader: &mut WebSocket) {
     for batch in (0..VALUES).step_by(BATCH) {
         for number in batch..batch + BATCH {
-            cursor(stage, number).await;
+            cursor(fixture, number).await;
         }
         for number in batch..batch + BATCH {
             assert_eq!(read(&reader.message().await), Some((number % KEYS, number)));
@@ -62,13 +62,13 @@ async fn send_all(stage: &Stage, reader: &mut WebSocket) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_that_stalls_stays_and_gets_the_newest_of_each_key_and_one_that_keeps_up_gets_all() {
-    let (stage, mut departures) = stage().await;
-    let mut slow = WebSocket::open_narrow(stage.address).await.joined().await;
-    let mut reader = WebSocket::connect(stage.address).await;
-    eventually("both are in", async || stage.service.member_count(ROOM).await.expect("counts") == 2).await;
-    send_all(&stage, &mut reader).await;
+    let (fixture, mut departures) = fixture().await;
+    let mut slow = WebSocket::open_narrow(fixture.address).await.joined().await;
+    let mut reader = WebSocket::connect(fixture.address).await;
+    eventually("both are in", async || fixture.service.member_count(ROOM).await.expect("counts") == 2).await;
+    send_all(&fixture, &mut reader).await;
     // What every member must see waits behind the values that wait, and is not lost between them.
-    stage.service.broadcast_to_room(ROOM, "said", &"after").await.expect("sent");
+    fixture.service.broadcast_to_room(ROOM, "said", &"after").await.expect("sent");
 
     let mut got = Vec::new();
     while let Some(value) = read(&slow.message().await) {
@@ -77,7 +77,7 @@ async fn a_websocket_that_stalls_stays_and_gets_the_newest_of_each_key_and_one_t
     check(&got);
     // It is behind no more: what is sent now comes at once, and comes as it is sent.
     for number in 0..BATCH {
-        cursor(&stage, number).await;
+        cursor(&fixture, number).await;
     }
     for number in 0..BATCH {
         assert_eq!(read(&slow.message().await), Some((number % KEYS, number)));
@@ -87,12 +87,12 @@ async fn a_websocket_that_stalls_stays_and_gets_the_newest_of_each_key_and_one_t
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_does_not_poll_stays_and_gets_the_newest_of_each_key() {
-    let (stage, mut departures) = stage().await;
-    let mut slow = Polling::connect(stage.address).await;
-    let mut reader = WebSocket::connect(stage.address).await;
-    eventually("both are in", async || stage.service.member_count(ROOM).await.expect("counts") == 2).await;
-    send_all(&stage, &mut reader).await;
-    stage.service.broadcast_to_room(ROOM, "said", &"after").await.expect("sent");
+    let (fixture, mut departures) = fixture().await;
+    let mut slow = Polling::connect(fixture.address).await;
+    let mut reader = WebSocket::connect(fixture.address).await;
+    eventually("both are in", async || fixture.service.member_count(ROOM).await.expect("counts") == 2).await;
+    send_all(&fixture, &mut reader).await;
+    fixture.service.broadcast_to_room(ROOM, "said", &"after").await.expect("sent");
 
     let mut got = Vec::new();
     'all: loop {

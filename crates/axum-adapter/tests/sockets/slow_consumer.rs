@@ -1,10 +1,10 @@
-//! A client that does not read costs nobody anything but itself.
+//! A client that does not read harms no other client.
 
 use std::time::{Duration, Instant};
 
 use roomwire_service::{Client, DisconnectReason, Error, Gateway, WebSocketService};
 
-use crate::support::{Departures, Polling, Stage, WebSocket, config, eventually};
+use crate::support::{Departures, Fixture, Polling, WebSocket, config, eventually};
 
 const ROOM: &str = "room";
 
@@ -12,18 +12,18 @@ async fn enter(service: WebSocketService, client: Client) -> Result<(), Error> {
     service.join_room(&client, ROOM).await
 }
 
-async fn stage(foreign: bool) -> (Stage, Departures) {
+async fn fixture(foreign: bool) -> (Fixture, Departures) {
     let (gateway, departures) = Departures::of(Gateway::new().on_connect(enter));
     let mut config = config();
     config.limits.send_buffer = 64;
     config.max_connections = 2;
-    let stage = if foreign { Stage::foreign(config, gateway).await } else { Stage::new(config, gateway).await };
-    (stage, departures)
+    let fixture = if foreign { Fixture::foreign(config, gateway).await } else { Fixture::new(config, gateway).await };
+    (fixture, departures)
 }
 
-async fn members(stage: &Stage, expected: usize) {
+async fn members(fixture: &Fixture, expected: usize) {
     eventually("all are in the room", async || {
-        stage.service.member_count(ROOM).await.expect("counts") == expected as u64
+        fixture.service.member_count(ROOM).await.expect("counts") == expected as u64
     })
     .await;
 }
@@ -32,49 +32,49 @@ fn said(number: usize) -> String {
     format!(r#"42["said",[{number},"{}"]]"#, "x".repeat(16_384))
 }
 
-/// Broadcasts, in step with `reader`, until somebody departs.
+/// Broadcasts, in step with `reader`, until a client departs.
 async fn broadcast_until_departure(
-    stage: &Stage,
+    fixture: &Fixture,
     departures: &mut Departures,
     reader: &mut WebSocket,
 ) -> (usize, crate::support::Departure) {
     let filler = "x".repeat(16_384);
     for number in 0..100_000 {
-        stage.service.broadcast_to_room(ROOM, "said", &(number, &filler)).await.expect("sent");
+        fixture.service.broadcast_to_room(ROOM, "said", &(number, &filler)).await.expect("sent");
         assert_eq!(reader.message().await, said(number));
-        if stage.service.local_client_count() == 1 {
+        if fixture.service.local_client_count() == 1 {
             return (number, departures.next().await);
         }
     }
-    panic!("nobody was disconnected");
+    panic!("no client was disconnected");
 }
 
 async fn a_websocket_that_does_not_read(foreign: bool) {
-    let (stage, mut departures) = stage(foreign).await;
-    let mut slow = WebSocket::open_narrow(stage.address).await.joined().await;
-    let mut reader = WebSocket::connect(stage.address).await;
-    members(&stage, 2).await;
+    let (fixture, mut departures) = fixture(foreign).await;
+    let mut slow = WebSocket::open_narrow(fixture.address).await.joined().await;
+    let mut reader = WebSocket::connect(fixture.address).await;
+    members(&fixture, 2).await;
 
-    let (last, departure) = broadcast_until_departure(&stage, &mut departures, &mut reader).await;
+    let (last, departure) = broadcast_until_departure(&fixture, &mut departures, &mut reader).await;
     assert_eq!(departure.client.as_str(), slow.session);
     assert_eq!(departure.reason, DisconnectReason::SlowConsumer);
     assert_eq!(departure.rooms.len(), 1);
-    members(&stage, 1).await;
+    members(&fixture, 1).await;
 
     // The server closed the connection though its writer could not finish: its place is free before anything is read.
-    eventually("the connection is over", async || WebSocket::ask(stage.address, "").await.is_ok()).await;
+    eventually("the connection is over", async || WebSocket::ask(fixture.address, "").await.is_ok()).await;
     // What came through before has no gap.
     let got = slow.rest().await;
     assert!(got.len() <= last + 1, "{} of {}", got.len(), last + 1);
     for (number, message) in got.iter().enumerate() {
         assert!(*message == said(number), "message {number} is another: {}", &message[..40]);
     }
-    // Who reads is served on.
-    stage.service.broadcast_to_room(ROOM, "said", &"after").await.expect("sent");
+    // A client that reads is served on.
+    fixture.service.broadcast_to_room(ROOM, "said", &"after").await.expect("sent");
     assert_eq!(reader.message().await, r#"42["said","after"]"#);
     assert!(departures.is_empty());
     reader.close().await;
-    stage.empty().await;
+    fixture.empty().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -88,15 +88,15 @@ async fn a_websocket_that_does_not_read_is_closed_in_a_foreign_server_too() {
 }
 
 async fn a_polling_client_that_does_not_poll(foreign: bool) {
-    let (stage, mut departures) = stage(foreign).await;
-    let mut slow = Polling::connect(stage.address).await;
-    let mut reader = WebSocket::connect(stage.address).await;
-    members(&stage, 2).await;
+    let (fixture, mut departures) = fixture(foreign).await;
+    let mut slow = Polling::connect(fixture.address).await;
+    let mut reader = WebSocket::connect(fixture.address).await;
+    members(&fixture, 2).await;
 
-    let (_, departure) = broadcast_until_departure(&stage, &mut departures, &mut reader).await;
+    let (_, departure) = broadcast_until_departure(&fixture, &mut departures, &mut reader).await;
     assert_eq!(departure.client.as_str(), slow.session);
     assert_eq!(departure.reason, DisconnectReason::SlowConsumer);
-    members(&stage, 1).await;
+    members(&fixture, 1).await;
     eventually("the session is over", async || slow.post("3").await.status == 400).await;
     assert!(departures.is_empty());
 }
@@ -118,20 +118,20 @@ async fn a_websocket_that_takes_nothing(foreign: bool) {
     config.limits.write_timeout = Duration::from_millis(500);
     config.limits.send_buffer_bytes = 100_000_000;
     config.limits.send_buffer = 65_536;
-    let stage = if foreign { Stage::foreign(config, gateway).await } else { Stage::new(config, gateway).await };
-    let mut deaf = WebSocket::open_narrow(stage.address).await.joined().await;
-    let mut reader = WebSocket::connect(stage.address).await;
-    members(&stage, 2).await;
+    let fixture = if foreign { Fixture::foreign(config, gateway).await } else { Fixture::new(config, gateway).await };
+    let mut deaf = WebSocket::open_narrow(fixture.address).await.joined().await;
+    let mut reader = WebSocket::connect(fixture.address).await;
+    members(&fixture, 2).await;
     let filler = "x".repeat(1_000_000);
     let began = Instant::now();
     for number in 0..20 {
-        stage.service.broadcast_to_room(ROOM, "said", &(number, &filler)).await.expect("sent");
+        fixture.service.broadcast_to_room(ROOM, "said", &(number, &filler)).await.expect("sent");
         assert!(reader.message().await.starts_with(&format!(r#"42["said",[{number},"#)));
     }
     assert_eq!(departures.reason_of(&deaf.session).await, DisconnectReason::SlowConsumer);
     let elapsed = began.elapsed();
     assert!(elapsed >= Duration::from_millis(500), "{elapsed:?}");
-    members(&stage, 1).await;
+    members(&fixture, 1).await;
     deaf.closed_by_server().await;
     assert!(reader.ask_for(1, r#"["nothing"]"#).await.contains("UNKNOWN_EVENT"));
     assert!(departures.is_empty());
@@ -152,15 +152,15 @@ async fn a_client_for_which_too_many_bytes_wait_is_disconnected_however_few_mess
     let (gateway, mut departures) = Departures::of(Gateway::new().on_connect(enter));
     let mut config = config();
     config.limits.send_buffer_bytes = 1_000_000;
-    let stage = Stage::new(config, gateway).await;
-    let socket = WebSocket::open_narrow(stage.address).await.joined().await;
-    let polling = Polling::connect(stage.address).await;
-    members(&stage, 2).await;
+    let fixture = Fixture::new(config, gateway).await;
+    let socket = WebSocket::open_narrow(fixture.address).await.joined().await;
+    let polling = Polling::connect(fixture.address).await;
+    members(&fixture, 2).await;
     let filler = "x".repeat(400_000);
     let mut reasons = Vec::new();
     // A few more than fit into the network's own buffers.
     for _ in 0..30 {
-        stage.service.broadcast_to_room(ROOM, "said", &filler).await.expect("sent");
+        fixture.service.broadcast_to_room(ROOM, "said", &filler).await.expect("sent");
     }
     for _ in 0..2 {
         let departure = departures.next().await;
@@ -171,19 +171,19 @@ async fn a_client_for_which_too_many_bytes_wait_is_disconnected_however_few_mess
     }
 }
 
-/// Who reads slowly, but reads, has all the time in the world: what was written no longer waits.
+/// A client that reads slowly has all the time that it needs: what was written no longer waits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_keeps_up_is_sent_far_more_than_may_wait_at_one_time_over_both_transports() {
     let (gateway, mut departures) = Departures::of(Gateway::new().on_connect(enter));
     let mut config = config();
     config.limits.send_buffer_bytes = 100_000;
-    let stage = Stage::new(config, gateway).await;
-    let mut socket = WebSocket::connect(stage.address).await;
-    let mut polling = Polling::connect(stage.address).await;
-    members(&stage, 2).await;
+    let fixture = Fixture::new(config, gateway).await;
+    let mut socket = WebSocket::connect(fixture.address).await;
+    let mut polling = Polling::connect(fixture.address).await;
+    members(&fixture, 2).await;
     let filler = "x".repeat(40_000);
     for number in 0..200 {
-        stage.service.broadcast_to_room(ROOM, "said", &(number, &filler)).await.expect("sent");
+        fixture.service.broadcast_to_room(ROOM, "said", &(number, &filler)).await.expect("sent");
         let expected = format!(r#"42["said",[{number},"#);
         assert!(socket.message().await.starts_with(&expected));
         assert!(polling.poll().await[0].starts_with(&expected));

@@ -1,4 +1,5 @@
-//! A client that stops reading while 20 MB are broadcast is gone in time, costs little memory, and nobody else's latency.
+//! A client that stops reading while 20 MB are broadcast is gone in time, costs little memory, and no other client's
+//! latency.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::support::{Departures, Polling, Stage, WebSocket, allow_many_files, config, eventually, within};
+use crate::support::{Departures, Fixture, Polling, WebSocket, allow_many_files, config, eventually, within};
 
 /// Well-behaved clients that chat all the time, and those among them that get the 20 MB too.
 const CHATTING: usize = 100;
@@ -22,8 +23,8 @@ const BATCH: usize = 25;
 const GROWTH: usize = 16_000_000;
 const DEADLINE: Duration = Duration::from_secs(15);
 const ROUNDS: usize = 4;
-/// Two rounds without any attacker differ by more than twice below this: one turn of the system's scheduler on a machine
-/// that does something else too.
+/// Two rounds without any attacker differ by more than twice below this: one turn of the system's scheduler on a
+/// machine that does something else too.
 const FLOOR: Duration = Duration::from_millis(10);
 
 async fn join(service: WebSocketService, client: Client, Data(room): Data<String>) -> Result<(), Error> {
@@ -45,11 +46,11 @@ struct Readers {
 }
 
 impl Readers {
-    async fn enter(stage: &Stage, count: usize, room: &str) -> Self {
+    async fn enter(fixture: &Fixture, count: usize, room: &str) -> Self {
         let (hear, heard) = channel(100_000);
         let mut tasks = JoinSet::new();
         for _ in 0..count {
-            let (mut socket, hear) = (WebSocket::connect(stage.address).await, hear.clone());
+            let (mut socket, hear) = (WebSocket::connect(fixture.address).await, hear.clone());
             assert_eq!(socket.ask_for(1, &format!(r#"["join","{room}"]"#)).await, "[null]");
             tasks.spawn(async move {
                 while let Some(message) = socket.next().await {
@@ -75,7 +76,8 @@ async fn broadcast(service: WebSocketService, mut readers: Readers) -> Readers {
     for number in 0..MESSAGES {
         service.broadcast_to_room("bulk", "said", &(number, &text)).await.expect("sent");
         if (number + 1) % BATCH == 0 {
-            // In order and without a gap for each of them; together they hear each number as often as there are readers.
+            // In order and without a gap for each of them; together they hear each number as often as there are
+            // readers.
             let mut heard = vec![0; BATCH];
             for _ in 0..BATCH * READING {
                 let message = within("a message", readers.heard.recv()).await.expect("they read");
@@ -119,7 +121,7 @@ struct Round {
 }
 
 struct Scene {
-    stage: Stage,
+    fixture: Fixture,
     departures: Departures,
     clients: Option<(Readers, Readers)>,
 }
@@ -127,7 +129,7 @@ struct Scene {
 impl Scene {
     async fn round(&mut self, attacker: &Attacker) -> Round {
         let (chatting, reading) = self.clients.take().expect("set");
-        let service = &self.stage.service;
+        let service = &self.fixture.service;
         let before = resident();
         let (stop, stopped) = unbounded_channel::<()>();
         let chatting = tokio::spawn(chat(service.clone(), chatting, stopped));
@@ -158,12 +160,12 @@ impl Scene {
     async fn attacker(&self, room: &str, polling: bool) -> Attacker {
         let join = format!(r#"421["join","{room}"]"#);
         if polling {
-            let mut client = Polling::connect(self.stage.address).await;
+            let mut client = Polling::connect(self.fixture.address).await;
             assert_eq!(client.post(&join).await.status, 200);
             client.poll().await;
             Attacker::Polling(client)
         } else {
-            let mut client = WebSocket::connect(self.stage.address).await;
+            let mut client = WebSocket::connect(self.fixture.address).await;
             client.ask_for(1, &join[3..]).await;
             Attacker::Websocket(client)
         }
@@ -179,10 +181,10 @@ fn p99(rounds: &mut [Duration]) -> Duration {
 async fn whoever_stops_reading_while_20_mb_are_broadcast_costs_the_others_nothing() {
     allow_many_files();
     let (gateway, departures) = Departures::of(Gateway::new().on("join", join));
-    let stage = Stage::new(config(), gateway).await;
-    let chatting = Readers::enter(&stage, CHATTING, "chat").await;
-    let reading = Readers::enter(&stage, READING, "bulk").await;
-    let mut scene = Scene { stage, departures, clients: Some((chatting, reading)) };
+    let fixture = Fixture::new(config(), gateway).await;
+    let chatting = Readers::enter(&fixture, CHATTING, "chat").await;
+    let reading = Readers::enter(&fixture, READING, "bulk").await;
+    let mut scene = Scene { fixture, departures, clients: Some((chatting, reading)) };
     // What the process needs for the 20 MB as such.
     scene.round(&Attacker::None).await;
 
@@ -195,7 +197,7 @@ async fn whoever_stops_reading_while_20_mb_are_broadcast_costs_the_others_nothin
         println!("round {round}: {} bytes more at most", seen.growth);
         attacked.extend(seen.took);
         drop(attacker);
-        eventually("it is gone", async || scene.stage.service.local_client_count() == CHATTING + READING).await;
+        eventually("it is gone", async || scene.fixture.service.local_client_count() == CHATTING + READING).await;
     }
     assert!(scene.departures.is_empty(), "nobody else");
     let samples = (calm.len(), attacked.len());

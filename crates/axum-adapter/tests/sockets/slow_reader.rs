@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use roomwire_service::{Client, DisconnectReason, Error, Gateway, WebSocketConfig, WebSocketService};
 use tokio::io::AsyncReadExt;
 
-use crate::support::{Departures, Polling, Stage, WebSocket, config, eventually};
+use crate::support::{Departures, Fixture, Polling, WebSocket, config, eventually};
 
 const PATIENCE: Duration = Duration::from_secs(1);
 const ROOM: &str = "room";
@@ -16,7 +16,7 @@ async fn enter(service: WebSocketService, client: Client) -> Result<(), Error> {
 }
 
 /// Of clients that may take nothing for so long, and for which much may wait.
-async fn stage(foreign: bool) -> (Stage, Departures) {
+async fn fixture(foreign: bool) -> (Fixture, Departures) {
     let (gateway, departures) = Departures::of(Gateway::new().on_connect(enter));
     let mut config: WebSocketConfig = config();
     config.limits.write_timeout = PATIENCE;
@@ -24,27 +24,27 @@ async fn stage(foreign: bool) -> (Stage, Departures) {
     config.max_connections = 1;
     // Not everybody here answers a ping.
     config.ping_timeout = Duration::from_secs(120);
-    let stage = if foreign { Stage::foreign(config, gateway).await } else { Stage::new(config, gateway).await };
-    (stage, departures)
+    let fixture = if foreign { Fixture::foreign(config, gateway).await } else { Fixture::new(config, gateway).await };
+    (fixture, departures)
 }
 
-async fn is_in(stage: &Stage) {
-    eventually("it is in", async || stage.service.member_count(ROOM).await.expect("counts") == 1).await;
+async fn is_in(fixture: &Fixture) {
+    eventually("it is in", async || fixture.service.member_count(ROOM).await.expect("counts") == 1).await;
 }
 
 async fn a_websocket_that_takes_nothing(foreign: bool) {
-    let (stage, mut departures) = stage(foreign).await;
-    let mut slow = WebSocket::open_narrow(stage.address).await.joined().await;
-    is_in(&stage).await;
+    let (fixture, mut departures) = fixture(foreign).await;
+    let mut slow = WebSocket::open_narrow(fixture.address).await.joined().await;
+    is_in(&fixture).await;
     let text = "x".repeat(MESSAGE);
     let began = Instant::now();
     // More than the system takes for it, less than may wait.
     for _ in 0..400 {
-        stage.service.broadcast_to_room(ROOM, "said", &text).await.expect("sent");
+        fixture.service.broadcast_to_room(ROOM, "said", &text).await.expect("sent");
     }
     assert_eq!(departures.reason_of(&slow.session).await, DisconnectReason::SlowConsumer);
     assert!((PATIENCE..PATIENCE * 15).contains(&began.elapsed()), "after {:?}", began.elapsed());
-    eventually("its place is free", async || WebSocket::ask(stage.address, "").await.is_ok()).await;
+    eventually("its place is free", async || WebSocket::ask(fixture.address, "").await.is_ok()).await;
     slow.closed_by_server().await;
 }
 
@@ -59,11 +59,11 @@ async fn a_websocket_that_takes_nothing_is_gone_in_time_in_a_foreign_server_too(
 }
 
 async fn a_session_that_does_not_poll(foreign: bool) {
-    let (stage, mut departures) = stage(foreign).await;
-    let mut slow = Polling::connect(stage.address).await;
-    is_in(&stage).await;
+    let (fixture, mut departures) = fixture(foreign).await;
+    let mut slow = Polling::connect(fixture.address).await;
+    is_in(&fixture).await;
     let began = Instant::now();
-    stage.service.broadcast_to_room(ROOM, "said", &1).await.expect("sent");
+    fixture.service.broadcast_to_room(ROOM, "said", &1).await.expect("sent");
     assert_eq!(departures.reason_of(&slow.session).await, DisconnectReason::SlowConsumer);
     assert!((PATIENCE..PATIENCE * 15).contains(&began.elapsed()), "after {:?}", began.elapsed());
     eventually("the session is over", async || slow.post("3").await.status == 400).await;
@@ -82,21 +82,21 @@ async fn a_session_that_leaves_one_message_where_it_is_is_gone_in_time_in_a_fore
 /// It begins its upgrade before it connects to a namespace: what it is sent is counted as written all the same.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_that_moved_to_a_websocket_before_anything_else_stays_and_is_gone_when_it_stalls() {
-    let (stage, mut departures) = stage(false).await;
-    let polling = Polling::open(stage.address).await;
-    let mut socket = polling.upgraded(stage.address).await;
+    let (fixture, mut departures) = fixture(false).await;
+    let polling = Polling::open(fixture.address).await;
+    let mut socket = polling.upgraded(fixture.address).await;
     socket.send("40").await;
     assert!(socket.message().await.starts_with("40{"));
-    is_in(&stage).await;
+    is_in(&fixture).await;
     let text = "x".repeat(MESSAGE);
     // More than may wait.
     for number in 0..1100 {
-        stage.service.broadcast_to_room(ROOM, "said", &(number, &text)).await.expect("sent");
+        fixture.service.broadcast_to_room(ROOM, "said", &(number, &text)).await.expect("sent");
         assert!(socket.message().await.starts_with(&format!(r#"42["said",[{number},"#)));
     }
     assert!(departures.is_empty());
     for _ in 0..400 {
-        stage.service.broadcast_to_room(ROOM, "said", &text).await.expect("sent");
+        fixture.service.broadcast_to_room(ROOM, "said", &text).await.expect("sent");
     }
     assert_eq!(departures.next().await.reason, DisconnectReason::SlowConsumer);
     socket.closed_by_server().await;
@@ -107,12 +107,12 @@ async fn a_session_that_moved_to_a_websocket_before_anything_else_stays_and_is_g
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_websocket_that_reads_slowly_but_steadily_stays_and_gets_everything() {
     const MESSAGES: usize = 60;
-    let (stage, mut departures) = stage(false).await;
-    let socket = WebSocket::open_with_window(stage.address, 65_536).await.joined().await;
-    is_in(&stage).await;
+    let (fixture, mut departures) = fixture(false).await;
+    let socket = WebSocket::open_with_window(fixture.address, 65_536).await.joined().await;
+    is_in(&fixture).await;
     let text = "x".repeat(MESSAGE);
     for number in 0..MESSAGES {
-        stage.service.broadcast_to_room(ROOM, "said", &(number, &text)).await.expect("sent");
+        fixture.service.broadcast_to_room(ROOM, "said", &(number, &text)).await.expect("sent");
     }
     let began = Instant::now();
     let mut stream = socket.into_stream();

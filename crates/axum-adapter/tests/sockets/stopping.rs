@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use roomwire_service::{Client, DisconnectReason, Error, Gateway, WebSocketConfig, WebSocketService};
 
-use crate::support::{Departures, Frame, Http, Polling, Stage, WebSocket, config, eventually, within};
+use crate::support::{Departures, Fixture, Frame, Http, Polling, WebSocket, config, eventually, within};
 
 async fn enter(service: WebSocketService, client: Client) -> Result<(), Error> {
     service.join_room(&client, "room").await
@@ -17,28 +17,28 @@ async fn hangs() -> Result<(), Error> {
 fn patient(timeout: Duration) -> WebSocketConfig {
     let mut config = config();
     config.drain.timeout = timeout;
-    // Whoever is gone is gone because of the stop.
+    // The clients are gone because of the stop.
     config.ping_timeout = Duration::from_secs(120);
     config.limits.send_buffer_bytes = 100_000_000;
     config
 }
 
-async fn stage(timeout: Duration) -> (Stage, Departures) {
+async fn fixture(timeout: Duration) -> (Fixture, Departures) {
     let (gateway, departures) = Departures::of(Gateway::new().on_connect(enter).on("hangs", hangs));
-    (Stage::new(patient(timeout), gateway).await, departures)
+    (Fixture::new(patient(timeout), gateway).await, departures)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_lose_their_transport_so_that_they_come_back_and_their_handlers_run() {
-    let (mut stage, mut departures) = stage(Duration::from_secs(30)).await;
-    let mut socket = WebSocket::connect(stage.address).await;
-    let mut polling = Polling::connect(stage.address).await;
-    let members = stage.service.clone();
+    let (mut fixture, mut departures) = fixture(Duration::from_secs(30)).await;
+    let mut socket = WebSocket::connect(fixture.address).await;
+    let mut polling = Polling::connect(fixture.address).await;
+    let members = fixture.service.clone();
     eventually("both are in", async || members.member_count("room").await.expect("counts") == 2).await;
     polling.begin_poll().await;
-    let address = stage.address;
+    let address = fixture.address;
     let began = Instant::now();
-    stage.tell_to_stop();
+    fixture.tell_to_stop();
     // No `41`: a client that is told to leave the namespace would stay away.
     let mut seen = Vec::new();
     while let Some(frame) = socket.frame().await {
@@ -51,22 +51,22 @@ async fn clients_lose_their_transport_so_that_they_come_back_and_their_handlers_
         let departure = departures.next().await;
         assert_eq!((departure.reason, departure.rooms.len()), (DisconnectReason::ServerShutdown, 1));
     }
-    stage.ended().await;
+    fixture.ended().await;
     assert!(began.elapsed() < Duration::from_secs(20), "waited though nobody made it wait");
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "still listening");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_waits_for_messages_does_not_hold_the_end_up() {
-    let (mut stage, _departures) = stage(Duration::from_secs(30)).await;
-    let mut connected = Polling::connect(stage.address).await;
-    let mut never_connected = Polling::open(stage.address).await;
+    let (mut fixture, _departures) = fixture(Duration::from_secs(30)).await;
+    let mut connected = Polling::connect(fixture.address).await;
+    let mut never_connected = Polling::open(fixture.address).await;
     connected.begin_poll().await;
     never_connected.poll_ping().await;
     never_connected.begin_poll().await;
     let began = Instant::now();
-    stage.tell_to_stop();
-    stage.ended().await;
+    fixture.tell_to_stop();
+    fixture.ended().await;
     assert!(began.elapsed() < Duration::from_secs(20), "took {:?}", began.elapsed());
     drop((connected.polled().await, never_connected.polled().await));
 }
@@ -74,20 +74,20 @@ async fn a_request_that_waits_for_messages_does_not_hold_the_end_up() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_request_that_was_begun_and_never_ended_holds_the_end_up_for_a_bounded_time() {
     let drain = Duration::from_millis(300);
-    let (mut stage, _departures) = stage(drain).await;
-    let mut head = Http::connect(stage.address).await;
+    let (mut fixture, _departures) = fixture(drain).await;
+    let mut head = Http::connect(fixture.address).await;
     head.write(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nhost:").await;
-    let mut polling = Polling::connect(stage.address).await;
-    let mut body = Http::connect(stage.address).await;
+    let mut polling = Polling::connect(fixture.address).await;
+    let mut body = Http::connect(fixture.address).await;
     let request = format!(
         "POST /socket.io/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n42",
         polling.ticket
     );
     body.write(request.as_bytes()).await;
     assert_eq!(polling.post("3").await.status, 200);
-    stage.tell_to_stop();
+    fixture.tell_to_stop();
     let began = Instant::now();
-    stage.ended().await;
+    fixture.ended().await;
     // Three times the drain's timeout is promised; a busy machine gets the same again.
     assert!(began.elapsed() < drain * 3 + Duration::from_secs(5), "took {:?}", began.elapsed());
     drop((head, body));
@@ -95,20 +95,20 @@ async fn a_request_that_was_begun_and_never_ended_holds_the_end_up_for_a_bounded
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_that_never_read_and_handlers_that_never_return_are_ended_too() {
-    let (mut stage, mut departures) = stage(Duration::from_millis(300)).await;
-    let mut deaf = WebSocket::open_narrow(stage.address).await.joined().await;
-    let mut hanging = WebSocket::connect(stage.address).await;
+    let (mut fixture, mut departures) = fixture(Duration::from_millis(300)).await;
+    let mut deaf = WebSocket::open_narrow(fixture.address).await.joined().await;
+    let mut hanging = WebSocket::connect(fixture.address).await;
     hanging.send(r#"42["hangs"]"#).await;
-    let mut unconnected = WebSocket::open(stage.address).await;
-    let service = stage.service.clone();
+    let mut unconnected = WebSocket::open(fixture.address).await;
+    let service = fixture.service.clone();
     eventually("both are in", async || service.member_count("room").await.expect("counts") == 2).await;
     // Enough that the writer of the one that does not read waits for it, and too little to fill its buffer.
     for _ in 0..200 {
-        stage.service.send_to_client(deaf.session.as_str(), "said", &"x".repeat(65_536)).await.expect("sent");
+        fixture.service.send_to_client(deaf.session.as_str(), "said", &"x".repeat(65_536)).await.expect("sent");
     }
-    stage.tell_to_stop();
+    fixture.tell_to_stop();
     let began = Instant::now();
-    within("the server ends", stage.ended()).await;
+    within("the server ends", fixture.ended()).await;
     assert!(began.elapsed() < Duration::from_secs(6), "took {:?}", began.elapsed());
     // Their connections are closed, not left to the end of the process or of some other patience.
     deaf.closed_by_server().await;
@@ -121,9 +121,9 @@ async fn clients_that_never_read_and_handlers_that_never_return_are_ended_too() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_comes_while_the_server_stops_is_sent_elsewhere() {
-    let stage = Stage::foreign(patient(Duration::from_secs(30)), Gateway::new()).await;
-    let address = stage.address;
-    stage.stop().await;
+    let fixture = Fixture::foreign(patient(Duration::from_secs(30)), Gateway::new()).await;
+    let address = fixture.address;
+    fixture.stop().await;
     let answer = Http::once(address, "GET", "/socket.io/?EIO=4&transport=polling", "").await;
     assert!(answer.status == 503 && answer.body.contains("SHUTTING_DOWN"), "{answer:?}");
     let (status, body) = WebSocket::ask(address, "").await.expect_err("refused");

@@ -6,7 +6,7 @@ use roomwire_core::config::Transport;
 use roomwire_service::{Error, Gateway, WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
 
-use crate::support::{Http, Polling, Stage, WebSocket, config};
+use crate::support::{Fixture, Http, Polling, WebSocket, config};
 
 async fn service(config: WebSocketConfig) -> WebSocketService {
     WebSocketService::builder(config).state(MemoryState::new()).build().await.expect("builds")
@@ -16,10 +16,10 @@ async fn service(config: WebSocketConfig) -> WebSocketService {
 async fn a_service_that_is_switched_off_answers_503_on_its_path_and_the_app_runs() {
     for foreign in [false, true] {
         let config = WebSocketConfig { enabled: false, ..config() };
-        let stage = if foreign {
-            Stage::foreign(config, Gateway::new()).await
+        let fixture = if foreign {
+            Fixture::foreign(config, Gateway::new()).await
         } else {
-            Stage::new(config, Gateway::new()).await
+            Fixture::new(config, Gateway::new()).await
         };
         for (method, target) in [
             ("GET", "/socket.io/?EIO=4&transport=polling"),
@@ -27,15 +27,15 @@ async fn a_service_that_is_switched_off_answers_503_on_its_path_and_the_app_runs
             ("GET", "/socket.io"),
             ("OPTIONS", "/socket.io/anything"),
         ] {
-            let answer = Http::once(stage.address, method, target, "").await;
+            let answer = Http::once(fixture.address, method, target, "").await;
             assert_eq!(answer.status, 503, "{method} {target}");
             assert!(answer.body.contains(r#""code":"#), "{answer:?}");
         }
-        assert_eq!(WebSocket::ask(stage.address, "").await.expect_err("refused").0, 503);
-        let answer = Http::once(stage.address, "GET", "/hello", "").await;
+        assert_eq!(WebSocket::ask(fixture.address, "").await.expect_err("refused").0, 503);
+        let answer = Http::once(fixture.address, "GET", "/hello", "").await;
         assert_eq!((answer.status, &*answer.body), (200, "hello"));
-        assert_eq!(Http::once(stage.address, "GET", "/socket.iox", "").await.status, 404);
-        stage.stop().await;
+        assert_eq!(Http::once(fixture.address, "GET", "/socket.iox", "").await.status, 404);
+        fixture.stop().await;
     }
 }
 
@@ -80,16 +80,16 @@ async fn a_port_in_use_is_refused_naming_the_address() {
 #[tokio::test]
 async fn only_the_transports_that_are_configured_are_served() {
     let config_of = |transport| WebSocketConfig { transports: vec![transport], ..config() };
-    let stage = Stage::new(config_of(Transport::Polling), Gateway::new()).await;
-    let polling = Polling::connect(stage.address).await;
-    assert_eq!(WebSocket::ask(stage.address, "").await.expect_err("refused").0, 400);
+    let fixture = Fixture::new(config_of(Transport::Polling), Gateway::new()).await;
+    let polling = Polling::connect(fixture.address).await;
+    assert_eq!(WebSocket::ask(fixture.address, "").await.expect_err("refused").0, 400);
     let upgrade = format!("&sid={}", polling.ticket);
-    assert_eq!(WebSocket::ask(stage.address, &upgrade).await.expect_err("refused").0, 400);
-    stage.holds(1).await;
+    assert_eq!(WebSocket::ask(fixture.address, &upgrade).await.expect_err("refused").0, 400);
+    fixture.holds(1).await;
 
-    let stage = Stage::new(config_of(Transport::Websocket), Gateway::new()).await;
-    WebSocket::connect(stage.address).await.close().await;
-    let answer = Http::once(stage.address, "GET", "/socket.io/?EIO=4&transport=polling", "").await;
+    let fixture = Fixture::new(config_of(Transport::Websocket), Gateway::new()).await;
+    WebSocket::connect(fixture.address).await.close().await;
+    let answer = Http::once(fixture.address, "GET", "/socket.io/?EIO=4&transport=polling", "").await;
     assert_eq!(answer.status, 400, "{answer:?}");
 }
 
@@ -114,20 +114,20 @@ async fn the_path_is_the_configured_one_and_all_others_are_the_apps() {
 #[tokio::test]
 async fn each_namespace_has_its_own_clients() {
     let gateways = [Gateway::new(), Gateway::of("/admin")];
-    let stage = Stage::new(config(), gateways).await;
-    let mut socket = WebSocket::connect(stage.address).await;
+    let fixture = Fixture::new(config(), gateways).await;
+    let mut socket = WebSocket::connect(fixture.address).await;
     socket.send("40/admin,").await;
     assert!(socket.message().await.starts_with("40/admin,{"));
-    let admin = stage.service.namespace("/admin").expect("a namespace");
-    stage.holds(1).await;
+    let admin = fixture.service.namespace("/admin").expect("a namespace");
+    fixture.holds(1).await;
     crate::support::eventually("in both", async || admin.local_client_count() == 1).await;
     admin.broadcast("said", &"for admins").await.expect("sent");
-    stage.service.broadcast("said", &"for all").await.expect("sent");
+    fixture.service.broadcast("said", &"for all").await.expect("sent");
     assert_eq!(socket.message().await, r#"42/admin,["said","for admins"]"#);
     assert_eq!(socket.message().await, r#"42["said","for all"]"#);
     socket.send("41/admin,").await;
     crate::support::eventually("gone from one", async || admin.local_client_count() == 0).await;
-    assert_eq!(stage.service.local_client_count(), 1);
+    assert_eq!(fixture.service.local_client_count(), 1);
     socket.close().await;
-    stage.empty().await;
+    fixture.empty().await;
 }

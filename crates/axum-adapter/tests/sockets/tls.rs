@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::support::{
-    Certificate, Http, Stage, Wss, config, eventually,
+    Certificate, Fixture, Http, Wss, config, eventually,
     tls::{connect, request},
     within,
 };
@@ -22,19 +22,19 @@ async fn echo(Data(text): Data<String>) -> Result<String, Error> {
     Ok(text)
 }
 
-async fn stage(certificate: &Certificate) -> Stage {
+async fn fixture(certificate: &Certificate) -> Fixture {
     let mut config = WebSocketConfig { ssl: true, tls: certificate.config(), ..config() };
     config.tls.reload = RELOAD;
     config.limits.handshake_timeout = Duration::from_millis(500);
-    Stage::new(config, Gateway::new().on("echo", echo)).await
+    Fixture::new(config, Gateway::new().on("echo", echo)).await
 }
 
 #[tokio::test]
 async fn https_and_wss_work_with_tls_12_and_13() {
     let certificate = Certificate::new();
-    let stage = stage(&certificate).await;
+    let fixture = fixture(&certificate).await;
     for version in [&TLS12, &TLS13] {
-        let open = async || connect(stage.address, &certificate.pem(), &[version]).await.expect("encrypted");
+        let open = async || connect(fixture.address, &certificate.pem(), &[version]).await.expect("encrypted");
         let stream = open().await;
         assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
         assert!(request(stream, "GET", "/hello", "").await.ends_with("\r\n\r\nhello"));
@@ -52,14 +52,14 @@ async fn https_and_wss_work_with_tls_12_and_13() {
         wss.send(r#"421["echo","x"]"#).await;
         assert_eq!(wss.next().await, r#"431["x"]"#);
     }
-    stage.stop().await;
+    fixture.stop().await;
 }
 
 /// No client library here speaks TLS 1.1 any more: its first message is written by hand.
 #[tokio::test]
 async fn tls_11_is_refused_with_an_alert() {
     let certificate = Certificate::new();
-    let stage = stage(&certificate).await;
+    let fixture = fixture(&certificate).await;
     for (minor, understood) in [(2, false), (3, true)] {
         // Version, random, no session, one cipher (ECDHE-ECDSA-AES128-GCM, as of TLS 1.2), no compression; groups,
         // points, signatures.
@@ -75,7 +75,7 @@ async fn tls_11_is_refused_with_an_alert() {
         .concat();
         let length = hello.len() as u8;
         let record = [&[22, 3, 1, 0, length + 4, 1, 0, 0, length][..], &hello].concat();
-        let mut stream = TcpStream::connect(stage.address).await.expect("connects");
+        let mut stream = TcpStream::connect(fixture.address).await.expect("connects");
         stream.write_all(&record).await.expect("written");
         let mut answer = [0; 7];
         within("an answer", stream.read_exact(&mut answer)).await.expect("an answer");
@@ -88,8 +88,8 @@ async fn tls_11_is_refused_with_an_alert() {
 #[tokio::test]
 async fn plain_http_on_the_port_of_tls_is_closed_without_an_answer_in_http() {
     let certificate = Certificate::new();
-    let stage = stage(&certificate).await;
-    let mut stream = TcpStream::connect(stage.address).await.expect("connects");
+    let fixture = fixture(&certificate).await;
+    let mut stream = TcpStream::connect(fixture.address).await.expect("connects");
     stream.write_all(b"GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await.expect("written");
     let mut answer = Vec::new();
     let _ = within("the end", stream.read_to_end(&mut answer)).await;
@@ -99,13 +99,13 @@ async fn plain_http_on_the_port_of_tls_is_closed_without_an_answer_in_http() {
 #[tokio::test]
 async fn a_handshake_that_does_not_go_on_is_closed_and_holds_nobody_up() {
     let certificate = Certificate::new();
-    let stage = stage(&certificate).await;
+    let fixture = fixture(&certificate).await;
     let began = Instant::now();
     let mut silent = Vec::new();
     for _ in 0..100 {
-        silent.push(Http::connect(stage.address).await);
+        silent.push(Http::connect(fixture.address).await);
     }
-    let stream = connect(stage.address, &certificate.pem(), &[&TLS13]).await.expect("encrypted");
+    let stream = connect(fixture.address, &certificate.pem(), &[&TLS13]).await.expect("encrypted");
     assert!(request(stream, "GET", "/hello", "").await.ends_with("hello"));
     for connection in &mut silent {
         assert_eq!(connection.rest().await, "");
@@ -117,13 +117,13 @@ async fn a_handshake_that_does_not_go_on_is_closed_and_holds_nobody_up() {
 #[tokio::test]
 async fn a_renewed_certificate_is_used_for_new_connections_and_old_ones_live_on() {
     let certificate = Certificate::new();
-    let stage = stage(&certificate).await;
+    let fixture = fixture(&certificate).await;
     let old = certificate.pem();
-    let mut wss = Wss::connect(connect(stage.address, &old, &[&TLS13]).await.expect("encrypted")).await;
+    let mut wss = Wss::connect(connect(fixture.address, &old, &[&TLS13]).await.expect("encrypted")).await;
 
     let new = certificate.renew();
-    eventually("the new one is shown", async || connect(stage.address, &new, &[&TLS13]).await.is_ok()).await;
-    assert!(connect(stage.address, &old, &[&TLS13]).await.is_err(), "the old one is shown no more");
+    eventually("the new one is shown", async || connect(fixture.address, &new, &[&TLS13]).await.is_ok()).await;
+    assert!(connect(fixture.address, &old, &[&TLS13]).await.is_err(), "the old one is shown no more");
     wss.send(r#"421["echo","still here"]"#).await;
     assert_eq!(wss.next().await, r#"431["still here"]"#);
 
@@ -134,11 +134,11 @@ async fn a_renewed_certificate_is_used_for_new_connections_and_old_ones_live_on(
     // Over the next looks.
     let told_at = Instant::now();
     while told_at.elapsed() < RELOAD * 5 / 2 {
-        connect(stage.address, &new, &[&TLS13]).await.expect("the last good one is shown");
+        connect(fixture.address, &new, &[&TLS13]).await.expect("the last good one is shown");
         tokio::time::sleep(RELOAD / 10).await;
     }
     assert_eq!(log.lines_with(&told), 1, "told once");
 
     let newer = certificate.renew();
-    eventually("the next good one is shown", async || connect(stage.address, &newer, &[&TLS13]).await.is_ok()).await;
+    eventually("the next good one is shown", async || connect(fixture.address, &newer, &[&TLS13]).await.is_ok()).await;
 }

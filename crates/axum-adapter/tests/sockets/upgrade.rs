@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use roomwire_service::{Data, DisconnectReason, Error, Gateway, State};
 
-use crate::support::{Departures, Frame, Polling, Stage, WebSocket, config, eventually};
+use crate::support::{Departures, Fixture, Frame, Polling, WebSocket, config, eventually};
 
 #[derive(Clone, Default)]
 struct Heard(Arc<Mutex<Vec<u32>>>);
@@ -19,11 +19,11 @@ async fn hear(State(heard): State<Heard>, Data(number): Data<u32>) -> Result<(),
 const MESSAGES: u32 = 400;
 
 /// The upgrade as clients do it, with messages under way in both directions.
-async fn moves(stage: &Stage, heard: &Heard) {
+async fn moves(fixture: &Fixture, heard: &Heard) {
     heard.0.lock().clear();
-    let mut polling = Polling::connect(stage.address).await;
-    stage.holds(1).await;
-    let (service, id) = (stage.service.clone(), polling.session.clone());
+    let mut polling = Polling::connect(fixture.address).await;
+    fixture.holds(1).await;
+    let (service, id) = (fixture.service.clone(), polling.session.clone());
     let talking = tokio::spawn(async move {
         for number in 0..MESSAGES {
             service.send_to_client(id.as_str(), "said", &number).await.expect("is here");
@@ -35,7 +35,7 @@ async fn moves(stage: &Stage, heard: &Heard) {
     let mut next = move || sent.next().map(|number| format!(r#"42["hear",{number}]"#));
 
     polling.begin_poll().await;
-    let mut socket = WebSocket::ask(stage.address, &format!("&sid={}", polling.ticket)).await.expect("begins");
+    let mut socket = WebSocket::ask(fixture.address, &format!("&sid={}", polling.ticket)).await.expect("begins");
     socket.send("2probe").await;
     for _ in 0..20 {
         assert_eq!(polling.post(&next().expect("more")).await.status, 200);
@@ -77,45 +77,45 @@ async fn moves(stage: &Stage, heard: &Heard) {
 async fn nothing_is_lost_or_reordered_while_a_session_moves_to_a_websocket() {
     let heard = Heard::default();
     let (gateway, mut departures) = Departures::of(Gateway::new().with_state(heard.clone()).on("hear", hear));
-    let stage = Stage::new(config(), gateway).await;
+    let fixture = Fixture::new(config(), gateway).await;
     for _ in 0..50 {
-        moves(&stage, &heard).await;
+        moves(&fixture, &heard).await;
         assert_eq!(departures.next().await.reason, DisconnectReason::ClientDisconnected);
-        stage.holds(0).await;
+        fixture.holds(0).await;
     }
-    stage.empty().await;
+    fixture.empty().await;
 }
 
-/// Whoever asks for a second websocket for a session is turned away, and the first can still be ended by the server.
+/// A request for a second websocket of a session is refused, and the server can still end the first.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_websocket_for_a_session_changes_nothing() {
     let (gateway, mut departures) = Departures::of(Gateway::new());
     let mut config = config();
     config.limits.send_buffer = 16;
     config.max_connections = 1;
-    let stage = Stage::new(config, gateway).await;
-    let polling = Polling::connect(stage.address).await;
+    let fixture = Fixture::new(config, gateway).await;
+    let polling = Polling::connect(fixture.address).await;
     let ticket = format!("&sid={}", polling.ticket);
-    let mut socket = WebSocket::ask_narrow(stage.address, &ticket).await.expect("begins");
+    let mut socket = WebSocket::ask_narrow(fixture.address, &ticket).await.expect("begins");
     socket.send("2probe").await;
     assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
     socket.send("5").await;
     // Answered when the session has moved.
     assert!(socket.ask_for(1, r#"["nothing"]"#).await.contains("UNKNOWN_EVENT"));
-    let mut second = WebSocket::ask(stage.address, &ticket).await.expect("begins");
+    let mut second = WebSocket::ask(fixture.address, &ticket).await.expect("begins");
     second.send("2probe").await;
     second.closed_by_server().await;
-    stage.holds(1).await;
+    fixture.holds(1).await;
 
-    stage.service.broadcast("said", &"still here").await.expect("sent");
+    fixture.service.broadcast("said", &"still here").await.expect("sent");
     assert_eq!(socket.message().await, r#"42["said","still here"]"#);
     let filler = "x".repeat(65_536);
     eventually("the client that does not read is disconnected", async || {
-        stage.service.broadcast("said", &filler).await.expect("sent");
-        stage.service.local_client_count() == 0
+        fixture.service.broadcast("said", &filler).await.expect("sent");
+        fixture.service.local_client_count() == 0
     })
     .await;
     assert_eq!(departures.reason_of(&polling.session).await, DisconnectReason::SlowConsumer);
-    eventually("its connection is over", async || WebSocket::ask(stage.address, "").await.is_ok()).await;
+    eventually("its connection is over", async || WebSocket::ask(fixture.address, "").await.is_ok()).await;
     socket.closed_by_server().await;
 }

@@ -1,4 +1,4 @@
-//! How clients prove who they are.
+//! How clients authenticate.
 
 use std::time::Duration;
 
@@ -6,9 +6,10 @@ use serde::Serialize;
 
 use super::{Algorithm, Secret, sections::millis};
 
-/// Which tokens are accepted, and where they come from: `auth`.
+/// Which tokens are accepted, and where clients send them: `auth`.
 ///
-/// A service that authenticates by tokens reads it; one without an authenticator admits everybody as nobody.
+/// Read by a service that authenticates clients by tokens. A service without an authenticator admits every client as
+/// anonymous.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Auth {
@@ -26,14 +27,15 @@ pub struct Auth {
     /// A file with a JSON Web Key Set, or the http or https URL of one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub jwks: Option<String>,
-    /// How old a key set may become before it is read again, whole milliseconds from 1 s to a day. 5 minutes unless set.
+    /// How old a key set may become before it is read again, whole milliseconds from 1 s to a day. 5 minutes unless
+    /// set.
     #[serde(serialize_with = "millis")]
     pub jwks_refresh: Duration,
-    /// Who must have issued a token (`iss`): one of these. Anybody when empty.
+    /// Accepted issuers of a token (`iss`). If empty, any issuer is accepted.
     pub issuers: Vec<String>,
-    /// For whom a token must be (`aud`): one of these. None when empty; then a token that names an audience is refused.
+    /// Accepted audiences of a token (`aud`). If empty, a token that names an audience is refused.
     pub audiences: Vec<String>,
-    /// How far the clocks of issuers may be off, whole milliseconds up to 10 minutes. 5 s unless set.
+    /// How far the clocks of issuers may be off, whole milliseconds up to 10 minutes. 30 s unless set.
     #[serde(serialize_with = "millis")]
     pub leeway: Duration,
     /// The claim that holds the user's id. `sub` unless set.
@@ -42,10 +44,10 @@ pub struct Auth {
     pub field: String,
     /// The request header that may hold the token, alone or after `Bearer`. `authorization` unless set.
     pub header: String,
-    /// Whether clients without any token are admitted, as nobody. `false` unless set.
+    /// Whether clients without a token are admitted as anonymous. `false` unless set.
     pub anonymous: bool,
-    /// How long to wait for a decision before a client is refused, whole milliseconds from 100 ms to a minute. 5 s unless
-    /// set.
+    /// How long to wait for a decision before a client is refused, whole milliseconds from 100 ms to a minute. 5 s
+    /// unless set.
     #[serde(serialize_with = "millis")]
     pub timeout: Duration,
     /// How long a revocation is remembered: no shorter than the longest life of a token, whole milliseconds from 1 s to
@@ -65,7 +67,7 @@ impl Default for Auth {
             jwks_refresh: Duration::from_secs(300),
             issuers: Vec::new(),
             audiences: Vec::new(),
-            leeway: Duration::from_secs(5),
+            leeway: Duration::from_secs(30),
             user_claim: "sub".to_owned(),
             field: "token".to_owned(),
             header: "authorization".to_owned(),

@@ -62,19 +62,19 @@ choice! {
 choice! {
     /// The least severe lines that are logged; each level includes those before it.
     LogLevel {
-        /// What went wrong on the server and needs someone's attention.
+        /// Failures on the server that need an operator's attention.
         Error = "error",
-        /// What went wrong and was coped with.
+        /// Failures that the service handled.
         Warn = "warn",
-        /// What an operator wants to know in normal running.
+        /// What an operator needs to know in normal operation.
         Info = "info",
-        /// Each step, for finding a fault.
+        /// Each step, for debugging.
         Debug = "debug",
     }
 }
 
 choice! {
-    /// By what a token may be signed.
+    /// An algorithm that may sign tokens.
     Algorithm {
         /// HMAC with SHA-256 and a shared secret.
         Hs256 = "HS256",

@@ -13,16 +13,35 @@ use crate::NodeId;
 /// The text of the rule, the conversion and the check stand side by side here, so that they stay one rule.
 pub(super) enum Field<'a> {
     Switch(&'a mut bool),
-    Count { field: &'a mut dyn Whole, unit: &'static str, range: RangeInclusive<u64> },
-    Millis { field: &'a mut Duration, range: RangeInclusive<u64> },
+    Count {
+        field: &'a mut dyn Whole,
+        unit: &'static str,
+        range: RangeInclusive<u64>,
+    },
+    /// A whole number with a default that this rule derives from another key.
+    Derived {
+        field: &'a mut Option<u32>,
+        range: RangeInclusive<u64>,
+        rule: &'static str,
+    },
+    Millis {
+        field: &'a mut Duration,
+        range: RangeInclusive<u64>,
+    },
     Address(&'a mut IpAddr),
     Path(&'a mut String),
     Transports(&'a mut Vec<Transport>),
     Level(&'a mut LogLevel),
     Node(&'a mut Option<NodeId>),
     Urls(&'a mut Vec<String>),
-    Text { field: &'a mut Option<String>, most: usize },
-    Secret { field: &'a mut Option<Secret>, most: usize },
+    Text {
+        field: &'a mut Option<String>,
+        most: usize,
+    },
+    Secret {
+        field: &'a mut Option<Secret>,
+        most: usize,
+    },
     Prefix(&'a mut String),
     Name(&'a mut String),
     Pem(&'a mut Option<String>),
@@ -60,6 +79,7 @@ impl<'a> Field<'a> {
             Self::Count { unit, range, .. } => {
                 format!("a whole number{unit} from {} to {}", range.start(), range.end())
             }
+            Self::Derived { range, .. } => format!("a whole number from {} to {}", range.start(), range.end()),
             Self::Millis { range, .. } => {
                 format!("a whole number of milliseconds from {} to {}", range.start(), range.end())
             }
@@ -74,7 +94,7 @@ impl<'a> Field<'a> {
             Self::Pem(_) => "text that begins with -----BEGIN".to_owned(),
             Self::Words(_) => format!("a list of texts of 1 to {} bytes, none twice", lists::LONGEST_WORD),
             Self::Origins(_) => {
-                "a list of origins such as https://app.example.com, none twice, or * alone for all".to_owned()
+                "a list of origins such as https://app.example.com (no path and no slash at the end, no port 80 or 443), none twice, or * alone for all".to_owned()
             }
             Self::Networks(_) => "a list of IP addresses or networks such as 10.0.0.0/8, none twice".to_owned(),
             Self::Algorithms(_) => format!("a list of {}, none twice", Algorithm::words("and")),
@@ -87,6 +107,7 @@ impl<'a> Field<'a> {
         match self {
             Self::Switch(field) => ValueKind::Boolean(**field),
             Self::Count { field, .. } => ValueKind::U64(field.get()),
+            Self::Derived { field, .. } => (**field).map(u64::from).into(),
             Self::Millis { field, .. } => match u64::try_from(field.as_millis()) {
                 Ok(whole) if Duration::from_millis(whole) == **field => ValueKind::U64(whole),
                 _ => ValueKind::Float(field.as_secs_f64() * 1000.0),
@@ -115,7 +136,9 @@ impl<'a> Field<'a> {
         let typed = match self {
             Self::Switch(_) => text.parse().ok().map(ValueKind::Boolean),
             // Digits only: `parse` alone would also accept a sign.
-            Self::Count { .. } | Self::Millis { .. } if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            Self::Count { .. } | Self::Derived { .. } | Self::Millis { .. }
+                if text.bytes().all(|byte| byte.is_ascii_digit()) =>
+            {
                 text.parse().ok().map(ValueKind::U64)
             }
             // A list of none is a value too, and has no other spelling.
@@ -138,7 +161,9 @@ impl<'a> Field<'a> {
     /// Sets the most that is allowed, where that is a number.
     pub(super) fn widen(self) {
         let most = match &self {
-            Self::Count { range, .. } | Self::Millis { range, .. } => ValueKind::U64(*range.end()),
+            Self::Count { range, .. } | Self::Derived { range, .. } | Self::Millis { range, .. } => {
+                ValueKind::U64(*range.end())
+            }
             _ => return,
         };
         self.take(&most);
@@ -150,6 +175,11 @@ impl<'a> Field<'a> {
             (Self::Switch(field), ValueKind::Boolean(value)) => put(field, Some(*value)),
             (Self::Count { field, range, .. }, value) => {
                 whole(value).filter(|value| range.contains(value)).is_some_and(|value| field.set(value))
+            }
+            (Self::Derived { field, .. }, ValueKind::Nil) => put(field, Some(None)),
+            (Self::Derived { field, range, .. }, value) => {
+                let number = whole(value).filter(|value| range.contains(value));
+                put(field, number.and_then(|number| number.try_into().ok()).map(Some))
             }
             (Self::Millis { field, range }, value) => {
                 put(field, whole(value).filter(|value| range.contains(value)).map(Duration::from_millis))
@@ -273,7 +303,7 @@ fn urls(items: &[Value]) -> Option<Vec<String>> {
     Some(urls)
 }
 
-/// Whether it looks like one. Whoever connects to it knows which schemes and addresses there are.
+/// Whether the text looks like a URL. The backend that connects to it checks the scheme and the address.
 fn is_url(text: &str) -> bool {
     let has_scheme = text.split_once("://").is_some_and(|(scheme, address)| {
         scheme.starts_with(|first: char| first.is_ascii_alphabetic())

@@ -39,10 +39,8 @@ static KEYS: &[ConfigKey] = &[
         Field::count(&mut c.port, 0..=u16::MAX.into())
     }),
     key("transports", "The transports that clients may use.", |c| Field::Transports(&mut c.transports)),
-    key("pingInterval", "How often a client is asked for a sign of life.", |c| {
-        Field::millis(&mut c.ping_interval, 100..=TEN_MINUTES)
-    }),
-    key("pingTimeout", "How long to wait for that sign of life before the client counts as gone.", |c| {
+    key("pingInterval", "The interval of heartbeat pings.", |c| Field::millis(&mut c.ping_interval, 100..=TEN_MINUTES)),
+    key("pingTimeout", "How long to wait for the pong before the client is disconnected.", |c| {
         Field::millis(&mut c.ping_timeout, 100..=TEN_MINUTES)
     }),
     key("maxConnections", "The most clients that may be connected to this process at one time.", |c| {
@@ -58,12 +56,14 @@ static KEYS: &[ConfigKey] = &[
     key("tls.reload", "How often these files are looked at for a new certificate.", |c| {
         Field::millis(&mut c.tls.reload, 1000..=DAY)
     }),
-    key("allowedOrigins", "The origins whose pages may connect besides the origin that they connect to.", |c| {
-        Field::Origins(&mut c.allowed_origins)
-    }),
+    key(
+        "allowedOrigins",
+        "The origins that may connect (CORS), besides the server's own and, on one machine, those of loopback addresses.",
+        |c| Field::Origins(&mut c.allowed_origins),
+    ),
     key(
         "trustedProxies",
-        "The networks of the proxies whose X-Forwarded-For and Forwarded headers are believed.",
+        "The networks of trusted proxies, the only ones with X-Forwarded-For and Forwarded headers that count.",
         |c| Field::Networks(&mut c.trusted_proxies),
     ),
     key("auth.algorithms", "The algorithms by which a token may be signed.", |c| {
@@ -80,8 +80,10 @@ static KEYS: &[ConfigKey] = &[
     key("auth.jwksRefresh", "How old a key set may become before it is read again.", |c| {
         Field::millis(&mut c.auth.jwks_refresh, 1000..=DAY)
     }),
-    key("auth.issuers", "Who may have issued a token; anybody when empty.", |c| Field::Words(&mut c.auth.issuers)),
-    key("auth.audiences", "For whom a token must be; when empty, a token that names an audience is refused.", |c| {
+    key("auth.issuers", "Accepted `iss` values. If empty, any issuer is accepted.", |c| {
+        Field::Words(&mut c.auth.issuers)
+    }),
+    key("auth.audiences", "Accepted `aud` values. If empty, tokens with an `aud` claim are rejected.", |c| {
         Field::Words(&mut c.auth.audiences)
     }),
     key("auth.leeway", "How far the clocks of issuers may be off.", |c| {
@@ -94,7 +96,7 @@ static KEYS: &[ConfigKey] = &[
     key("auth.header", "The request header that may hold the token, alone or after Bearer.", |c| {
         Field::Name(&mut c.auth.header)
     }),
-    key("auth.anonymous", "Whether clients without any token are admitted, as nobody.", |c| {
+    key("auth.anonymous", "Whether clients without a token are accepted, as guests.", |c| {
         Field::Switch(&mut c.auth.anonymous)
     }),
     key("auth.timeout", "How long to wait for a decision before a client is refused.", |c| {
@@ -122,15 +124,19 @@ static KEYS: &[ConfigKey] = &[
     key("logger.pretty", "Log lines for people to read; when not, one JSON object a line.", |c| {
         Field::Switch(&mut c.logger.pretty)
     }),
-    key("nodeId", "The name of this process in the cluster; without one, a name is made up at start.", |c| {
-        Field::Node(&mut c.node_id)
-    }),
+    key(
+        "nodeId",
+        "The name of this process in the cluster, which should be unique; without one, a name is made up at start.",
+        |c| Field::Node(&mut c.node_id),
+    ),
     key("limits.payload", "The largest message accepted on every transport, with all its attachments.", |c| {
         Field::bytes(&mut c.limits.payload, 1024..=64 * 1024 * 1024)
     }),
-    key("limits.attachments", "The most binary attachments of one event.", |c| {
-        Field::count(&mut c.limits.attachments, 0..=1000)
-    }),
+    key(
+        "limits.attachments",
+        "The most binary attachments of one event or answer, received or sent; official clients take 10.",
+        |c| Field::count(&mut c.limits.attachments, 0..=1000),
+    ),
     key("limits.depth", "How deep the arrays and objects of an event may be nested.", |c| {
         Field::count(&mut c.limits.depth, 1..=120)
     }),
@@ -161,24 +167,20 @@ static KEYS: &[ConfigKey] = &[
         |c| Field::bytes(&mut c.limits.byte_burst, 1024..=1 << 30),
     ),
     key(
-        "limits.joinsPerSecond",
-        "How many times in a second one client may join or leave a room, over time, a room that is new to the server twice; more wait their turn for a while.",
-        |c| Field::count(&mut c.limits.joins_per_second, 1..=100_000),
-    ),
-    key("limits.joinBurst", "How many rooms one client that was quiet may join or leave at once.", |c| {
-        Field::count(&mut c.limits.join_burst, 1..=100_000)
-    }),
-    key(
         "limits.connectionsPerAddress",
-        "How many connections one address may have open; an IPv6 address counts with its /64.",
-        |c| Field::count(&mut c.limits.connections_per_address, 1..=1_000_000),
+        "The most clients of one address that may be connected at one time; an IPv6 address counts with its /64.",
+        |c| Field::Derived {
+            field: &mut c.limits.connections_per_address,
+            range: 1..=1_000_000,
+            rule: "half of maxConnections",
+        },
     ),
     key(
         "limits.reconnectsPerSecond",
-        "How many connections that end within five seconds one address may make in a second, over time.",
+        "The sustained rate of short connections of one address, per second: those that end within five seconds.",
         |c| Field::count(&mut c.limits.reconnects_per_second, 1..=100_000),
     ),
-    key("limits.reconnectBurst", "How many such connections an address that was quiet may make at once.", |c| {
+    key("limits.reconnectBurst", "The most short connections of one address at once.", |c| {
         Field::count(&mut c.limits.reconnect_burst, 1..=100_000)
     }),
     key("limits.headers", "The most headers of one request.", |c| Field::count(&mut c.limits.headers, 8..=1000)),
@@ -223,10 +225,10 @@ static KEYS: &[ConfigKey] = &[
     key("state.urls", "Where the servers of the state backend are: one, or several nodes of one cluster.", |c| {
         Field::Urls(&mut c.state.urls)
     }),
-    key("state.username", "Who the service is to those servers; comes before what a URL says.", |c| {
+    key("state.username", "The user name for those servers; overrides that of a URL.", |c| {
         Field::text(&mut c.state.username, 256)
     }),
-    key("state.password", "By what it proves that; comes before what a URL says, and is never shown.", |c| {
+    key("state.password", "The password; overrides that of a URL, and is never shown.", |c| {
         Field::secret(&mut c.state.password, 1024)
     }),
     key("state.database", "Which numbered database of the server is used.", |c| {
@@ -281,12 +283,22 @@ impl ConfigKey {
         variable
     }
 
-    /// The value when nothing sets it, as a JSON or TOML file would write it; nothing for a key that has none.
+    /// The default value as a JSON or TOML file would write it. `None` if the key has no default, or if its default is
+    /// derived from another key.
     #[must_use]
     pub fn default(&self) -> Option<String> {
         match self.field(&mut WebSocketConfig::default()).value() {
             config::ValueKind::Nil => None,
             value => Some(shown(&value)),
+        }
+    }
+
+    /// The rule by which the value follows another key when nothing sets it, such as `half of maxConnections`.
+    #[must_use]
+    pub fn default_rule(&self) -> Option<&'static str> {
+        match self.field(&mut WebSocketConfig::default()) {
+            Field::Derived { rule, .. } => Some(rule),
+            _ => None,
         }
     }
 

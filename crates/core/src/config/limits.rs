@@ -1,4 +1,4 @@
-//! How much one client, or one address, may cost.
+//! The limits of one client, and of one address.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{ConfigKey, WebSocketConfig, sections::millis};
 
-/// How much one client may cost: `limits`.
+/// The limits of one client: `limits`.
 ///
 /// Rates are refilled evenly: `events_per_second` 100 is one event every 10 ms, on top of a burst that was not used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -15,7 +15,8 @@ pub struct Limits {
     /// The largest message accepted on every transport, in bytes with all its attachments, 1024 to 67108864
     /// (64 MiB). 1000000 unless set.
     pub payload: usize,
-    /// The most binary attachments of one event, 0 to 1000. 16 unless set.
+    /// The most binary attachments of one event or answer, received or sent, 0 to 1000. 10 unless set: official clients
+    /// end their connection at the eleventh.
     pub attachments: usize,
     /// How deep the arrays and objects of an event may be nested, 1 to 120. 32 unless set.
     pub depth: usize,
@@ -23,54 +24,50 @@ pub struct Limits {
     pub event_name: usize,
     /// The longest id of a room that a client may join, in bytes, 1 to 128. 128 unless set.
     pub room_name: usize,
-    /// The most rooms of which one client may be a member, 1 to 100000. 100 unless set.
+    /// The most rooms of which one client may be a member, 1 to 100000. 1000 unless set.
     pub rooms_per_client: usize,
     /// The largest notes about one client or one room, in bytes as JSON, 0 to 1048576 (1 MiB). 16384 unless set.
     pub metadata: usize,
-    /// How many events one client may send in a second, over time, 1 to 1000000. 100 unless set.
+    /// How many events one client may send in a second, over time, 1 to 1000000. 200 unless set.
     pub events_per_second: u32,
-    /// How many events one client that was quiet may send at once, 1 to 1000000. 200 unless set.
+    /// How many events one client that was quiet may send at once, 1 to 1000000. 1000 unless set.
     pub event_burst: u32,
     /// How many bytes of events one client may send in a second, over time, 1024 to 1073741824 (1 GiB). 1000000 unless
     /// set.
     pub bytes_per_second: u32,
-    /// How many bytes of events one client that was quiet may send at once, 1024 to 1073741824 (1 GiB); one event within
-    /// `payload` always may. 4000000 unless set.
+    /// How many bytes of events one client that was quiet may send at once, 1024 to 1073741824 (1 GiB); one event
+    /// within `payload` always may. 8000000 unless set.
     pub byte_burst: u32,
-    /// How many times in a second one client may join or leave a room, over time, 1 to 100000. More wait their turn for
-    /// a while; a room in which nobody else of the server is counts twice. 6 unless set.
-    pub joins_per_second: u32,
-    /// How many rooms one client that was quiet may join or leave at once, 1 to 100000. 3 unless set.
-    pub join_burst: u32,
-    /// How many connections one address may have open, 1 to 1000000; an IPv6 address counts with its /64. 250 unless
-    /// set.
-    pub connections_per_address: u32,
-    /// How many connections that end within five seconds one address may make in a second, over time, 1 to 100000.
-    /// Connections that stay do not count. 1 unless set.
+    /// The most clients of one address that may be connected at one time, 1 to 1000000; an IPv6 address counts with its
+    /// /64. Half of `max_connections` unless set: see [`WebSocketConfig::connections_per_address`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections_per_address: Option<u32>,
+    /// The sustained rate of short connections of one address, per second, 1 to 100000: those that end within five
+    /// seconds. Longer connections do not count. 20 unless set.
     pub reconnects_per_second: u32,
-    /// How many such connections an address that was quiet may make at once, 1 to 100000. 3 unless set.
+    /// The most short connections of one address at once, 1 to 100000. 200 unless set.
     pub reconnect_burst: u32,
     /// The most headers of one request, 8 to 1000. 64 unless set.
     pub headers: usize,
     /// The largest head of one request with its address and all its headers, in bytes, 8192 to 1048576. 16384 unless
     /// set.
     pub header_bytes: usize,
-    /// How long a connection may take to be of use: to finish TLS, a request's head or its body, to connect to a
-    /// namespace, and to connect to another after it left its last. Whole milliseconds from 100 ms to 10 minutes.
-    /// 10 s unless set.
+    /// How long a connection may take to finish TLS, a request's head or its body, to connect to a namespace, and to
+    /// connect to another namespace after it left its last. Whole milliseconds from 100 ms to 10 minutes. 10 s unless
+    /// set.
     #[serde(serialize_with = "millis")]
     pub handshake_timeout: Duration,
-    /// How long a peer may take nothing of what is sent to it before its connection is ended, whole milliseconds from
+    /// How long a peer may read nothing of what is sent to it before its connection is closed, whole milliseconds from
     /// 100 ms to 10 minutes. 10 s unless set.
     #[serde(serialize_with = "millis")]
     pub write_timeout: Duration,
     /// How many events of one client may wait before the server stops reading from it, 16 to 65536. 1024 unless set.
     pub mailbox: usize,
-    /// How many packets may wait for one client before it is disconnected as a slow consumer, 16 to 65536. 1024
+    /// How many packets may wait for one client before it is disconnected as a slow consumer, 16 to 65536. 4096
     /// unless set.
     pub send_buffer: usize,
     /// How many bytes may wait for one client before it is disconnected as a slow consumer, 1024 to
-    /// 1073741824 (1 GiB); one message may always wait. 4000000 unless set.
+    /// 1073741824 (1 GiB); one message may always wait. 8000000 unless set.
     pub send_buffer_bytes: usize,
 }
 
@@ -78,35 +75,33 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             payload: 1_000_000,
-            attachments: 16,
+            attachments: 10,
             depth: 32,
             event_name: crate::EventName::MAX_BYTES,
             room_name: crate::RoomId::MAX_BYTES,
-            rooms_per_client: 100,
+            rooms_per_client: 1000,
             metadata: 16_384,
-            events_per_second: 100,
-            event_burst: 200,
+            events_per_second: 200,
+            event_burst: 1000,
             bytes_per_second: 1_000_000,
-            byte_burst: 4_000_000,
-            joins_per_second: 6,
-            join_burst: 3,
-            connections_per_address: 250,
-            reconnects_per_second: 1,
-            reconnect_burst: 3,
+            byte_burst: 8_000_000,
+            connections_per_address: None,
+            reconnects_per_second: 20,
+            reconnect_burst: 200,
             headers: 64,
             header_bytes: 16_384,
             handshake_timeout: Duration::from_secs(10),
             write_timeout: Duration::from_secs(10),
             mailbox: 1024,
-            send_buffer: 1024,
-            send_buffer_bytes: 4_000_000,
+            send_buffer: 4096,
+            send_buffer_bytes: 8_000_000,
         }
     }
 }
 
 impl Limits {
-    /// The most that each key allows: what comes closest to no limits. For tests and benchmarks, and for servers whose
-    /// clients are all trusted.
+    /// The maximum of each key, which comes closest to no limits. For tests and benchmarks, and for servers with
+    /// trusted clients only.
     #[must_use]
     pub fn unlimited() -> Self {
         let mut config = WebSocketConfig::default();
@@ -116,8 +111,8 @@ impl Limits {
         config.limits
     }
 
-    /// The same bounds, with the rates of [`unlimited`](Self::unlimited): as many events, bytes, joins and connections
-    /// as come. For tests that send faster than people do.
+    /// The same limits, with the rates of [`unlimited`](Self::unlimited): any number of events, bytes and connections
+    /// per second. For tests that send faster than people do.
     #[must_use]
     pub fn without_rates(self) -> Self {
         let most = Self::unlimited();
@@ -126,8 +121,6 @@ impl Limits {
             event_burst: most.event_burst,
             bytes_per_second: most.bytes_per_second,
             byte_burst: most.byte_burst,
-            joins_per_second: most.joins_per_second,
-            join_burst: most.join_burst,
             connections_per_address: most.connections_per_address,
             reconnects_per_second: most.reconnects_per_second,
             reconnect_burst: most.reconnect_burst,

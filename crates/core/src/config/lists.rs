@@ -43,7 +43,8 @@ pub(super) fn is_pem(text: &str) -> bool {
     text.trim_start().starts_with("-----BEGIN ") && text.len() <= 65_536
 }
 
-/// A browser writes an origin in one way only: scheme and host in lower case, no path, no port that goes without saying.
+/// A browser writes an origin in one way only: scheme and host in lower case, no path, no port that goes without
+/// saying.
 fn is_origin(text: &str) -> bool {
     let Some((scheme, host)) = text.split_once("://") else { return false };
     let plain = !text.chars().any(|character| character.is_control() || character.is_whitespace());

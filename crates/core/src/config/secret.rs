@@ -1,12 +1,12 @@
-//! A value that is used and never shown.
+//! A secret value that is never shown.
 
 use std::fmt;
 
-/// What stands where something is not shown.
+/// The replacement for a hidden value.
 pub(super) const HIDDEN: &str = "(hidden)";
 
-/// A password or the like. It shows in no error, no `Debug` and no serialized configuration; only
-/// [`expose`](Self::expose) gives it out.
+/// A password or another secret. It appears in no error, no `Debug` output and no serialized configuration; only
+/// [`expose`](Self::expose) returns it.
 ///
 /// ```
 /// use roomwire_core::config::Secret;
@@ -19,7 +19,7 @@ pub(super) const HIDDEN: &str = "(hidden)";
 pub struct Secret(String);
 
 impl Secret {
-    /// The value itself, for whoever it is meant for.
+    /// The value itself. Pass it only to the API that needs the secret.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

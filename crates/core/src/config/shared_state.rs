@@ -13,13 +13,13 @@ use super::{Secret, secret::without_credentials, sections::millis};
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SharedState {
-    /// Where the servers of the backend are: one, or several nodes of one cluster. None unless set.
+    /// The URLs of the backend's servers: one, or several nodes of one cluster. None unless set.
     #[serde(serialize_with = "shown_urls")]
     pub urls: Vec<String>,
-    /// Who the service is to those servers, 1 to 256 bytes. Comes before what a URL says.
+    /// The user name for those servers, 1 to 256 bytes. Takes precedence over the one in a URL.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// By what it proves that, 1 to 1024 bytes. Comes before what a URL says. Never serialized.
+    /// The password for those servers, 1 to 1024 bytes. Takes precedence over the one in a URL. Never serialized.
     #[serde(skip_serializing)]
     pub password: Option<Secret>,
     /// Which numbered database of the server is used, 0 to 1000000. 0 unless set.

@@ -2,8 +2,8 @@
 
 use super::ConfigKey;
 
-/// The key whose name is nearest to this one: the same but for case and separators, or one typing error away. The
-/// group may be missing. Nothing when no key is near.
+/// The key with the name nearest to this one: equal except for case and separators, or one typing error away. The group
+/// may be missing. `None` if no key is near.
 pub(super) fn key_like(name: &str) -> Option<&'static ConfigKey> {
     let name = letters(name);
     let last_part = |key: &ConfigKey| key.name().rsplit('.').next().map(letters);
@@ -14,7 +14,7 @@ pub(super) fn key_like(name: &str) -> Option<&'static ConfigKey> {
         .or_else(|| find(&|key| last_part(key).is_some_and(|part| is_near(&part, &name))))
 }
 
-/// The group of keys whose name is nearest to this one.
+/// The group of keys with the name nearest to this one.
 pub(super) fn group_like(name: &str) -> Option<&'static str> {
     let name = letters(name);
     ConfigKey::all()

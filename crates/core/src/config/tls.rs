@@ -1,4 +1,4 @@
-//! With which certificate a server shows who it is.
+//! The certificate of a server.
 
 use std::time::Duration;
 

@@ -16,7 +16,25 @@ const OF_OTHERS: [&str; 4] = ["ROOMWIRE_CHAT", "ROOMWIRE_CHROMIUM", "ROOMWIRE_E2
 
 /// Those with our prefix, by name, so that problems come in the same order every time.
 pub(super) fn sorted(variables: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
-    variables.into_iter().filter(|(name, _)| name.starts_with(PREFIX)).collect()
+    let is_ours = |(name, value): &(String, String)| name.starts_with(PREFIX) && !is_of_kubernetes(name, value);
+    variables.into_iter().filter(is_ours).collect()
+}
+
+/// Whether Kubernetes sets this variable in each pod, for a Service with a name that begins with `roomwire`. The names
+/// follow Docker container links: `ROOMWIRE_SERVICE_HOST`, `ROOMWIRE_PORT=tcp://10.0.0.7:3000`,
+/// `ROOMWIRE_PORT_3000_TCP_ADDR`.
+fn is_of_kubernetes(name: &str, value: &str) -> bool {
+    const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_of_port =
+        name.rsplit_once("_PORT_").and_then(|(_, port)| port.split_once('_')).is_some_and(|(number, protocol)| {
+            is_number(number) && PROTOCOLS.iter().any(|known| protocol.starts_with(known))
+        });
+    let is_link = || PROTOCOLS.iter().any(|protocol| value.starts_with(&format!("{}://", protocol.to_lowercase())));
+    is_of_port
+        || ["_SERVICE_HOST", "_SERVICE_PORT"].iter().any(|end| name.ends_with(end))
+        || name.contains("_SERVICE_PORT_")
+        || name.ends_with("_PORT") && is_link()
 }
 
 /// Those of this process, except values that are not UTF-8, which are refused. ([`env::vars`] would panic.)

@@ -41,10 +41,10 @@ pub struct WebSocketConfig {
     pub port: u16,
     /// The transports that clients may use: at least one, none twice. Both unless set.
     pub transports: Vec<Transport>,
-    /// How often a client is asked for a sign of life, whole milliseconds from 100 ms to 10 minutes. 25 s unless set.
+    /// The interval of heartbeat pings, whole milliseconds from 100 ms to 10 minutes. 25 s unless set.
     #[serde(serialize_with = "millis")]
     pub ping_interval: Duration,
-    /// How long to wait for that sign of life before the client counts as gone, whole milliseconds from 100 ms to 10
+    /// How long to wait for the pong before the client is disconnected, whole milliseconds from 100 ms to 10
     /// minutes. 5 s unless set.
     #[serde(serialize_with = "millis")]
     pub ping_timeout: Duration,
@@ -54,29 +54,32 @@ pub struct WebSocketConfig {
     pub ssl: bool,
     /// Whether accepted connections use TCP keep-alive. `true` unless set.
     pub keep_alive: bool,
-    /// With which certificate, when `ssl` is set.
+    /// The certificate, used when `ssl` is set.
     pub tls: Tls,
-    /// The origins whose pages may connect, such as `https://app.example.com`; `*` alone allows all. Clients without
-    /// an origin, and pages of the origin that the request goes to, may always. None unless set.
+    /// The origins that may connect (CORS), such as `https://app.example.com`; `*` alone allows all. Clients without an
+    /// origin and pages of the origin that the request goes to may always connect, and so may loopback pages of the
+    /// same machine. None unless set.
     pub allowed_origins: Vec<String>,
-    /// The networks of the proxies whose `X-Forwarded-For` and `Forwarded` headers are believed. None unless set.
+    /// The networks of trusted proxies: the service believes their `X-Forwarded-For` and `Forwarded` headers. None
+    /// unless set.
     pub trusted_proxies: Vec<IpNet>,
-    /// How clients prove who they are.
+    /// How clients authenticate.
     pub auth: Auth,
     /// How calls of the state backend are repeated.
     pub retry_config: RetryConfig,
     /// What is logged, and how.
     pub logger: Logger,
-    /// The name of this process in the cluster; without one, a name is made up at start.
+    /// The name of this process in the cluster, which should be unique; without one, a name is made up at start.
+    /// Processes with the same name are told apart: nothing is lost, and each warns of the other in the log.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_id: Option<NodeId>,
-    /// How much one client may cost.
+    /// The limits of one client.
     pub limits: Limits,
-    /// How the nodes of a cluster know that one is gone.
+    /// How the nodes of a cluster detect a lost node.
     pub lease: Lease,
-    /// How this process stops.
+    /// How this process shuts down.
     pub drain: Drain,
-    /// How state that several processes share is reached, and how long its answers may take.
+    /// The servers of state that several processes share, and the timeout of its operations.
     pub state: SharedState,
 }
 
@@ -122,9 +125,16 @@ impl WebSocketConfig {
         Self::loader().load()
     }
 
-    /// The same as [`load`](Self::load), with a say in which file and which variables are read.
+    /// Like [`load`](Self::load), with a choice of the file and the variables.
     pub fn loader() -> ConfigLoader {
         ConfigLoader::default()
+    }
+
+    /// The most clients of one address that may be connected at one time: `limits.connectionsPerAddress`, or half of
+    /// `maxConnections`, rounded up, when that is not set.
+    #[must_use]
+    pub fn connections_per_address(&self) -> u32 {
+        self.limits.connections_per_address.unwrap_or(self.max_connections.div_ceil(2))
     }
 
     /// Checks a configuration written in code by the rules that files and variables must keep.

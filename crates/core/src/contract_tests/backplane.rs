@@ -1,4 +1,4 @@
-//! The backplane: who gets which message.
+//! The backplane: which nodes get which message.
 
 use bytes::Bytes;
 
@@ -8,7 +8,7 @@ use super::{
     names::odd_names,
     wire::{Wire, room_channel},
 };
-use crate::{Channel, Namespace, NodeId};
+use crate::{Channel, Incarnation, Namespace, NodeId};
 
 /// Every subscribed node but the sender gets a message, once.
 pub async fn a_message_reaches_every_other_subscriber_once(cluster: &dyn Cluster) {
@@ -119,6 +119,25 @@ pub async fn a_node_is_reached_by_its_name_from_the_start(cluster: &dyn Cluster)
     second.expect_nothing().await;
 }
 
+/// Two processes with one node id hear each other on every channel but their own.
+pub async fn processes_with_one_node_id_are_two(cluster: &dyn Cluster) {
+    let id = NodeId::new("twin").expect("valid");
+    let mut twins = [Wire::open_as(cluster, id.clone()).await, Wire::open_as(cluster, id).await];
+    let [first, second] = &mut twins;
+    for (sender, receiver) in [(&*first, &*second), (&*second, &*first)] {
+        receiver.subscribe(&room_channel("r")).await;
+        sender.publish(&receiver.own(), "to one").await;
+        sender.publish(&room_channel("r"), "to a room").await;
+        sender.publish(&Channel::Cluster, "to all").await;
+    }
+    for twin in &mut twins {
+        let mut heard = vec![twin.text().await, twin.text().await, twin.text().await];
+        heard.sort_unstable();
+        assert_eq!(heard, ["to a room", "to all", "to one"]);
+        twin.expect_nothing().await;
+    }
+}
+
 /// Opening subscribes to the channel of all: each other node gets each message once, in order, and no room, namespace
 /// or node of that name gets any.
 pub async fn every_node_hears_what_is_for_all_from_its_start(cluster: &dyn Cluster) {
@@ -153,10 +172,14 @@ pub async fn every_node_hears_what_is_for_all_from_its_start(cluster: &dyn Clust
     late.expect(&["not to the closed"]).await;
 }
 
-/// Nobody listening is no error, on no kind of channel.
+/// Publishing to a channel without subscribers succeeds on every kind of channel.
 pub async fn publishing_to_nobody_is_no_error(cluster: &dyn Cluster) {
     let wire = Wire::open(cluster).await;
-    let others = [Channel::Namespace(Namespace::root()), Channel::Node(NodeId::random()), Channel::Cluster];
+    let others = [
+        Channel::Namespace(Namespace::root()),
+        Channel::Node(Incarnation::begin(NodeId::random()).process()),
+        Channel::Cluster,
+    ];
     for channel in [room_channel("r")].into_iter().chain(others) {
         wire.publish(&channel, "unheard").await;
     }
@@ -166,7 +189,7 @@ pub async fn publishing_to_nobody_is_no_error(cluster: &dyn Cluster) {
 pub async fn channels_never_mix(cluster: &dyn Cluster) {
     let in_room = |namespace: &str, room: &str| Channel::Room(room_in(namespace, room));
     let in_namespace = |namespace: &str| Channel::Namespace(Namespace::new(namespace).expect("valid"));
-    let to_node = |node: &str| Channel::Node(NodeId::new(node).expect("valid"));
+    let to_node = |node: &str| Channel::Node(Incarnation::begin(NodeId::new(node).expect("valid")).process());
     let mut channels: Vec<_> = odd_names().iter().map(|name| in_room("/", name)).collect();
     for name in ["a", "A", "a b", "\u{202e}", "*", "[a]"] {
         channels.extend([in_room(&format!("/{name}"), "a"), in_namespace(&format!("/{name}")), to_node(name)]);
@@ -200,7 +223,8 @@ pub async fn channels_never_mix(cluster: &dyn Cluster) {
     }
 }
 
-/// A subscription is never overlooked: what is said from then on is not "certainly nobody".
+/// A subscription is never overlooked: once it is in force, the backplane never reports that no other node is
+/// subscribed.
 pub async fn whoever_subscribed_may_be_reached(cluster: &dyn Cluster) {
     let [mut receiver, first, second] = Wire::three(cluster).await;
     for sender in [&first, &second] {

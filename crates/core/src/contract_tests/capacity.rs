@@ -22,8 +22,7 @@ async fn create(peer: &Peer, room: &RoomKey, capacity: u32) {
     peer.state.create_room(room, &NewRoom::with_capacity(capacity)).await.expect("creates");
 }
 
-/// Lets so many clients, spread over three nodes, race for a room of each of these rounds. Returns who was
-/// admitted, by round.
+/// Lets these clients, spread over three nodes, race for one room in each round. Returns the admitted clients by round.
 async fn race_for_rooms(
     cluster: &dyn Cluster,
     clients: &[ClientKey],
@@ -76,14 +75,14 @@ pub async fn racing_joins_share_no_place(cluster: &dyn Cluster) {
     }
 }
 
-/// Nobody is refused while there is a place.
+/// No client is refused while there is a place.
 pub async fn fewer_joins_than_places_all_succeed(cluster: &dyn Cluster) {
     for admitted in race_for_rooms(cluster, &clients(60), 60, 10).await {
         assert_eq!(admitted.len(), 60, "{admitted:?}");
     }
 }
 
-/// Whoever looks never sees more members than the room may have.
+/// No reader ever sees more members than the capacity.
 pub async fn joins_and_leaves_at_once_never_exceed_the_capacity(cluster: &dyn Cluster) {
     let nodes = Peer::three(cluster).await;
     let clients = clients(30);
@@ -121,7 +120,7 @@ pub async fn joins_and_leaves_at_once_never_exceed_the_capacity(cluster: &dyn Cl
     assert_eq!(nodes[1].members(&room("r")).await, [""; 0]);
 }
 
-/// Who is in already is not asked for a place again.
+/// A member that joins again needs no second place.
 pub async fn a_full_room_refuses_whoever_is_no_member(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     create(&first, &room("r"), 1).await;
@@ -151,8 +150,8 @@ pub async fn a_place_that_was_left_is_given_again(cluster: &dyn Cluster) {
     other.connect(&client("moves")).await;
     lost.enter(&client("lost"), &place).await;
     assert_refused!(peer.try_join(&client("next"), &place).await, RoomFull);
-    lost.state.end_lease(&lost.life).await.expect("ends");
-    peer.reap_all(&lost.life, 10).await;
+    lost.state.end_lease(&lost.incarnation).await.expect("ends");
+    peer.reap_all(&lost.incarnation, 10).await;
     peer.join(&client("next"), &place).await;
     assert_eq!(peer.members(&place).await, ["next"]);
 }

@@ -1,4 +1,4 @@
-//! Clients: who is registered, by which life, and what is known about them.
+//! Clients: which are registered, by which incarnation, and what their records hold.
 
 use super::{
     Cluster,
@@ -15,7 +15,7 @@ pub async fn a_client_is_kept_as_it_was_registered(cluster: &dyn Cluster) {
     let notes = metadata("seat", serde_json::json!({ "row": 12, "window": true, "with": ["Grace", null, 0.5] }));
     let connected_at = Timestamp::from_millis(1_795_446_540_123);
     let new = NewClient { key: key.clone(), user: user.clone(), metadata: notes.clone(), connected_at };
-    owner.state.connect(&owner.life, &new).await.expect("connects");
+    owner.state.connect(&owner.incarnation, &new).await.expect("connects");
 
     let expected = WebSocketClient {
         id: key.client.clone(),
@@ -24,11 +24,11 @@ pub async fn a_client_is_kept_as_it_was_registered(cluster: &dyn Cluster) {
         connected_at,
         last_active_at: connected_at,
         user,
-        node: owner.life.node().clone(),
+        node: owner.incarnation.node().clone(),
     };
     for reader in [&owner, &other] {
         assert_eq!(reader.client(&key).await.as_ref(), Some(&expected));
-        assert_eq!(reader.state.locate(&key).await.expect("reads"), Some(owner.life.node().clone()));
+        assert_eq!(reader.state.locate(&key).await.expect("reads"), Some(owner.incarnation.clone()));
     }
 }
 
@@ -40,13 +40,13 @@ pub async fn a_client_that_nobody_registered_is_nowhere(cluster: &dyn Cluster) {
     assert_eq!(peer.disconnect(&client("c")).await, []);
 }
 
-/// A repeated registration under the same life replaces the record, not the memberships.
+/// A repeated registration under the same incarnation replaces the record, not the memberships.
 pub async fn registering_again_replaces_the_record_and_keeps_the_memberships(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     let key = client("c");
     peer.enter(&key, &room("r")).await;
     let again = NewClient { metadata: metadata("n", 2), connected_at: Timestamp::from_millis(7), ..new_client(&key) };
-    peer.state.connect(&peer.life, &again).await.expect("connects again");
+    peer.state.connect(&peer.incarnation, &again).await.expect("connects again");
 
     let record = peer.client(&key).await.expect("is there");
     assert_eq!((record.metadata, record.connected_at), (metadata("n", 2), Timestamp::from_millis(7)));
@@ -56,7 +56,7 @@ pub async fn registering_again_replaces_the_record_and_keeps_the_memberships(clu
 }
 
 /// A client that connects elsewhere starts without memberships.
-pub async fn registering_under_another_life_drops_the_memberships_of_the_old(cluster: &dyn Cluster) {
+pub async fn registering_under_another_incarnation_drops_the_memberships_of_the_old(cluster: &dyn Cluster) {
     let [old, new, _] = Peer::three(cluster).await;
     let key = client("c");
     old.enter(&key, &room("alone")).await;
@@ -67,16 +67,16 @@ pub async fn registering_under_another_life_drops_the_memberships_of_the_old(clu
     assert_eq!(new.rooms_of(&key).await, [""; 0]);
     assert_eq!(new.room(&room("alone")).await, None, "its last member is gone");
     assert_eq!(new.members(&room("shared")).await, ["d"]);
-    assert_eq!(new.state.locate(&key).await.expect("reads"), Some(new.life.node().clone()));
+    assert_eq!(new.state.locate(&key).await.expect("reads"), Some(new.incarnation.clone()));
 }
 
-/// What another life says about a client does not count, be it of another node or of the same: compare
+/// What another incarnation says about a client does not count, be it of another node or of the same: compare
 /// and delete, not delete.
-pub async fn a_client_that_moved_is_out_of_reach_of_its_old_life(cluster: &dyn Cluster) {
+pub async fn a_client_that_moved_is_out_of_reach_of_its_old_incarnation(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
-    let again = Peer { life: Incarnation::begin(first.life.node().clone()), ..first.clone() };
-    again.state.begin_lease(&again.life, LONG).await.expect("begins");
-    for (name, old, new) in [("to another node", &second, &first), ("to the next life", &first, &again)] {
+    let again = Peer { incarnation: Incarnation::begin(first.incarnation.node().clone()), ..first.clone() };
+    again.state.begin_lease(&again.incarnation, LONG).await.expect("begins");
+    for (name, old, new) in [("to another node", &second, &first), ("to the next incarnation", &first, &again)] {
         let (key, target) = (client(name), room(name));
         old.enter(&key, &target).await;
         new.enter(&key, &target).await;
@@ -85,11 +85,11 @@ pub async fn a_client_that_moved_is_out_of_reach_of_its_old_life(cluster: &dyn C
         assert!(!old.leave(&key, &target).await);
         assert_eq!(old.disconnect(&key).await, []);
         assert_refused!(old.try_join(&key, &room("other")).await, ClientNotFound);
-        assert_refused!(old.state.set_client_metadata(&old.life, &key, &metadata("a", 1)).await, ClientNotFound);
+        assert_refused!(old.state.set_client_metadata(&old.incarnation, &key, &metadata("a", 1)).await, ClientNotFound);
         let late = [(key.clone(), Timestamp::from_millis(9_000_000))];
-        old.state.touch(&old.life, &late).await.expect("is passed over");
-        old.state.end_lease(&old.life).await.expect("ends");
-        assert_eq!(new.reap_all(&old.life, 10).await, ReapOutcome { finished: true, ..ReapOutcome::default() });
+        old.state.touch(&old.incarnation, &late).await.expect("is passed over");
+        old.state.end_lease(&old.incarnation).await.expect("ends");
+        assert_eq!(new.reap_all(&old.incarnation, 10).await, ReapOutcome { finished: true, ..ReapOutcome::default() });
 
         assert_eq!(new.client(&key).await, before);
         assert_eq!(new.members(&target).await, [name]);
@@ -132,24 +132,24 @@ pub async fn metadata_of_a_client_is_replaced_whole(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.enter(&client("c"), &room("r")).await;
     for notes in [metadata("a", 1), metadata("b", "two"), metadata("b", "two"), crate::Metadata::new()] {
-        peer.state.set_client_metadata(&peer.life, &client("c"), &notes).await.expect("is set");
+        peer.state.set_client_metadata(&peer.incarnation, &client("c"), &notes).await.expect("is set");
         let record = peer.client(&client("c")).await.expect("is there");
         assert_eq!((record.metadata, record.rooms.len()), (notes, 1));
     }
 }
 
-/// Only the life that registered a client writes about it.
-pub async fn metadata_of_a_client_of_another_life_is_refused(cluster: &dyn Cluster) {
+/// Only the incarnation that registered a client writes about it.
+pub async fn metadata_of_a_client_of_another_incarnation_is_refused(cluster: &dyn Cluster) {
     let [owner, other, _] = Peer::three(cluster).await;
     owner.connect(&client("c")).await;
     for missing in ["c", "nobody"] {
-        let outcome = other.state.set_client_metadata(&other.life, &client(missing), &metadata("a", 1)).await;
+        let outcome = other.state.set_client_metadata(&other.incarnation, &client(missing), &metadata("a", 1)).await;
         assert_refused!(outcome, ClientNotFound);
         assert!(other.client(&client(missing)).await.is_none_or(|record| record.metadata.is_empty()));
     }
 }
 
-/// Activity is the latest that was ever noted, for the clients of this life only.
+/// Activity is the latest that was ever noted, for the clients of this incarnation only.
 pub async fn activity_is_noted_and_never_goes_back(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     for name in ["a", "b"] {
@@ -159,7 +159,7 @@ pub async fn activity_is_noted_and_never_goes_back(cluster: &dyn Cluster) {
     let at = |name: &str, millis| (client(name), Timestamp::from_millis(millis));
     let noted = [at("a", 5000), at("nobody", 5000), at("other", 5000), at("b", 6000)];
     for seen in [noted.as_slice(), &[at("a", 4000)], &[]] {
-        peer.state.touch(&peer.life, seen).await.expect("is noted");
+        peer.state.touch(&peer.incarnation, seen).await.expect("is noted");
         for (name, millis) in [("a", 5000), ("b", 6000), ("other", 1000)] {
             let record = peer.client(&client(name)).await.expect("is there");
             assert_eq!(record.last_active_at, Timestamp::from_millis(millis), "{name}");
@@ -184,8 +184,8 @@ pub async fn clients_are_counted(cluster: &dyn Cluster) {
     peer.enter(&client_in("/x", "a"), &room_in("/x", "r")).await;
     assert_eq!((count("/").await, count("/x").await, count("/y").await), (3, 1, 0));
     other.disconnect(&client("b")).await;
-    lost.state.end_lease(&lost.life).await.expect("ends");
-    peer.reap_all(&lost.life, 10).await;
+    lost.state.end_lease(&lost.incarnation).await.expect("ends");
+    peer.reap_all(&lost.incarnation, 10).await;
     assert_eq!((count("/").await, count("/x").await), (1, 1));
 }
 

@@ -1,4 +1,4 @@
-//! Closing: nobody joins after a close returned.
+//! Closing: no client joins after a close returned.
 
 use std::{
     iter,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{NewRoom, RoomChange, StateError};
 
-/// Members of a closed room stay and may join again; nobody else may.
+/// Members of a closed room stay and may join again; no other client may join.
 pub async fn a_closed_room_refuses_whoever_is_no_member(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     first.enter(&client("in"), &room("r")).await;
@@ -76,7 +76,7 @@ pub async fn an_opened_room_admits_again(cluster: &dyn Cluster) {
     assert!(second.join(&client("c"), &room("r")).await.newly_joined);
 }
 
-/// A room stays closed when its members are gone, so that nobody opens it by joining.
+/// A room stays closed after its last member left, so that a join does not open it.
 pub async fn a_closed_room_stays_without_members(cluster: &dyn Cluster) {
     let [peer, other, lost] = Peer::three(cluster).await;
     peer.enter(&client("leaves"), &room("r")).await;
@@ -86,8 +86,8 @@ pub async fn a_closed_room_stays_without_members(cluster: &dyn Cluster) {
 
     peer.leave(&client("leaves"), &room("r")).await;
     other.disconnect(&client("disconnects")).await;
-    lost.state.end_lease(&lost.life).await.expect("ends");
-    peer.reap_all(&lost.life, 10).await;
+    lost.state.end_lease(&lost.incarnation).await.expect("ends");
+    peer.reap_all(&lost.incarnation, 10).await;
     let record = peer.room(&room("r")).await.expect("stays");
     assert!(record.closed && record.clients.is_empty(), "{record:?}");
     assert_refused!(peer.try_join(&client("leaves"), &room("r")).await, RoomClosed);

@@ -6,63 +6,66 @@ use super::{
 };
 use crate::{RoomUid, Timestamp};
 
-/// A life that never began holds no lease.
-pub async fn a_life_that_never_began_is_refused_every_write(cluster: &dyn Cluster) {
+/// An incarnation that never began holds no lease.
+pub async fn a_incarnation_that_never_began_is_refused_every_write(cluster: &dyn Cluster) {
     let (witness, unborn) = (Peer::begin(cluster).await, Peer::unborn(cluster).await);
     refuses_every_write(&witness, &unborn).await;
 }
 
-/// A life that ended its lease holds none, also while its clients wait to be cleaned up.
-pub async fn a_life_that_ended_is_refused_every_write(cluster: &dyn Cluster) {
+/// An incarnation that ended its lease holds none, also while its clients wait to be cleaned up.
+pub async fn a_incarnation_that_ended_is_refused_every_write(cluster: &dyn Cluster) {
     let (witness, ended) = (Peer::begin(cluster).await, Peer::begin(cluster).await);
     ended.enter(&client("left behind"), &room("r")).await;
-    ended.state.end_lease(&ended.life).await.expect("ends");
+    ended.state.end_lease(&ended.incarnation).await.expect("ends");
     refuses_every_write(&witness, &ended).await;
 }
 
-/// A life that was reaped holds no lease, also when nothing was left to clean up.
-pub async fn a_life_that_was_reaped_is_refused_every_write(cluster: &dyn Cluster) {
+/// An incarnation that was reaped holds no lease, also when nothing was left to clean up.
+pub async fn a_incarnation_that_was_reaped_is_refused_every_write(cluster: &dyn Cluster) {
     let (witness, reaped, idle) =
         (Peer::begin(cluster).await, Peer::doomed(cluster).await, Peer::doomed(cluster).await);
     reaped.enter(&client("reaped"), &room("r")).await;
     for lost in [&reaped, &idle] {
-        witness.sees_lost(cluster, &lost.life).await;
-        witness.reap_all(&lost.life, 10).await;
+        witness.sees_lost(cluster, &lost.incarnation).await;
+        witness.reap_all(&lost.incarnation, 10).await;
         refuses_every_write(&witness, lost).await;
     }
 }
 
-/// A life begins once: what was ended or reaped stays over.
-pub async fn a_life_that_is_over_never_begins_again(cluster: &dyn Cluster) {
+/// An incarnation begins once: what was ended or reaped stays over.
+pub async fn a_incarnation_that_is_over_never_begins_again(cluster: &dyn Cluster) {
     let (witness, ended, reaped) =
         (Peer::begin(cluster).await, Peer::begin(cluster).await, Peer::doomed(cluster).await);
-    ended.state.end_lease(&ended.life).await.expect("ends");
-    witness.sees_lost(cluster, &reaped.life).await;
-    witness.reap_all(&reaped.life, 10).await;
+    ended.state.end_lease(&ended.incarnation).await.expect("ends");
+    witness.sees_lost(cluster, &reaped.incarnation).await;
+    witness.reap_all(&reaped.incarnation, 10).await;
     for over in [ended, reaped] {
-        assert_refused!(over.state.begin_lease(&over.life, LONG).await, Fenced);
+        assert_refused!(over.state.begin_lease(&over.incarnation, LONG).await, Fenced);
         assert_refused!(over.try_join(&client("c"), &room("r")).await, Fenced);
     }
 }
 
-/// Tries every method that takes a life, with clients that are there and one that is not.
+/// Tries every method that takes an incarnation, with clients that are there and one that is not.
 async fn refuses_every_write(witness: &Peer, writer: &Peer) {
-    let (state, life) = (&writer.state, &writer.life);
+    let (state, incarnation) = (&writer.state, &writer.incarnation);
     let (here, left_behind, stranger) = (client("here"), client("left behind"), client("stranger"));
     witness.enter(&here, &room("r")).await;
     let before = picture(witness).await;
 
-    assert_refused!(state.renew_lease(life, LONG).await, Fenced);
-    assert_refused!(state.reap(life, &witness.life, 10).await, Fenced);
+    assert_refused!(state.renew_lease(incarnation, LONG).await, Fenced);
+    assert_refused!(state.reap(incarnation, &witness.incarnation, 10).await, Fenced);
     for target in [&here, &left_behind, &stranger] {
-        assert_refused!(state.connect(life, &new_client(target)).await, Fenced);
-        assert_refused!(state.restore(life, &[alive(target, &[(&room("new"), RoomUid::random())])]).await, Fenced);
-        assert_refused!(state.set_client_metadata(life, target, &metadata("by", "the dead")).await, Fenced);
-        assert_refused!(state.touch(life, &[(target.clone(), Timestamp::from_millis(9_000_000))]).await, Fenced);
-        assert_refused!(state.join(life, target, &room("r")).await, Fenced);
-        assert_refused!(state.join(life, target, &room("new")).await, Fenced);
-        assert_refused!(state.leave(life, target, &room("r")).await, Fenced);
-        assert_refused!(state.disconnect(life, target).await, Fenced);
+        assert_refused!(state.connect(incarnation, &new_client(target)).await, Fenced);
+        assert_refused!(
+            state.restore(incarnation, &[alive(target, &[(&room("new"), RoomUid::random())])]).await,
+            Fenced
+        );
+        assert_refused!(state.set_client_metadata(incarnation, target, &metadata("by", "the dead")).await, Fenced);
+        assert_refused!(state.touch(incarnation, &[(target.clone(), Timestamp::from_millis(9_000_000))]).await, Fenced);
+        assert_refused!(state.join(incarnation, target, &room("r")).await, Fenced);
+        assert_refused!(state.join(incarnation, target, &room("new")).await, Fenced);
+        assert_refused!(state.leave(incarnation, target, &room("r")).await, Fenced);
+        assert_refused!(state.disconnect(incarnation, target).await, Fenced);
     }
     assert_eq!(picture(witness).await, before, "a refused write changes nothing");
     witness.disconnect(&here).await;

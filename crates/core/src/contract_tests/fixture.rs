@@ -5,8 +5,8 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use super::Cluster;
 use crate::{
     ClientId, ClientKey, Incarnation, JoinOutcome, LeaseStatus, LiveClient, Metadata, Namespace, NewClient, NodeId,
-    ReapOutcome, RoomChange, RoomId, RoomKey, RoomUid, StateError, StateStore, Timestamp, WebSocketClient,
-    WebSocketRoom,
+    ReapOutcome, RemovedByOthers, RestoredDifferently, RoomChange, RoomId, RoomKey, RoomUid, StateError, StateStore,
+    Timestamp, WebSocketClient, WebSocketRoom,
 };
 
 /// Lasts as long as any test.
@@ -54,31 +54,31 @@ pub(super) fn metadata(key: &str, value: impl Into<serde_json::Value>) -> Metada
     Metadata::from_iter([(key.to_owned(), value.into())])
 }
 
-/// A node with a life that holds a lease. Its methods expect that the store does what it is asked.
+/// A node with an incarnation that holds a lease. Its methods expect that the store does what it is asked.
 #[derive(Clone)]
 pub(super) struct Peer {
     pub(super) state: Arc<dyn StateStore>,
-    pub(super) life: Incarnation,
+    pub(super) incarnation: Incarnation,
 }
 
 impl Peer {
     /// A node that lives as long as the test.
     pub(super) async fn begin(cluster: &dyn Cluster) -> Self {
         let peer = Self::unborn(cluster).await;
-        peer.state.begin_lease(&peer.life, LONG).await.expect("lease begins");
+        peer.state.begin_lease(&peer.incarnation, LONG).await.expect("lease begins");
         peer
     }
 
-    /// A node whose lease runs out once time passes.
+    /// A node with a lease that runs out once time passes.
     pub(super) async fn doomed(cluster: &dyn Cluster) -> Self {
         let peer = Self::unborn(cluster).await;
-        peer.state.begin_lease(&peer.life, cluster.short_lease()).await.expect("lease begins");
+        peer.state.begin_lease(&peer.incarnation, cluster.short_lease()).await.expect("lease begins");
         peer
     }
 
-    /// A node whose life did not begin yet.
+    /// A node that has not begun its incarnation yet.
     pub(super) async fn unborn(cluster: &dyn Cluster) -> Self {
-        Self { state: cluster.node().await.state, life: Incarnation::begin(NodeId::random()) }
+        Self { state: cluster.node().await.state, incarnation: Incarnation::begin(NodeId::random()) }
     }
 
     /// Three nodes that live as long as the test.
@@ -87,12 +87,12 @@ impl Peer {
     }
 
     pub(super) async fn renew(&self) -> LeaseStatus {
-        self.state.renew_lease(&self.life, LONG).await.expect("lease is renewed")
+        self.state.renew_lease(&self.incarnation, LONG).await.expect("lease is renewed")
     }
 
     /// Asserts that a renewal tells this node of exactly these lost ones.
     pub(super) async fn is_told_of(&self, lost: &[&Self]) {
-        let expected: BTreeSet<_> = lost.iter().map(|peer| peer.life.clone()).collect();
+        let expected: BTreeSet<_> = lost.iter().map(|peer| peer.incarnation.clone()).collect();
         assert_eq!(BTreeSet::from_iter(self.renew().await.expired), expected);
     }
 
@@ -108,7 +108,7 @@ impl Peer {
     }
 
     pub(super) async fn reap(&self, lost: &Incarnation, limit: usize) -> ReapOutcome {
-        self.state.reap(&self.life, lost, limit).await.expect("reaps")
+        self.state.reap(&self.incarnation, lost, limit).await.expect("reaps")
     }
 
     /// Reaps until nothing is left, and returns all that was reported, sorted.
@@ -129,15 +129,15 @@ impl Peer {
     }
 
     pub(super) async fn connect(&self, client: &ClientKey) {
-        self.state.connect(&self.life, &new_client(client)).await.expect("connects");
+        self.state.connect(&self.incarnation, &new_client(client)).await.expect("connects");
     }
 
     pub(super) async fn disconnect(&self, client: &ClientKey) -> Vec<RoomKey> {
-        self.state.disconnect(&self.life, client).await.expect("disconnects")
+        self.state.disconnect(&self.incarnation, client).await.expect("disconnects")
     }
 
     pub(super) async fn try_join(&self, client: &ClientKey, room: &RoomKey) -> Result<JoinOutcome, StateError> {
-        self.state.join(&self.life, client, room).await
+        self.state.join(&self.incarnation, client, room).await
     }
 
     pub(super) async fn join(&self, client: &ClientKey, room: &RoomKey) -> JoinOutcome {
@@ -151,11 +151,24 @@ impl Peer {
     }
 
     pub(super) async fn leave(&self, client: &ClientKey, room: &RoomKey) -> bool {
-        self.state.leave(&self.life, client, room).await.expect("leaves")
+        self.state.leave(&self.incarnation, client, room).await.expect("leaves")
     }
 
-    pub(super) async fn restore(&self, clients: &[LiveClient]) {
-        self.state.restore(&self.life, clients).await.expect("restores");
+    /// Which of these a clean-up or a deletion removed, in the order of their names.
+    pub(super) async fn removed_by_others(
+        &self,
+        incarnation: &Incarnation,
+        client: &ClientKey,
+        rooms: &[(RoomKey, RoomUid)],
+    ) -> RemovedByOthers {
+        let mut removed = self.state.removed_by_others(incarnation, client, rooms).await.expect("reads");
+        removed.rooms.sort();
+        removed
+    }
+
+    /// Returns what was not put back as it was given.
+    pub(super) async fn restore(&self, clients: &[LiveClient]) -> Vec<RestoredDifferently> {
+        self.state.restore(&self.incarnation, clients).await.expect("restores")
     }
 
     pub(super) async fn change(&self, room: &RoomKey, change: RoomChange) -> WebSocketRoom {
@@ -170,8 +183,8 @@ impl Peer {
         self.state.room(room).await.expect("reads")
     }
 
-    /// The members of a room, none when there is no such room. All ways to ask must agree, so nobody may
-    /// come or go meanwhile.
+    /// The members of a room, none if the room does not exist. All ways to read them must agree, so no client may join
+    /// or leave meanwhile.
     pub(super) async fn members(&self, room: &RoomKey) -> Vec<ClientId> {
         let members = self.room(room).await.map(|room| room.clients).unwrap_or_default();
         let count = self.state.member_count(room).await.expect("reads");

@@ -1,4 +1,4 @@
-//! What a store holds under a life, read back whole.
+//! What a store holds under an incarnation, read back whole.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +8,17 @@ use super::{
     names::odd_names,
     paging::{LIMITS, nothing, read_all},
 };
-use crate::{ClientKey, Incarnation, NodeId, PageRequest, RoomKey};
+use crate::{ClientKey, DeletionId, Incarnation, NodeId, PageRequest, RoomKey};
 
 /// Whether each client is registered, and its rooms.
 type Held = BTreeMap<ClientKey, (bool, BTreeSet<RoomKey>)>;
 
-/// All that is held under a life, put together, with something happening after each page.
-async fn read_held(peer: &Peer, life: &Incarnation, limit: usize, after_page: impl AsyncFnMut(usize)) -> Held {
+/// All that is held under an incarnation, put together, with something happening after each page.
+async fn read_held(peer: &Peer, incarnation: &Incarnation, limit: usize, after_page: impl AsyncFnMut(usize)) -> Held {
     let mut held = Held::new();
-    for item in read_all(limit, async |wanted: PageRequest| peer.state.held(life, &wanted).await, after_page).await {
+    for item in
+        read_all(limit, async |wanted: PageRequest| peer.state.held(incarnation, &wanted).await, after_page).await
+    {
         let (registered, rooms) = held.entry(item.key).or_default();
         *registered |= item.registered;
         rooms.extend(item.rooms);
@@ -25,11 +27,11 @@ async fn read_held(peer: &Peer, life: &Incarnation, limit: usize, after_page: im
 }
 
 /// As [`read_held`], the same for every size of a page.
-async fn held(peer: &Peer, life: &Incarnation) -> Held {
+async fn held(peer: &Peer, incarnation: &Incarnation) -> Held {
     let [first, second, third] = LIMITS;
-    let all = read_held(peer, life, first, nothing).await;
+    let all = read_held(peer, incarnation, first, nothing).await;
     for limit in [second, third] {
-        assert_eq!(read_held(peer, life, limit, nothing).await, all, "{limit} a page");
+        assert_eq!(read_held(peer, incarnation, limit, nothing).await, all, "{limit} a page");
     }
     all
 }
@@ -56,23 +58,23 @@ pub async fn everything_that_is_held_is_on_a_page(cluster: &dyn Cluster) {
         }
     }
     for asker in [&peer, &other] {
-        assert_eq!(held(asker, &peer.life).await, expected);
+        assert_eq!(held(asker, &peer.incarnation).await, expected);
     }
 }
 
-/// Clients of other lives are not among them, also not those in the same rooms, nor those of the same node.
-pub async fn nothing_of_another_life_is_held(cluster: &dyn Cluster) {
+/// Clients of other incarnations are not among them, also not those in the same rooms, nor those of the same node.
+pub async fn nothing_of_another_incarnation_is_held(cluster: &dyn Cluster) {
     let [first, second, third] = Peer::three(cluster).await;
-    let again = Peer { life: Incarnation::begin(first.life.node().clone()), ..first.clone() };
-    again.state.begin_lease(&again.life, LONG).await.expect("begins");
+    let again = Peer { incarnation: Incarnation::begin(first.incarnation.node().clone()), ..first.clone() };
+    again.state.begin_lease(&again.incarnation, LONG).await.expect("begins");
     for (name, peer) in [("a", &first), ("b", &second), ("c", &again)] {
         peer.enter(&client(name), &room("r")).await;
         peer.join(&client(name), &room(name)).await;
     }
     for (name, peer) in [("a", &first), ("b", &second), ("c", &again)] {
-        assert_eq!(held(&third, &peer.life).await, Held::from([inside(client(name), &[room("r"), room(name)])]));
+        assert_eq!(held(&third, &peer.incarnation).await, Held::from([inside(client(name), &[room("r"), room(name)])]));
     }
-    assert!(held(&first, &third.life).await.is_empty());
+    assert!(held(&first, &third.incarnation).await.is_empty());
 }
 
 /// Whichever way a membership or a client ends.
@@ -85,55 +87,55 @@ pub async fn what_left_is_held_no_more(cluster: &dyn Cluster) {
     peer.leave(&client("leaves"), &room("r")).await;
     peer.disconnect(&client("disconnects")).await;
     other.connect(&client("moves")).await;
-    other.state.delete_room(&room("deleted")).await.expect("deletes").expect("was there");
+    other.state.delete_room(&room("deleted"), DeletionId::random()).await.expect("deletes").expect("was there");
     let expected = Held::from([inside(client("stays"), &[room("r")]), inside(client("leaves"), &[])]);
-    assert_eq!(held(&other, &peer.life).await, expected);
-    assert_eq!(held(&peer, &other.life).await, Held::from([inside(client("moves"), &[])]));
+    assert_eq!(held(&other, &peer.incarnation).await, expected);
+    assert_eq!(held(&peer, &other.incarnation).await, Held::from([inside(client("moves"), &[])]));
     for name in ["stays", "leaves"] {
         peer.disconnect(&client(name)).await;
     }
-    assert!(held(&other, &peer.life).await.is_empty());
+    assert!(held(&other, &peer.incarnation).await.is_empty());
 }
 
-/// A node that took a new life and put its clients back holds them there, and nothing under the old one.
-pub async fn what_moved_to_a_new_life_is_held_by_that_alone(cluster: &dyn Cluster) {
+/// A node that took a new incarnation and put its clients back holds them there, and nothing under the old one.
+pub async fn what_moved_to_a_new_incarnation_is_held_by_that_alone(cluster: &dyn Cluster) {
     let [survivor, old, _] = Peer::three(cluster).await;
     let uid = old.enter(&client("a"), &room("r")).await.uid;
     old.join(&client("a"), &room("forgotten")).await;
     old.enter(&client("b"), &room("r")).await;
-    old.state.end_lease(&old.life).await.expect("ends");
-    let new = Peer { life: Incarnation::begin(old.life.node().clone()), ..old.clone() };
-    new.state.begin_lease(&new.life, LONG).await.expect("begins");
+    old.state.end_lease(&old.incarnation).await.expect("ends");
+    let new = Peer { incarnation: Incarnation::begin(old.incarnation.node().clone()), ..old.clone() };
+    new.state.begin_lease(&new.incarnation, LONG).await.expect("begins");
     new.restore(&[alive(&client("a"), &[(&room("r"), uid)]), alive(&client("b"), &[])]).await;
     for asker in [&new, &survivor] {
-        assert!(held(asker, &old.life).await.is_empty());
+        assert!(held(asker, &old.incarnation).await.is_empty());
         let expected = Held::from([inside(client("a"), &[room("r")]), inside(client("b"), &[])]);
-        assert_eq!(held(asker, &new.life).await, expected);
+        assert_eq!(held(asker, &new.incarnation).await, expected);
     }
 }
 
 /// One empty page, and no error.
-pub async fn a_life_that_is_over_or_unknown_holds_nothing(cluster: &dyn Cluster) {
+pub async fn a_incarnation_that_is_over_or_unknown_holds_nothing(cluster: &dyn Cluster) {
     let (survivor, gone) = (Peer::begin(cluster).await, Peer::begin(cluster).await);
     gone.enter(&client("a"), &room("r")).await;
-    gone.state.end_lease(&gone.life).await.expect("ends");
-    survivor.reap_all(&gone.life, 10).await;
-    for life in [gone.life, Incarnation::begin(NodeId::random()), survivor.life.clone()] {
+    gone.state.end_lease(&gone.incarnation).await.expect("ends");
+    survivor.reap_all(&gone.incarnation, 10).await;
+    for incarnation in [gone.incarnation, Incarnation::begin(NodeId::random()), survivor.incarnation.clone()] {
         for limit in LIMITS {
-            let page = survivor.state.held(&life, &PageRequest::first(limit)).await.expect("reads");
-            assert_eq!((page.items, page.next), (Vec::new(), None), "{life}");
+            let page = survivor.state.held(&incarnation, &PageRequest::first(limit)).await.expect("reads");
+            assert_eq!((page.items, page.next), (Vec::new(), None), "{incarnation}");
         }
     }
 }
 
-/// Who lost its lease can still look at what is left of it.
+/// A node that lost its lease can still read what the store holds of it.
 pub async fn what_is_held_is_read_without_a_lease(cluster: &dyn Cluster) {
     let (survivor, late) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
     late.enter(&client("a"), &room("r")).await;
-    survivor.sees_lost(cluster, &late.life).await;
+    survivor.sees_lost(cluster, &late.incarnation).await;
     let expected = Held::from([inside(client("a"), &[room("r")])]);
     for asker in [&survivor, &late, &Peer::unborn(cluster).await] {
-        assert_eq!(held(asker, &late.life).await, expected);
+        assert_eq!(held(asker, &late.incarnation).await, expected);
     }
 }
 
@@ -163,7 +165,7 @@ pub async fn what_stays_is_held_while_others_come_and_go(cluster: &dyn Cluster) 
                 peer.enter(&client(&format!("{:02} came", page * 7 % 60)), &room("hall")).await;
             }
         };
-        let held = read_held(&peer, &peer.life, limit, come_and_go).await;
+        let held = read_held(&peer, &peer.incarnation, limit, come_and_go).await;
         for number in (0..60).filter(|number| stays(*number)) {
             let rooms = BTreeSet::from([room("hall"), room(&format!("{}", number % 7))]);
             assert_eq!(held.get(&named(number)), Some(&(true, rooms)), "{number} with {limit} a page");

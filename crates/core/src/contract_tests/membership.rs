@@ -39,8 +39,8 @@ pub async fn joining_again_changes_nothing_and_says_so(cluster: &dyn Cluster) {
     assert_eq!(peer.room(&room("r")).await, None);
 }
 
-/// Only a client that this life registered joins, and only rooms of its own namespace.
-pub async fn joining_needs_a_client_of_this_life(cluster: &dyn Cluster) {
+/// Only a client that this incarnation registered joins, and only rooms of its own namespace.
+pub async fn joining_needs_a_client_of_this_incarnation(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     other.connect(&client("other's")).await;
     peer.connect(&client("gone")).await;
@@ -53,18 +53,18 @@ pub async fn joining_needs_a_client_of_this_life(cluster: &dyn Cluster) {
     assert_eq!(peer.room(&room("r")).await, None, "a refused join creates no room");
 }
 
-/// Each member is listed with the node that holds its connection.
+/// Each member is listed with the incarnation that holds its connection.
 pub async fn a_room_shows_the_members_of_every_node(cluster: &dyn Cluster) {
     let nodes = Peer::three(cluster).await;
     let mut expected = BTreeMap::new();
     for (number, node) in nodes.iter().cycle().take(9).enumerate() {
         let key = client(&format!("c{number}"));
         node.enter(&key, &room("r")).await;
-        expected.insert(key.client, node.life.node().clone());
+        expected.insert(key.client, node.incarnation.clone());
     }
     for reader in &nodes {
         let page = reader.state.members(&room("r"), &PageRequest::first(1000)).await.expect("reads");
-        let listed: BTreeMap<_, _> = page.items.into_iter().map(|member| (member.client, member.node)).collect();
+        let listed: BTreeMap<_, _> = page.items.into_iter().map(|member| (member.client, member.incarnation)).collect();
         assert_eq!(listed, expected);
     }
 }

@@ -84,17 +84,17 @@ macro_rules! __contract_properties {
                 beginning_a_lease_twice_is_beginning_it_once,
                 ending_a_lease_twice_or_without_one_is_no_error,
                 every_renewer_learns_whose_lease_ran_out,
-                two_lives_of_one_node_are_told_apart,
+                two_incarnations_of_one_node_are_told_apart,
             }
             fencing {
-                a_life_that_ended_is_refused_every_write,
-                a_life_that_never_began_is_refused_every_write,
-                a_life_that_was_reaped_is_refused_every_write,
-                a_life_that_is_over_never_begins_again,
+                a_incarnation_that_ended_is_refused_every_write,
+                a_incarnation_that_never_began_is_refused_every_write,
+                a_incarnation_that_was_reaped_is_refused_every_write,
+                a_incarnation_that_is_over_never_begins_again,
             }
             client {
                 a_client_is_kept_as_it_was_registered,
-                a_client_that_moved_is_out_of_reach_of_its_old_life,
+                a_client_that_moved_is_out_of_reach_of_its_old_incarnation,
                 a_client_that_nobody_registered_is_nowhere,
                 a_join_and_a_disconnect_of_one_client_leave_no_member_behind,
                 activity_is_noted_and_never_goes_back,
@@ -102,16 +102,16 @@ macro_rules! __contract_properties {
                 disconnecting_again_removes_nothing,
                 disconnecting_returns_the_rooms_sorted_and_removes_everything,
                 metadata_of_a_client_is_replaced_whole,
-                metadata_of_a_client_of_another_life_is_refused,
+                metadata_of_a_client_of_another_incarnation_is_refused,
                 registering_again_replaces_the_record_and_keeps_the_memberships,
-                registering_under_another_life_drops_the_memberships_of_the_old,
+                registering_under_another_incarnation_drops_the_memberships_of_the_old,
             }
             membership {
                 a_join_outlives_a_racing_last_leave,
                 a_room_shows_the_members_of_every_node,
                 joining_again_changes_nothing_and_says_so,
                 joining_creates_the_room_and_both_sides_know,
-                joining_needs_a_client_of_this_life,
+                joining_needs_a_client_of_this_incarnation,
                 leaving_again_ends_nothing,
                 leaving_ends_one_membership_and_no_other,
             }
@@ -137,15 +137,18 @@ macro_rules! __contract_properties {
                 nobody_is_admitted_after_a_close_returned,
             }
             room {
-                a_join_that_races_a_deletion_is_deleted_or_begins_a_new_life,
+                a_join_that_races_a_deletion_is_deleted_or_begins_a_new_incarnation,
                 a_room_created_by_joining_vanishes_with_its_last_member,
                 a_room_created_by_name_is_kept_as_it_was_given,
                 a_room_created_by_name_stays_without_members,
-                a_room_has_one_uid_while_it_lives_and_another_in_its_next_life,
+                a_room_has_one_uid_while_it_incarnations_and_another_in_its_next_incarnation,
                 creating_a_room_that_exists_is_refused,
                 deleting_a_missing_room_is_no_error,
+                a_repeated_deletion_gets_its_answer_and_deletes_nothing_else,
+                a_deletion_that_was_settled_does_not_take_place,
                 deleting_a_room_ends_and_returns_its_memberships,
                 of_racing_creations_one_succeeds,
+                what_a_deletion_removed_is_told_apart_from_what_was_left_before,
             }
             settings {
                 a_change_of_a_missing_room_is_refused,
@@ -155,29 +158,31 @@ macro_rules! __contract_properties {
             }
             reaping {
                 a_client_that_moved_is_not_reaped,
-                a_life_that_is_alive_or_unknown_is_not_reaped,
-                a_reaped_life_leaves_nothing_behind,
+                a_incarnation_that_is_alive_or_unknown_is_not_reaped,
+                a_reaped_incarnation_leaves_nothing_behind,
                 a_reaper_that_stops_half_way_is_succeeded_by_another,
                 clients_that_come_back_meanwhile_are_not_reaped,
                 each_departure_is_reported_to_one_of_many_reapers,
-                the_first_step_fences_the_life,
+                the_first_step_fences_the_incarnation,
+                what_a_clean_up_removed_is_told_apart_from_what_the_incarnation_ended_itself,
             }
             restore {
                 a_restored_client_moves_with_all_that_was_given,
-                a_restored_room_that_lives_keeps_its_uid,
+                a_restored_room_that_incarnations_keeps_its_uid,
                 a_restored_room_vanishes_with_its_last_member,
                 restoring_asks_neither_capacity_nor_closing,
-                restoring_keeps_the_memberships_of_this_life,
+                restoring_keeps_the_memberships_of_this_incarnation,
                 restoring_puts_clients_and_memberships_back,
                 restoring_twice_is_restoring_once,
+                what_a_deletion_ended_is_not_put_back,
             }
             held {
-                a_life_that_is_over_or_unknown_holds_nothing,
+                a_incarnation_that_is_over_or_unknown_holds_nothing,
                 everything_that_is_held_is_on_a_page,
-                nothing_of_another_life_is_held,
+                nothing_of_another_incarnation_is_held,
                 what_is_held_is_read_without_a_lease,
                 what_left_is_held_no_more,
-                what_moved_to_a_new_life_is_held_by_that_alone,
+                what_moved_to_a_new_incarnation_is_held_by_that_alone,
                 what_stays_is_held_while_others_come_and_go,
             }
             paging {
@@ -222,6 +227,7 @@ macro_rules! __contract_properties {
                 channels_never_mix,
                 every_node_hears_what_is_for_all_from_its_start,
                 own_messages_do_not_come_back,
+                processes_with_one_node_id_are_two,
                 publishing_to_nobody_is_no_error,
                 subscribed_means_subscribed,
                 subscribing_and_unsubscribing_again_changes_nothing,

@@ -6,7 +6,7 @@ use super::{
     Cluster,
     fixture::{LONG, Peer, client, client_in, room, room_in},
 };
-use crate::{ClientId, Incarnation, Namespace, NewRoom, NodeId, PageRequest, RoomChange, RoomId};
+use crate::{ClientId, DeletionId, Incarnation, Namespace, NewRoom, NodeId, PageRequest, RoomChange, RoomId};
 
 /// Names that are hard on separators, quoting, patterns, normalisation and lengths.
 pub(super) fn odd_names() -> Vec<String> {
@@ -123,7 +123,7 @@ pub async fn namespaces_never_meet(cluster: &dyn Cluster) {
     let (here, there) = (room_in("/a", "r"), room_in("/a/b", "r"));
     other.change(&here, RoomChange::Close).await;
     assert!(!other.room(&there).await.expect("is there").closed);
-    other.state.delete_room(&here).await.expect("deletes").expect("was there");
+    other.state.delete_room(&here, DeletionId::random()).await.expect("deletes").expect("was there");
     assert_eq!(other.rooms_of(&client_in("/a", "c")).await, [""; 0]);
     peer.disconnect(&client_in("/", "c")).await;
     peer.disconnect(&client_in("/a/b", "c")).await;
@@ -145,17 +145,17 @@ pub async fn odd_node_names_never_mix(cluster: &dyn Cluster) {
     let names = ["n", "n.1", "n.", ".n", "n:r", "{n}", "n n", "\u{202e}n", "*"];
     let mut nodes = Vec::new();
     for name in names {
-        let life = Incarnation::begin(NodeId::new(name).expect("valid"));
-        let node = Peer { life, ..Peer::unborn(cluster).await };
-        node.state.begin_lease(&node.life, LONG).await.expect("begins");
+        let incarnation = Incarnation::begin(NodeId::new(name).expect("valid"));
+        let node = Peer { incarnation, ..Peer::unborn(cluster).await };
+        node.state.begin_lease(&node.incarnation, LONG).await.expect("begins");
         node.enter(&client(name), &room("r")).await;
-        assert_eq!(survivor.state.locate(&client(name)).await.expect("reads"), Some(node.life.node().clone()));
+        assert_eq!(survivor.state.locate(&client(name)).await.expect("reads"), Some(node.incarnation.clone()));
         nodes.push(node);
     }
     for (gone, (name, node)) in names.into_iter().zip(&nodes).enumerate() {
-        node.state.end_lease(&node.life).await.expect("ends");
+        node.state.end_lease(&node.incarnation).await.expect("ends");
         survivor.is_told_of(&[node]).await;
-        assert_eq!(survivor.reap_all(&node.life, 10).await.clients, [client(name)]);
+        assert_eq!(survivor.reap_all(&node.incarnation, 10).await.clients, [client(name)]);
         assert_eq!(survivor.members(&room("r")).await.len(), names.len() - gone - 1);
     }
     assert_eq!(survivor.room(&room("r")).await, None);

@@ -7,7 +7,7 @@ use super::{
 use crate::{Incarnation, NodeSummary};
 
 fn summary(peer: &Peer, clients: u64, memberships: u64) -> NodeSummary {
-    NodeSummary { node: peer.life.node().clone(), clients, memberships }
+    NodeSummary { node: peer.incarnation.node().clone(), clients, memberships }
 }
 
 async fn nodes(peer: &Peer) -> Vec<NodeSummary> {
@@ -39,25 +39,25 @@ pub async fn every_node_is_listed_with_what_it_holds(cluster: &dyn Cluster) {
     assert_eq!(nodes(&idle).await, expected);
 }
 
-/// Two lives of one node are one node. One that ended is listed as long as something is left of it.
+/// Two incarnations of one node are one node. One that ended is listed as long as something is left of it.
 pub async fn a_node_is_listed_until_nothing_is_left_of_it(cluster: &dyn Cluster) {
     let [survivor, old, _] = Peer::three(cluster).await;
-    let new = Peer { life: Incarnation::begin(old.life.node().clone()), ..old.clone() };
-    new.state.begin_lease(&new.life, LONG).await.expect("begins");
+    let new = Peer { incarnation: Incarnation::begin(old.incarnation.node().clone()), ..old.clone() };
+    new.state.begin_lease(&new.incarnation, LONG).await.expect("begins");
     old.enter(&client("old"), &room("r")).await;
     new.enter(&client("new"), &room("r")).await;
     let of_the_node = async |peer: &Peer| {
         let all = nodes(&survivor).await;
-        all.into_iter().find(|summary| summary.node == *peer.life.node())
+        all.into_iter().find(|summary| summary.node == *peer.incarnation.node())
     };
     assert_eq!(of_the_node(&old).await, Some(summary(&old, 2, 2)));
 
-    old.state.end_lease(&old.life).await.expect("ends");
+    old.state.end_lease(&old.incarnation).await.expect("ends");
     assert_eq!(of_the_node(&old).await, Some(summary(&old, 2, 2)), "what is left is still listed");
-    survivor.reap_all(&old.life, 10).await;
+    survivor.reap_all(&old.incarnation, 10).await;
     assert_eq!(of_the_node(&old).await, Some(summary(&old, 1, 1)));
     new.disconnect(&client("new")).await;
-    new.state.end_lease(&new.life).await.expect("ends");
-    survivor.reap_all(&new.life, 10).await;
+    new.state.end_lease(&new.incarnation).await.expect("ends");
+    survivor.reap_all(&new.incarnation, 10).await;
     assert_eq!(of_the_node(&old).await, None);
 }

@@ -6,7 +6,7 @@ use super::{
     Cluster,
     fixture::{Peer, client, client_in, clients, metadata, room, room_in},
 };
-use crate::{ClientId, ClientKey, MemberRecord, Namespace, NewRoom, Page, PageRequest, RoomId, RoomKey, StateError};
+use crate::{ClientId, ClientKey, Member, Namespace, NewRoom, Page, PageRequest, RoomId, RoomKey, StateError};
 
 /// How many items a page is asked for.
 pub(super) const LIMITS: [usize; 3] = [1, 2, 1000];
@@ -41,12 +41,7 @@ async fn read_clients(peer: &Peer, limit: usize, after_page: impl AsyncFnMut(usi
     read_all(limit, page, after_page).await.into_iter().map(|client| client.id).collect()
 }
 
-async fn read_members(
-    peer: &Peer,
-    room: &RoomKey,
-    limit: usize,
-    after_page: impl AsyncFnMut(usize),
-) -> Vec<MemberRecord> {
+async fn read_members(peer: &Peer, room: &RoomKey, limit: usize, after_page: impl AsyncFnMut(usize)) -> Vec<Member> {
     read_all(limit, async |wanted: PageRequest| peer.state.members(room, &wanted).await, after_page).await
 }
 
@@ -125,13 +120,13 @@ pub async fn every_member_is_on_a_page(cluster: &dyn Cluster) {
     let mut expected = BTreeSet::new();
     for (client, node) in all.iter().zip(nodes.iter().cycle()) {
         node.enter(client, &room("r")).await;
-        expected.insert((client.client.clone(), node.life.node().clone()));
+        expected.insert((client.client.clone(), node.incarnation.clone()));
     }
     nodes[0].enter(&client("elsewhere"), &room("s")).await;
     nodes[0].enter(&client_in("/x", "elsewhere"), &room_in("/x", "r")).await;
     for limit in LIMITS {
         let read = read_members(&nodes[0], &room("r"), limit, nothing).await;
-        let read: BTreeSet<_> = read.into_iter().map(|member| (member.client, member.node)).collect();
+        let read: BTreeSet<_> = read.into_iter().map(|member| (member.client, member.incarnation)).collect();
         assert_eq!(read, expected, "{limit} a page");
     }
     assert_eq!(nodes[0].state.member_count(&room("r")).await.expect("reads"), 25);

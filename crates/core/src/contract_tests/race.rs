@@ -66,9 +66,9 @@ async fn race_in_parallel<T: Send + 'static>(rounds: usize, lanes: &Arc<[Lane<T>
     by_round
 }
 
-/// Waits for the others without going to sleep: a task that was only just woken comes too late to meet
-/// calls that take a microsecond. Who waits for long lets the runtime look after the others' connections at every
-/// turn: with all of its threads waiting like this, it would find out of answers seconds late.
+/// Waits for the other tasks without sleeping: a task that was only just woken comes too late to meet calls that take a
+/// microsecond. A task that waits for long yields to the runtime at every turn, so that the runtime polls the others'
+/// connections. With all of its threads spinning, the runtime would notice answers seconds late.
 async fn start_together(arrived: &AtomicUsize, everybody: usize) {
     arrived.fetch_add(1, Ordering::AcqRel);
     for turn in 1.. {

@@ -1,4 +1,4 @@
-//! Reaping: cleaning up after a lost node, whoever does it and how often.
+//! Reaping: cleaning up after a lost node, by any node and any number of times.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::{
     fixture::{LONG, Peer, assert_refused, client, clients, room},
     race::{lane, race},
 };
-use crate::{ClientKey, Departure, Incarnation, NewRoom, ReapOutcome, RoomKey};
+use crate::{ClientKey, Departure, Incarnation, NewRoom, ReapOutcome, RemovedByOthers, RoomKey};
 
 /// Registers clients that are each a member of all these rooms; returns what is to be reported.
 async fn fill(node: &Peer, clients: &[ClientKey], rooms: &[RoomKey]) -> Vec<Departure> {
@@ -40,8 +40,8 @@ fn by_name(departures: Vec<Departure>) -> Vec<(ClientKey, RoomKey)> {
     sorted(departures.into_iter().map(|departure| (departure.client, departure.room)).collect())
 }
 
-/// All memberships and clients of the lost life go, and nothing else.
-pub async fn a_reaped_life_leaves_nothing_behind(cluster: &dyn Cluster) {
+/// All memberships and clients of the lost incarnation go, and nothing else.
+pub async fn a_reaped_incarnation_leaves_nothing_behind(cluster: &dyn Cluster) {
     let (survivor, lost) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
     survivor.state.create_room(&room("room 0"), &NewRoom::default()).await.expect("creates");
     survivor.enter(&client("stays"), &room("room 1")).await;
@@ -49,8 +49,8 @@ pub async fn a_reaped_life_leaves_nothing_behind(cluster: &dyn Cluster) {
     let expected = fill(&lost, &gone, &rooms).await;
     lost.connect(&client("without rooms")).await;
 
-    survivor.sees_lost(cluster, &lost.life).await;
-    let reaped = survivor.reap_all(&lost.life, 4).await;
+    survivor.sees_lost(cluster, &lost.incarnation).await;
+    let reaped = survivor.reap_all(&lost.incarnation, 4).await;
     assert_eq!(by_name(reaped.departures), by_name(expected));
     assert_eq!(reaped.clients, sorted([gone.clone(), vec![client("without rooms")]].concat()));
     for client in reaped.clients {
@@ -62,7 +62,7 @@ pub async fn a_reaped_life_leaves_nothing_behind(cluster: &dyn Cluster) {
     for room in &rooms[2..] {
         assert_eq!(survivor.room(room).await, None, "its last member is gone");
     }
-    let again = survivor.reap(&lost.life, 4).await;
+    let again = survivor.reap(&lost.incarnation, 4).await;
     assert_eq!(again, ReapOutcome { finished: true, ..ReapOutcome::default() });
 }
 
@@ -72,10 +72,10 @@ pub async fn each_departure_is_reported_to_one_of_many_reapers(cluster: &dyn Clu
     let survivors = Peer::three(cluster).await;
     let (mut lost, mut expected) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        let life = Peer::begin(cluster).await;
-        expected.push(by_name(fill(&life, &named(round, 10), &rooms(4)).await));
-        life.state.end_lease(&life.life).await.expect("ends");
-        lost.push(life.life);
+        let peer = Peer::begin(cluster).await;
+        expected.push(by_name(fill(&peer, &named(round, 10), &rooms(4)).await));
+        peer.state.end_lease(&peer.incarnation).await.expect("ends");
+        lost.push(peer.incarnation);
     }
     let lanes = survivors.iter().cycle().take(4).map(|survivor| {
         let (survivor, lost) = (survivor.clone(), lost.clone());
@@ -97,11 +97,11 @@ pub async fn each_departure_is_reported_to_one_of_many_reapers(cluster: &dyn Clu
 }
 
 /// What is not lost is not touched.
-pub async fn a_life_that_is_alive_or_unknown_is_not_reaped(cluster: &dyn Cluster) {
+pub async fn a_incarnation_that_is_alive_or_unknown_is_not_reaped(cluster: &dyn Cluster) {
     let [survivor, living, _] = Peer::three(cluster).await;
     living.enter(&client("c"), &room("r")).await;
-    let unknown = Incarnation::begin(living.life.node().clone());
-    for target in [&living.life, &unknown] {
+    let unknown = Incarnation::begin(living.incarnation.node().clone());
+    for target in [&living.incarnation, &unknown] {
         let outcome = survivor.reap(target, 10).await;
         assert_eq!(outcome, ReapOutcome { finished: true, ..ReapOutcome::default() });
     }
@@ -110,41 +110,41 @@ pub async fn a_life_that_is_alive_or_unknown_is_not_reaped(cluster: &dyn Cluster
     survivor.state.begin_lease(&unknown, LONG).await.expect("was not fenced");
 }
 
-/// From the first step on the lost life writes nothing any more, so reaping comes to an end.
-pub async fn the_first_step_fences_the_life(cluster: &dyn Cluster) {
+/// From the first step on the lost incarnation writes nothing any more, so reaping comes to an end.
+pub async fn the_first_step_fences_the_incarnation(cluster: &dyn Cluster) {
     let (survivor, lost) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
     fill(&lost, &clients(3), &rooms(3)).await;
-    survivor.sees_lost(cluster, &lost.life).await;
-    let step = survivor.reap(&lost.life, 1).await;
+    survivor.sees_lost(cluster, &lost.incarnation).await;
+    let step = survivor.reap(&lost.incarnation, 1).await;
     assert!(!step.finished && step.departures.len() <= 1, "{step:?}");
 
     let remaining = &clients(3)[2];
-    assert_refused!(lost.state.renew_lease(&lost.life, LONG).await, Fenced);
-    assert_refused!(lost.state.begin_lease(&lost.life, LONG).await, Fenced);
+    assert_refused!(lost.state.renew_lease(&lost.incarnation, LONG).await, Fenced);
+    assert_refused!(lost.state.begin_lease(&lost.incarnation, LONG).await, Fenced);
     assert_refused!(lost.try_join(remaining, &room("r")).await, Fenced);
-    assert_refused!(lost.state.leave(&lost.life, remaining, &rooms(3)[2]).await, Fenced);
-    assert_refused!(lost.state.disconnect(&lost.life, remaining).await, Fenced);
-    let rest = survivor.reap_all(&lost.life, 2).await;
+    assert_refused!(lost.state.leave(&lost.incarnation, remaining, &rooms(3)[2]).await, Fenced);
+    assert_refused!(lost.state.disconnect(&lost.incarnation, remaining).await, Fenced);
+    let rest = survivor.reap_all(&lost.incarnation, 2).await;
     assert_eq!(step.departures.len() + rest.departures.len(), 9);
     assert_eq!(step.clients.len() + rest.clients.len(), 3);
 }
 
-/// A life stays reported until nothing is left of it, and any node takes over where another stopped.
+/// An incarnation stays reported until nothing is left of it, and any node takes over where another stopped.
 pub async fn a_reaper_that_stops_half_way_is_succeeded_by_another(cluster: &dyn Cluster) {
     let (first, second) = (Peer::doomed(cluster).await, Peer::begin(cluster).await);
     let lost = Peer::begin(cluster).await;
     let expected = fill(&lost, &clients(4), &rooms(4)).await;
-    lost.state.end_lease(&lost.life).await.expect("ends");
-    let mut departures = first.reap(&lost.life, 5).await.departures;
+    lost.state.end_lease(&lost.incarnation).await.expect("ends");
+    let mut departures = first.reap(&lost.incarnation, 5).await.departures;
 
-    second.sees_lost(cluster, &first.life).await;
+    second.sees_lost(cluster, &first.incarnation).await;
     second.is_told_of(&[&first, &lost]).await;
-    departures.extend(second.reap_all(&lost.life, 5).await.departures);
+    departures.extend(second.reap_all(&lost.incarnation, 5).await.departures);
     assert_eq!(by_name(departures), by_name(expected));
     second.is_told_of(&[&first]).await;
 }
 
-/// Compare and delete: what is another life's by now is neither removed nor reported.
+/// Compare and delete: what is another incarnation's by now is neither removed nor reported.
 pub async fn a_client_that_moved_is_not_reaped(cluster: &dyn Cluster) {
     let (survivor, lost) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
     for name in ["moved", "lost"] {
@@ -152,9 +152,9 @@ pub async fn a_client_that_moved_is_not_reaped(cluster: &dyn Cluster) {
         lost.join(&client(name), &room("s")).await;
     }
     survivor.enter(&client("moved"), &room("r")).await;
-    survivor.sees_lost(cluster, &lost.life).await;
+    survivor.sees_lost(cluster, &lost.incarnation).await;
 
-    let reaped = survivor.reap_all(&lost.life, 1).await;
+    let reaped = survivor.reap_all(&lost.incarnation, 1).await;
     assert_eq!(reaped.clients, [client("lost")]);
     let departures = by_name(reaped.departures);
     assert_eq!(departures, [(client("lost"), room("r")), (client("lost"), room("s"))]);
@@ -168,10 +168,10 @@ pub async fn clients_that_come_back_meanwhile_are_not_reaped(cluster: &dyn Clust
     let nodes = Peer::three(cluster).await;
     let mut lost = Vec::new();
     for round in 0..rounds {
-        let life = Peer::begin(cluster).await;
-        fill(&life, &named(round, 12), &rooms(2)).await;
-        life.state.end_lease(&life.life).await.expect("ends");
-        lost.push(life.life);
+        let peer = Peer::begin(cluster).await;
+        fill(&peer, &named(round, 12), &rooms(2)).await;
+        peer.state.end_lease(&peer.incarnation).await.expect("ends");
+        lost.push(peer.incarnation);
     }
     let mut lanes = Vec::new();
     for reaper in &nodes[1..] {
@@ -203,5 +203,50 @@ pub async fn clients_that_come_back_meanwhile_are_not_reaped(cluster: &dyn Clust
     }
     for gone in rooms(2).into_iter().chain([room("new")]) {
         assert_eq!(nodes[0].room(&gone).await, None);
+    }
+}
+
+/// A node that was cut off learns which of its memberships and clients the clean-up reported: all that it did not end
+/// itself, whether it knows of the end or not.
+pub async fn what_a_clean_up_removed_is_told_apart_from_what_the_incarnation_ended_itself(cluster: &dyn Cluster) {
+    let (survivor, lost) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
+    let [stays, leaves, goes, moves] = ["stays", "leaves", "goes", "moves"].map(client);
+    let rooms = rooms(20);
+    for client in [&stays, &leaves, &goes, &moves] {
+        lost.connect(client).await;
+    }
+    let mut known = Vec::new();
+    for room in &rooms {
+        let uid = lost.join(&stays, room).await.uid;
+        for client in [&leaves, &goes, &moves] {
+            lost.join(client, room).await;
+        }
+        known.push((room.clone(), uid));
+    }
+    let (left, kept) = rooms.split_at(10);
+    for room in left {
+        assert!(lost.leave(&leaves, room).await);
+    }
+    lost.disconnect(&goes).await;
+    survivor.connect(&moves).await;
+    let nothing = RemovedByOthers::default();
+    for client in [&stays, &leaves, &goes, &moves] {
+        assert_eq!(survivor.removed_by_others(&lost.incarnation, client, &known).await, nothing, "it is alive");
+    }
+    survivor.sees_lost(cluster, &lost.incarnation).await;
+    survivor.reap_all(&lost.incarnation, 7).await;
+    for peer in [&survivor, &lost] {
+        let removed = peer.removed_by_others(&lost.incarnation, &stays, &known).await;
+        assert_eq!(removed, RemovedByOthers { client: true, rooms: sorted(rooms.clone()) });
+        let removed = peer.removed_by_others(&lost.incarnation, &leaves, &known).await;
+        assert_eq!(removed, RemovedByOthers { client: true, rooms: sorted(kept.to_vec()) });
+        for client in [&goes, &moves] {
+            assert_eq!(peer.removed_by_others(&lost.incarnation, client, &known).await, nothing, "{client:?}");
+        }
+        assert_eq!(
+            peer.removed_by_others(&survivor.incarnation, &stays, &known).await,
+            nothing,
+            "of another incarnation"
+        );
     }
 }

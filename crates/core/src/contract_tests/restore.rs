@@ -4,7 +4,10 @@ use super::{
     Cluster,
     fixture::{Peer, alive, client, client_in, metadata, new_client, room, room_in},
 };
-use crate::{LiveClient, NewClient, NewRoom, RoomChange, RoomUid, StateError, Timestamp, UserId};
+use crate::{
+    DeletionId, LiveClient, NewClient, NewRoom, RestoredDifferently, RoomChange, RoomKey, RoomUid, StateError,
+    Timestamp, UserId,
+};
 
 /// After its state was lost a node's clients are there again, with all that was known.
 pub async fn restoring_puts_clients_and_memberships_back(cluster: &dyn Cluster) {
@@ -18,7 +21,7 @@ pub async fn restoring_puts_clients_and_memberships_back(cluster: &dyn Cluster) 
 
     let record = other.client(&client("a")).await.expect("is there");
     assert_eq!((record.user, record.metadata, record.connected_at), (user, metadata("a", 1), connected_at));
-    assert_eq!((record.rooms, record.node), (vec![room("r").room, room("s").room], peer.life.node().clone()));
+    assert_eq!((record.rooms, record.node), (vec![room("r").room, room("s").room], peer.incarnation.node().clone()));
     assert_eq!(other.members(&room("r")).await, ["a", "b"]);
     assert_eq!(other.rooms_of(&client("c")).await, [""; 0]);
     let joined = other.enter(&client("d"), &room("r")).await;
@@ -27,7 +30,7 @@ pub async fn restoring_puts_clients_and_memberships_back(cluster: &dyn Cluster) 
     assert_eq!(peer.disconnect(&client("a")).await, [room("r"), room("s")]);
 }
 
-/// Who is in already is in, whatever a room says about newcomers.
+/// Restoring an existing member ignores the room's capacity and whether the room is closed.
 pub async fn restoring_asks_neither_capacity_nor_closing(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     other.state.create_room(&room("full"), &NewRoom::with_capacity(1)).await.expect("creates");
@@ -45,14 +48,45 @@ pub async fn restoring_asks_neither_capacity_nor_closing(cluster: &dyn Cluster) 
 }
 
 /// A uid is given to a missing room only.
-pub async fn a_restored_room_that_lives_keeps_its_uid(cluster: &dyn Cluster) {
+pub async fn a_restored_room_that_incarnations_keeps_its_uid(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     let uid = other.enter(&client("in"), &room("r")).await.uid;
     other.change(&room("r"), RoomChange::Capacity(Some(9))).await;
-    peer.restore(&[alive(&client("a"), &[(&room("r"), RoomUid::random())])]).await;
+    let told = peer.restore(&[alive(&client("a"), &[(&room("r"), RoomUid::random())])]).await;
+    assert_eq!(told, [RestoredDifferently { client: client("a"), room: room("r"), uid: Some(uid) }]);
     assert_eq!(peer.join(&client("a"), &room("r")).await.uid, uid);
     let record = other.room(&room("r")).await.expect("is there");
     assert_eq!((record.capacity, record.clients.len()), (Some(9), 2));
+}
+
+/// A node that has not heard of a deletion yet does not bring the room back.
+pub async fn what_a_deletion_ended_is_not_put_back(cluster: &dyn Cluster) {
+    let [peer, other, _] = Peer::three(cluster).await;
+    let ([a, b], [hall, empty, kept]) = (["a", "b"].map(client), ["hall", "empty", "kept"].map(room));
+    let deleted = peer.enter(&a, &hall).await.uid;
+    other.state.create_room(&empty, &NewRoom::default()).await.expect("creates");
+    let without_members = peer.join(&a, &empty).await.uid;
+    peer.leave(&a, &empty).await;
+    for room in [&hall, &empty] {
+        other.state.delete_room(room, DeletionId::random()).await.expect("deletes").expect("exists");
+    }
+    let given = [alive(&a, &[(&hall, deleted), (&empty, without_members), (&kept, RoomUid::random())])];
+    let refused = |room: &RoomKey| RestoredDifferently { client: a.clone(), room: room.clone(), uid: None };
+    for _ in 0..2 {
+        let mut told = peer.restore(&given).await;
+        told.sort_by(|one, two| one.room.cmp(&two.room));
+        assert_eq!(told, [refused(&empty), refused(&hall)]);
+        assert_eq!(other.rooms_of(&a).await, ["kept"]);
+        assert_eq!((other.room(&hall).await, other.room(&empty).await), (None, None));
+    }
+    // The next room of this name is another one.
+    let next = other.enter(&b, &hall).await.uid;
+    assert_eq!(peer.restore(&[alive(&a, &[(&hall, deleted)])]).await, [refused(&hall)]);
+    assert_eq!(other.members(&hall).await, ["b"]);
+    peer.join(&a, &hall).await;
+    let told = peer.restore(&[alive(&a, &[(&hall, deleted)])]).await;
+    assert_eq!(told, [RestoredDifferently { uid: Some(next), ..refused(&hall) }], "it is a member of that one");
+    assert_eq!(other.members(&hall).await, ["a", "b"]);
 }
 
 /// Restoring is idempotent.
@@ -78,8 +112,8 @@ pub async fn a_restored_room_vanishes_with_its_last_member(cluster: &dyn Cluster
     assert_eq!(peer.room(&room("r")).await, None);
 }
 
-/// Restoring adds: what this life joined already stays. Rooms of another namespace are passed over.
-pub async fn restoring_keeps_the_memberships_of_this_life(cluster: &dyn Cluster) {
+/// Restoring adds: what this incarnation joined already stays. Rooms of another namespace are passed over.
+pub async fn restoring_keeps_the_memberships_of_this_incarnation(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.enter(&client("a"), &room("kept")).await;
     let elsewhere = room_in("/x", "r");
@@ -90,19 +124,19 @@ pub async fn restoring_keeps_the_memberships_of_this_life(cluster: &dyn Cluster)
     assert_eq!(peer.client(&client_in("/x", "a")).await, None);
 }
 
-/// A node that lost its lease takes its clients along to its next life; of the old one only what was not
+/// A node that lost its lease takes its clients along to its next incarnation; of the old one only what was not
 /// taken along is cleaned up.
 pub async fn a_restored_client_moves_with_all_that_was_given(cluster: &dyn Cluster) {
     let [survivor, new, old] = Peer::three(cluster).await;
     let uid = old.enter(&client("a"), &room("r")).await.uid;
     old.join(&client("a"), &room("forgotten")).await;
     old.enter(&client("gone"), &room("r")).await;
-    old.state.end_lease(&old.life).await.expect("ends");
+    old.state.end_lease(&old.incarnation).await.expect("ends");
 
     new.restore(&[alive(&client("a"), &[(&room("r"), uid)])]).await;
     assert_eq!(new.rooms_of(&client("a")).await, ["r"]);
     assert_eq!(new.room(&room("forgotten")).await, None, "its last member is gone");
-    let reaped = survivor.reap_all(&old.life, 10).await;
+    let reaped = survivor.reap_all(&old.incarnation, 10).await;
     assert_eq!(reaped.clients, [client("gone")]);
     assert_eq!(reaped.departures.len(), 1, "{reaped:?}");
     assert_eq!(survivor.members(&room("r")).await, ["a"]);

@@ -8,13 +8,13 @@ use super::{
     names::odd_names,
     paging::{LIMITS, nothing, read_all},
 };
-use crate::{NewRoom, PageRequest, Revocation, Revoked, Timestamp, TokenId, UserId};
+use crate::{DeletionId, NewRoom, PageRequest, Revocation, Revoked, Timestamp, TokenId, UserId};
 
 /// The time by the store's clock.
 async fn now(peer: &Peer) -> Timestamp {
     let clock = room("clock");
     let dated = peer.state.create_room(&clock, &NewRoom::default()).await.expect("creates").created_at;
-    peer.state.delete_room(&clock).await.expect("deletes");
+    peer.state.delete_room(&clock, DeletionId::random()).await.expect("deletes");
     dated
 }
 

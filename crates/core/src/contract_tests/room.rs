@@ -5,14 +5,16 @@ use super::{
     fixture::{Peer, assert_refused, client, metadata, room},
     race::{lane, race},
 };
-use crate::{DeletedRoom, MemberRecord, Metadata, Namespace, NewRoom, RoomChange, RoomKey, WebSocketRoom};
+use crate::{
+    DeletedRoom, DeletionId, Metadata, Namespace, NewRoom, RemovedByOthers, RoomChange, RoomKey, WebSocketRoom,
+};
 
 async fn create(peer: &Peer, room: &RoomKey) -> WebSocketRoom {
     peer.state.create_room(room, &NewRoom::default()).await.expect("creates")
 }
 
 async fn delete(peer: &Peer, room: &RoomKey) -> Option<DeletedRoom> {
-    peer.state.delete_room(room).await.expect("deletes")
+    peer.state.delete_room(room, DeletionId::random()).await.expect("deletes")
 }
 
 /// What was given is read back, from every node.
@@ -86,8 +88,8 @@ pub async fn a_room_created_by_joining_vanishes_with_its_last_member(cluster: &d
     peer.leave(&client("one of two"), &room("leaves")).await;
     peer.disconnect(&client("disconnects")).await;
     other.connect(&client("moves")).await;
-    lost.state.end_lease(&lost.life).await.expect("ends");
-    peer.reap_all(&lost.life, 10).await;
+    lost.state.end_lease(&lost.incarnation).await.expect("ends");
+    peer.reap_all(&lost.incarnation, 10).await;
     for name in ["leaves", "disconnects", "moves", "lost"] {
         assert_eq!(other.room(&room(name)).await, None, "{name}");
     }
@@ -107,8 +109,8 @@ pub async fn a_room_created_by_name_stays_without_members(cluster: &dyn Cluster)
     other.enter(&client("disconnects"), &room("r")).await;
     other.disconnect(&client("disconnects")).await;
     lost.enter(&client("lost"), &room("r")).await;
-    lost.state.end_lease(&lost.life).await.expect("ends");
-    peer.reap_all(&lost.life, 10).await;
+    lost.state.end_lease(&lost.incarnation).await.expect("ends");
+    peer.reap_all(&lost.incarnation, 10).await;
     assert_eq!(peer.members(&room("r")).await, [""; 0]);
     assert_eq!(peer.join(&client("leaves"), &room("r")).await.uid, uid, "it is still the same");
     peer.leave(&client("leaves"), &room("r")).await;
@@ -116,8 +118,8 @@ pub async fn a_room_created_by_name_stays_without_members(cluster: &dyn Cluster)
     assert_eq!(peer.room(&room("r")).await, None);
 }
 
-/// A uid names one life of a room.
-pub async fn a_room_has_one_uid_while_it_lives_and_another_in_its_next_life(cluster: &dyn Cluster) {
+/// A uid names one incarnation of a room.
+pub async fn a_room_has_one_uid_while_it_incarnations_and_another_in_its_next_incarnation(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     other.connect(&client("b")).await;
     let mut uids = Vec::new();
@@ -142,7 +144,7 @@ pub async fn a_room_has_one_uid_while_it_lives_and_another_in_its_next_life(clus
     }
 }
 
-/// A deletion says who was a member and where, and ends every membership.
+/// A deletion ends every membership and returns the members.
 pub async fn deleting_a_room_ends_and_returns_its_memberships(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     first.enter(&client("a"), &room("r")).await;
@@ -150,9 +152,8 @@ pub async fn deleting_a_room_ends_and_returns_its_memberships(cluster: &dyn Clus
     let uid = second.enter(&client("b"), &room("r")).await.uid;
 
     let mut deleted = delete(&second, &room("r")).await.expect("was there");
-    deleted.members.sort_by(|a, b| a.client.cmp(&b.client));
-    let member = |name, peer: &Peer| MemberRecord { client: client(name).client, node: peer.life.node().clone() };
-    assert_eq!(deleted, DeletedRoom { uid, members: vec![member("a", &first), member("b", &second)] });
+    deleted.members.sort_unstable();
+    assert_eq!(deleted, DeletedRoom { uid, members: ["a", "b"].map(|name| client(name).client).into() });
     assert_eq!(first.room(&room("r")).await, None);
     assert_eq!(first.members(&room("r")).await, [""; 0]);
     assert_eq!(first.rooms_of(&client("a")).await, ["kept"]);
@@ -171,8 +172,44 @@ pub async fn deleting_a_missing_room_is_no_error(cluster: &dyn Cluster) {
     assert_eq!(delete(&peer, &room("r")).await, None);
 }
 
+/// The caller repeats a deletion after a lost answer.
+pub async fn a_repeated_deletion_gets_its_answer_and_deletes_nothing_else(cluster: &dyn Cluster) {
+    let [first, second, _] = Peer::three(cluster).await;
+    let uid = first.enter(&client("a"), &room("r")).await.uid;
+    second.enter(&client("b"), &room("r")).await;
+    let deletion = DeletionId::random();
+    let mut expected = DeletedRoom { uid, members: ["a", "b"].map(|name| client(name).client).into() };
+    expected.members.sort_unstable();
+    for repeat in 0..4 {
+        let settles = repeat >= 2;
+        let answer = if settles {
+            second.state.settle_deletion(&room("r"), deletion).await
+        } else {
+            second.state.delete_room(&room("r"), deletion).await
+        };
+        let mut answer = answer.expect("answers").expect("took place");
+        answer.members.sort_unstable();
+        assert_eq!(answer, expected, "call {repeat}");
+        first.join(&client("a"), &room("r")).await;
+        assert_eq!(first.members(&room("r")).await, ["a"], "the next room stays");
+    }
+}
+
+/// A call that comes after its deletion was settled comes too late.
+pub async fn a_deletion_that_was_settled_does_not_take_place(cluster: &dyn Cluster) {
+    let peer = Peer::begin(cluster).await;
+    peer.enter(&client("a"), &room("r")).await;
+    let deletion = DeletionId::random();
+    for _ in 0..2 {
+        assert_eq!(peer.state.settle_deletion(&room("r"), deletion).await.expect("answers"), None);
+        assert_eq!(peer.state.delete_room(&room("r"), deletion).await.expect("answers"), None);
+    }
+    assert_eq!(peer.members(&room("r")).await, ["a"]);
+    assert!(delete(&peer, &room("r")).await.is_some());
+}
+
 /// A client is a member of the room that is deleted or of the one that comes after, never of neither.
-pub async fn a_join_that_races_a_deletion_is_deleted_or_begins_a_new_life(cluster: &dyn Cluster) {
+pub async fn a_join_that_races_a_deletion_is_deleted_or_begins_a_new_incarnation(cluster: &dyn Cluster) {
     let rounds = cluster.rounds(300);
     let [first, second, _] = Peer::three(cluster).await;
     let target = |round: usize| room(&format!("r{round}"));
@@ -198,4 +235,24 @@ pub async fn a_join_that_races_a_deletion_is_deleted_or_begins_a_new_life(cluste
         assert_eq!(first.room(&target(round)).await, None, "in round {round}");
     }
     assert_eq!(first.rooms_of(&client("c")).await, [""; 0]);
+}
+
+/// A node that did not hear of a deletion learns which of its memberships it ended.
+pub async fn what_a_deletion_removed_is_told_apart_from_what_was_left_before(cluster: &dyn Cluster) {
+    let [owner, other, _] = Peer::three(cluster).await;
+    let (stays, leaves, hall) = (client("stays"), client("leaves"), room("hall"));
+    let uid = owner.enter(&stays, &hall).await.uid;
+    owner.enter(&leaves, &hall).await;
+    owner.leave(&leaves, &hall).await;
+    let known = [(hall.clone(), uid)];
+    assert_eq!(owner.removed_by_others(&owner.incarnation, &stays, &known).await, RemovedByOthers::default());
+    assert_eq!(delete(&other, &hall).await.expect("exists").uid, uid);
+    let removed = RemovedByOthers { client: false, rooms: vec![hall.clone()] };
+    assert_eq!(owner.removed_by_others(&owner.incarnation, &stays, &known).await, removed);
+    assert_eq!(owner.removed_by_others(&owner.incarnation, &leaves, &known).await, RemovedByOthers::default());
+    assert_eq!(other.removed_by_others(&other.incarnation, &stays, &known).await, RemovedByOthers::default());
+    // The next room of this name is another one.
+    let next = owner.join(&stays, &hall).await.uid;
+    let known = [(hall, next)];
+    assert_eq!(owner.removed_by_others(&owner.incarnation, &stays, &known).await, RemovedByOthers::default());
 }

@@ -65,7 +65,7 @@ pub async fn times_of_a_room_tell_when_it_was_created_and_last_changed(cluster: 
             "close" => {
                 peer.change(&room("r"), RoomChange::Close).await;
             }
-            _ => peer.restore(&[alive(&client("b"), &[(&room("r"), RoomUid::random())])]).await,
+            _ => drop(peer.restore(&[alive(&client("b"), &[(&room("r"), RoomUid::random())])]).await),
         }
         let now = peer.room(&room("r")).await.expect("is there");
         assert!(now.updated_at > last, "{step}");

@@ -1,4 +1,4 @@
-//! Users: which clients are whose, on whichever nodes they are, and never one that is gone.
+//! Users: which clients belong to which user, on all nodes, without clients that are gone.
 
 use std::collections::BTreeSet;
 
@@ -20,15 +20,15 @@ fn of(key: &ClientKey, whose: Option<&UserId>) -> NewClient {
 }
 
 async fn connect(peer: &Peer, key: &ClientKey, whose: &UserId) {
-    peer.state.connect(&peer.life, &of(key, Some(whose))).await.expect("connects");
+    peer.state.connect(&peer.incarnation, &of(key, Some(whose))).await.expect("connects");
 }
 
 fn ids(keys: &[ClientKey]) -> BTreeSet<ClientId> {
     keys.iter().map(|key| key.client.clone()).collect()
 }
 
-/// A user's clients. All pages and the count must agree, and the records are as they are read alone, so nobody may
-/// come or go meanwhile.
+/// A user's clients. All pages and the count must agree, and each record must equal the record that is read alone, so
+/// no client may connect or disconnect meanwhile.
 async fn sessions_in(peer: &Peer, namespace: &Namespace, whose: &UserId) -> BTreeSet<ClientId> {
     let count = peer.state.user_client_count(namespace, whose).await.expect("counts");
     let mut all = BTreeSet::new();
@@ -50,7 +50,7 @@ async fn sessions(peer: &Peer, whose: &UserId) -> BTreeSet<ClientId> {
     sessions_in(peer, &Namespace::root(), whose).await
 }
 
-/// Through joins, leaves and departures, every node tells the same of a user whose clients are on two.
+/// Every node reports the same clients of a user with clients on two nodes, through joins, leaves and disconnects.
 pub async fn clients_of_a_user_are_told_on_every_node(cluster: &dyn Cluster) {
     let [first, second, third] = Peer::three(cluster).await;
     let (ada, bob, all) = (user("ada"), user("bob"), clients(6));
@@ -78,7 +78,7 @@ pub async fn clients_of_a_user_are_told_on_every_node(cluster: &dyn Cluster) {
     assert_eq!(sessions(&third, &bob).await.len(), 1);
 }
 
-/// Whoever is nobody in particular is nobody's.
+/// An anonymous client belongs to no user.
 pub async fn a_client_without_a_user_is_nobodys(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.connect(&client("ada")).await;
@@ -107,7 +107,7 @@ pub async fn users_never_mix(cluster: &dyn Cluster) {
     }
 }
 
-/// A client that is registered again, here or under another life, is its new user's and nobody else's.
+/// A client that is registered again, here or under another incarnation, belongs to its new user only.
 pub async fn a_client_that_is_registered_again_is_its_new_users(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     let (ada, bob, key) = (user("ada"), user("bob"), client("c"));
@@ -121,11 +121,12 @@ pub async fn a_client_that_is_registered_again_is_its_new_users(cluster: &dyn Cl
     }
     first.disconnect(&key).await;
     assert_eq!(sessions(&first, &ada).await.len(), 1, "it is the second node's");
-    second.state.connect(&second.life, &of(&key, None)).await.expect("connects");
+    second.state.connect(&second.incarnation, &of(&key, None)).await.expect("connects");
     assert!(sessions(&first, &ada).await.is_empty());
 }
 
-/// Nothing of a lost node is left in the list once it is cleaned up, a step at a time, and who was put back stays.
+/// Reaping a lost node step by step removes all of its clients from the list. A client that was restored elsewhere
+/// stays.
 pub async fn clients_of_a_lost_node_leave_their_users(cluster: &dyn Cluster) {
     let survivor = Peer::begin(cluster).await;
     let lost = Peer::doomed(cluster).await;
@@ -136,10 +137,10 @@ pub async fn clients_of_a_lost_node_leave_their_users(cluster: &dyn Cluster) {
     }
     connect(&survivor, &client("stays"), &ada).await;
     assert_eq!(sessions(&survivor, &ada).await.len(), 10);
-    survivor.sees_lost(cluster, &lost.life).await;
+    survivor.sees_lost(cluster, &lost.incarnation).await;
     let back = LiveClient { client: of(&all[0], Some(&ada)), rooms: Vec::new() };
     survivor.restore(&[back]).await;
-    survivor.reap_all(&lost.life, 2).await;
+    survivor.reap_all(&lost.incarnation, 2).await;
     assert_eq!(sessions(&survivor, &ada).await, ids(&[client("stays"), all[0].clone()]));
     for key in [&client("stays"), &all[0]] {
         survivor.disconnect(key).await;
@@ -161,7 +162,7 @@ pub async fn restored_clients_are_their_users(cluster: &dyn Cluster) {
     }
 }
 
-/// Who stays is read while others of the same user come and go.
+/// Clients that stay are listed while other clients of the same user connect and disconnect.
 pub async fn a_users_clients_that_stay_are_read_while_others_come_and_go(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     let (ada, stay) = (user("ada"), clients(30));
@@ -213,7 +214,7 @@ fn coming_and_going(peer: &Peer, number: usize, whose: &UserId) -> Lane<()> {
         let (peer, key) = (peer.clone(), key.clone());
         let new = of(&key, Some(&whose).filter(|_| round % 5 != 0));
         async move {
-            peer.state.connect(&peer.life, &new).await.expect("connects");
+            peer.state.connect(&peer.incarnation, &new).await.expect("connects");
             if (round + number).is_multiple_of(2) {
                 peer.disconnect(&key).await;
             }

@@ -7,7 +7,9 @@ use futures_util::StreamExt;
 use tokio::time::timeout;
 
 use super::Cluster;
-use crate::{Backplane, BackplaneEvent, BackplaneEvents, Channel, Namespace, NodeId, RoomId, RoomKey};
+use crate::{
+    Backplane, BackplaneEvent, BackplaneEvents, Channel, Incarnation, Namespace, NodeId, NodeProcess, RoomId, RoomKey,
+};
 
 /// How long a message may take that must come.
 const ARRIVES: Duration = Duration::from_secs(10);
@@ -21,7 +23,7 @@ pub(super) fn room_channel(name: &str) -> Channel {
 /// An open backplane. Its methods expect that it does what it is asked.
 pub(super) struct Wire {
     pub(super) backplane: Arc<dyn Backplane>,
-    pub(super) node: NodeId,
+    pub(super) process: NodeProcess,
     incoming: BackplaneEvents,
 }
 
@@ -32,17 +34,18 @@ impl Wire {
 
     pub(super) async fn open_as(cluster: &dyn Cluster, node: NodeId) -> Self {
         let backplane = cluster.node().await.backplane;
-        let incoming = backplane.open(&node).await.expect("opens");
-        Self { backplane, node, incoming }
+        let process = Incarnation::begin(node).process();
+        let incoming = backplane.open(&process).await.expect("opens");
+        Self { backplane, process, incoming }
     }
 
     pub(super) async fn three(cluster: &dyn Cluster) -> [Self; 3] {
         [Self::open(cluster).await, Self::open(cluster).await, Self::open(cluster).await]
     }
 
-    /// The channel of this node.
+    /// The channel of this process.
     pub(super) fn own(&self) -> Channel {
-        Channel::Node(self.node.clone())
+        Channel::Node(self.process.clone())
     }
 
     pub(super) async fn subscribe(&self, channel: &Channel) {
@@ -62,7 +65,8 @@ impl Wire {
         loop {
             match timeout(ARRIVES, self.incoming.next()).await.expect("a message or the end") {
                 Some(BackplaneEvent::Message(message)) => return Some(message),
-                Some(BackplaneEvent::Interrupted | BackplaneEvent::Gap) => {}
+                Some(BackplaneEvent::Interrupted | BackplaneEvent::Gap | BackplaneEvent::Unreadable(_)) => {}
+                Some(BackplaneEvent::Refused(refusal)) => panic!("{refusal}"),
                 None => return None,
             }
         }

@@ -49,7 +49,7 @@ impl NameError {
         Self { kind, problem: Problem::Separator { character } }
     }
 
-    pub(super) fn no_life(kind: &'static str) -> Self {
+    pub(super) fn no_incarnation(kind: &'static str) -> Self {
         Self { kind, problem: Problem::NoLife }
     }
 }

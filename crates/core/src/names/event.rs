@@ -21,7 +21,7 @@ impl EventName {
 
     /// The event by which a client learns of an error it asked no acknowledgement for.
     pub const ERROR: Self = Self(ByteString::from_static("error"));
-    /// The event by which a connected client shows something newer about who it is, where the service has an authenticator.
+    /// The event by which a connected client sends newer credentials, if the service has an authenticator.
     pub const AUTHENTICATE: Self = Self(ByteString::from_static("authenticate"));
     /// What an `on_connect` handler sees as the event's name.
     pub const CONNECT: Self = Self(ByteString::from_static("connect"));

@@ -104,7 +104,8 @@ macro_rules! id {
 }
 
 id! {
-    /// By which values replace each other while they wait for a slow client, 1 to 128 bytes: whose cursor it is, say.
+    /// The key by which a newer value replaces an older one that still waits for a slow client, 1 to 128 bytes. For
+    /// example, the user that a cursor belongs to.
     ConflationKey, "conflation key", 128
 }
 
@@ -119,7 +120,7 @@ id! {
 }
 
 id! {
-    /// Who a client is, as the application's authentication says; several clients may be one user.
+    /// The user of a client, as the application's authentication says. Several clients may belong to one user.
     UserId, "user id", 128
 }
 

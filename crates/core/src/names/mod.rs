@@ -22,5 +22,5 @@ pub use event::EventName;
 pub use id::{ClientId, ConflationKey, NodeId, RoomId, TokenId, UserId};
 pub use key::{ClientKey, RoomKey};
 pub use namespace::Namespace;
-pub use node::Incarnation;
+pub use node::{Incarnation, NodeProcess};
 pub use to_name::{ToClientId, ToRoom};

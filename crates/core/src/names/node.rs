@@ -1,4 +1,4 @@
-//! A node and its lives.
+//! A node, its processes and their incarnations.
 
 use std::{fmt, str::FromStr};
 
@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{NameError, NodeId};
 
-/// One life of a node.
+/// How many bits of an incarnation's number count the incarnations of one process.
+const COUNT_BITS: u32 = 16;
+
+/// One incarnation of a node.
 ///
 /// A node takes a new incarnation at every start and whenever its lease was lost. What an earlier one
 /// wrote can so be told apart from what the node writes now, and a writer that was declared dead while
@@ -14,17 +17,52 @@ use super::{NameError, NodeId};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Incarnation {
     node: NodeId,
-    life: u64,
+    /// A random number of the process, then the number of the incarnation within the process.
+    incarnation: u64,
+}
+
+/// One process of the cluster. Two processes that were given the same node id differ in their number.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeProcess {
+    node: NodeId,
+    number: u64,
 }
 
 impl Incarnation {
-    /// A new life of this node, different from all before.
+    /// The first incarnation of a new process of this node.
     #[must_use]
     pub fn begin(node: NodeId) -> Self {
-        Self { node, life: rand::random() }
+        Self { node, incarnation: rand::random::<u64>() >> COUNT_BITS << COUNT_BITS }
+    }
+
+    /// The incarnation that follows this one in the same process.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        let (process, count) = (self.incarnation >> COUNT_BITS << COUNT_BITS, self.incarnation.wrapping_add(1));
+        Self { node: self.node.clone(), incarnation: process | count & ((1 << COUNT_BITS) - 1) }
     }
 
     /// The node that lives it.
+    #[must_use]
+    pub fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    /// The process that lives it.
+    #[must_use]
+    pub fn process(&self) -> NodeProcess {
+        NodeProcess { node: self.node.clone(), number: self.incarnation >> COUNT_BITS }
+    }
+
+    /// Whether this process lives it.
+    #[must_use]
+    pub fn is_of(&self, process: &NodeProcess) -> bool {
+        self.node == process.node && self.incarnation >> COUNT_BITS == process.number
+    }
+}
+
+impl NodeProcess {
+    /// The node's name, which other processes may have been given, too.
     #[must_use]
     pub fn node(&self) -> &NodeId {
         &self.node
@@ -42,7 +80,7 @@ impl NodeId {
 
 impl fmt::Display for Incarnation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{:016x}", self.node, self.life)
+        write!(f, "{}.{:016x}", self.node, self.incarnation)
     }
 }
 
@@ -52,19 +90,31 @@ impl fmt::Debug for Incarnation {
     }
 }
 
-/// What `Display` wrote. The node's name may have dots itself: the life is what follows the last one.
+impl fmt::Display for NodeProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:012x}", self.node, self.number)
+    }
+}
+
+impl fmt::Debug for NodeProcess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What `Display` wrote. The node's name may have dots itself: the incarnation is what follows the last one.
 impl FromStr for Incarnation {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let no_life = || NameError::no_life("incarnation");
-        let (node, life) = text.rsplit_once('.').ok_or_else(no_life)?;
+        let no_incarnation = || NameError::no_incarnation("incarnation");
+        let (node, incarnation) = text.rsplit_once('.').ok_or_else(no_incarnation)?;
         // As it is written and no other way: `parse` alone would take a sign, capitals and fewer digits.
-        if life.len() != 16 || !life.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(no_life());
+        if incarnation.len() != 16 || !incarnation.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(no_incarnation());
         }
-        let life = u64::from_str_radix(life, 16).map_err(|_| no_life())?;
-        Ok(Self { node: NodeId::new(node)?, life })
+        let incarnation = u64::from_str_radix(incarnation, 16).map_err(|_| no_incarnation())?;
+        Ok(Self { node: NodeId::new(node)?, incarnation })
     }
 }
 
@@ -77,26 +127,47 @@ mod tests {
         let long = "x".repeat(NodeId::MAX_BYTES);
         for name in ["n", "n.1", "n.", ".n", ".", "..", "a.0123456789abcdef", "n:r", "{n}", "n n", "räume 🏠", &long]
         {
-            for life in [0, 1, 0xabc, u64::MAX, rand::random()] {
-                let incarnation = Incarnation { node: NodeId::new(name).expect("valid"), life };
+            for incarnation in [0, 1, 0xabc, u64::MAX, rand::random()] {
+                let incarnation = Incarnation { node: NodeId::new(name).expect("valid"), incarnation };
                 assert_eq!(incarnation.to_string().parse(), Ok(incarnation));
             }
         }
     }
 
     #[test]
+    fn the_incarnations_of_a_process_differ_and_are_told_apart_from_those_of_another_of_the_same_name() {
+        let node = NodeId::new("n").expect("valid");
+        let (first, other) = (Incarnation::begin(node.clone()), Incarnation::begin(node));
+        let mut incarnations = vec![first.clone()];
+        for _ in 1..1 << 16 {
+            incarnations.push(incarnations.last().expect("one").next());
+        }
+        assert_eq!(incarnations.last().expect("one").next(), first, "incarnations are counted round");
+        assert!(
+            incarnations
+                .iter()
+                .all(|incarnation| incarnation.is_of(&first.process()) && incarnation.process() == first.process())
+        );
+        assert!(incarnations.iter().all(|incarnation| !incarnation.is_of(&other.process())));
+        incarnations.sort_unstable();
+        incarnations.dedup();
+        assert_eq!(incarnations.len(), 1 << 16);
+        assert!(first.to_string().starts_with(&first.process().to_string()));
+    }
+
+    #[test]
     fn what_was_never_written_is_refused() {
-        let life = "does not end with a dot and 16 lower-case hexadecimal digits";
+        let incarnation = "does not end with a dot and 16 lower-case hexadecimal digits";
         for (text, problem) in [
-            ("", life),
-            ("n", life),
-            ("n.", life),
-            ("n.123456789abcdef", life),
-            ("n.0123456789abcdef0", life),
-            ("n.0123456789ABCDEF", life),
-            ("n.+123456789abcdef", life),
-            ("n.0123456789abcdeé", life),
-            ("n.0123456789abcdef.", life),
+            ("", incarnation),
+            ("n", incarnation),
+            ("n.", incarnation),
+            ("n.123456789abcdef", incarnation),
+            ("n.0123456789abcdef0", incarnation),
+            ("n.0123456789ABCDEF", incarnation),
+            ("n.+123456789abcdef", incarnation),
+            ("n.0123456789abcdeé", incarnation),
+            ("n.0123456789abcdef.", incarnation),
             (".0123456789abcdef", "node id is empty"),
             ("a\nb.0123456789abcdef", "node id has a control character"),
         ] {

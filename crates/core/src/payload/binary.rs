@@ -123,7 +123,7 @@ impl Drop for Restore {
     }
 }
 
-/// Encoded text whose placeholders count from `first` on.
+/// Encoded text with placeholders that are numbered from `first`.
 ///
 /// Only text of this module's own encoder is renumbered, in which a placeholder has one spelling; the
 /// same spelling inside a string is escaped and does not match.

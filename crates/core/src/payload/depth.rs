@@ -1,7 +1,7 @@
 //! How deep JSON is nested, told from its text.
 //!
-//! Whoever builds values of JSON needs stack or memory for each level. This looks at each byte once, keeps a number and
-//! builds nothing, so that text of any depth can be refused before anybody else looks at it.
+//! A JSON parser that builds values needs stack or memory for each level. This check looks at each byte once, keeps one
+//! number and builds nothing, so text of any depth is refused before it is parsed.
 
 /// Whether arrays and objects are nested in each other more than `most` deep. Brackets in strings do not count.
 ///

@@ -1,32 +1,32 @@
-//! The port behind which is decided who a client is.
+//! The port that authenticates clients.
 
 use std::{fmt, net::IpAddr};
 
 use async_trait::async_trait;
 use http::HeaderMap;
 
-use crate::{Error, Identity, Namespace, Payload, Printable};
+use crate::{Error, Escaped, Identity, Namespace, Payload};
 
-/// What is known of a client that wants to connect, or to show something newer while it is connected.
+/// A client's request to connect, or to replace its credentials while it is connected.
 #[derive(Clone)]
 pub struct ConnectRequest {
     /// The namespace it wants to connect to.
     pub namespace: Namespace,
-    /// What it sent along: `auth` in JavaScript.
+    /// The auth payload that the client sent: `auth` in JavaScript.
     pub auth: Payload,
-    /// The headers of the request that opened its connection; none when it shows something newer. They are the
-    /// client's own words, as is everything here but `address`.
+    /// The headers of the request that opened its connection; empty when a connected client sends newer credentials.
+    /// The client controls them, like every field here except `address`.
     pub headers: HeaderMap,
-    /// The query of that request, without `?`. No place for secrets: it stands in the logs of proxies.
+    /// The query of that request, without `?`. Do not put secrets there: proxies log it.
     pub query: String,
-    /// Where it comes from; behind proxies that are listed in `trustedProxies`, what these say.
+    /// The client's address; behind proxies that are listed in `trustedProxies`, the address that they report.
     pub address: Option<IpAddr>,
-    /// The origin of the page that it is on, when a browser said so. It was checked against `allowedOrigins`.
+    /// The origin of the page, if a browser sent it. The service has checked it against `allowedOrigins`.
     pub origin: Option<String>,
 }
 
 impl ConnectRequest {
-    /// A request to connect to a namespace that says nothing.
+    /// A request to connect to a namespace, without credentials.
     #[must_use]
     pub fn new(namespace: Namespace) -> Self {
         Self {
@@ -40,31 +40,33 @@ impl ConnectRequest {
     }
 }
 
-/// Shows nothing that may be a secret, and what the client says so that a log may show it.
+/// Shows no field that may hold a secret, and escapes what the client sent.
 impl fmt::Debug for ConnectRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectRequest")
             .field("namespace", &self.namespace)
             .field("address", &self.address)
-            .field("origin", &self.origin.as_ref().map(Printable))
+            .field("origin", &self.origin.as_ref().map(Escaped))
             .finish_non_exhaustive()
     }
 }
 
-/// Decides who a client is, before it is told that it is connected.
+/// Authenticates a client before the service tells it that it is connected.
 ///
-/// Asked once for each namespace a client connects to, and again when it shows something newer. Calls run at the same
-/// time.
+/// Called once for each namespace that a client connects to, and again when the client sends newer credentials. Calls
+/// run concurrently.
 #[async_trait]
 pub trait Authenticator: fmt::Debug + Send + Sync + 'static {
-    /// Who this is.
+    /// Returns the identity of the client.
     ///
     /// # Errors
-    /// What the client is to be told: [`ErrorCode::Unauthorized`](crate::ErrorCode::Unauthorized), with the same message
-    /// and after a similar time whatever was wrong, so that nobody learns by trying. An internal error, for example
-    /// because keys could not be fetched, refuses the client too; its source is logged.
+    /// The error that the client gets: [`ErrorCode::Unauthorized`](crate::ErrorCode::Unauthorized), with the same
+    /// message whatever was wrong. An internal error, for example because keys could not be fetched, refuses the client
+    /// too. The [source](Error::with_source) tells the operator the cause: the service logs it at most once a minute
+    /// for each reason, so it must not hold secrets.
     ///
     /// # Cancellation
-    /// Dropped when the deadline `auth.timeout` has passed; a client that goes before may be asked about until then.
+    /// The future is dropped when the deadline `auth.timeout` has passed. If the client disconnects earlier, the future
+    /// may run until then.
     async fn authenticate(&self, request: &ConnectRequest) -> Result<Identity, Error>;
 }

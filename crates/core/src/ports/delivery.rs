@@ -1,4 +1,4 @@
-//! The port through which the service reaches the connections of its own node.
+//! The port to the connections of the service's own node.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -13,7 +13,7 @@ pub struct OutboundEvent {
     pub name: EventName,
     /// Its arguments, encoded once.
     pub payload: Payload,
-    /// Set when only the newest event of its kind counts.
+    /// Set if a newer event of the same kind may replace this one.
     pub conflation: Option<Arc<Conflation>>,
 }
 
@@ -35,45 +35,45 @@ pub struct Conflation {
 }
 
 impl Conflation {
-    /// Of how many conflations one client's connection holds a value at least while it cannot be written to. When there
-    /// are more, those that wait longest are dropped.
+    /// The number of conflations for which a client's connection holds at least one value while it cannot be written
+    /// to. If there are more, the values that wait longest are dropped.
     pub const HELD: usize = 256;
 }
 
-/// By which a client recognises the acknowledgement it asked for.
+/// Identifies the acknowledgement that a client asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AckId(pub i64);
 
-/// Why an event did not go out to a client.
+/// Why an event was not sent to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Undeliverable {
     /// The client has no connection here any more.
     #[error("client is not connected")]
     Gone,
-    /// More waits for the client than `limits.sendBuffer` or `limits.sendBufferBytes` allow. The event was **not** queued:
-    /// to keep what the client sees free of gaps, it must be disconnected. Never said of an event with a
+    /// The client's send buffer is full: `limits.sendBuffer` or `limits.sendBufferBytes`. The event was **not** queued,
+    /// so the client must be disconnected to avoid a gap in what it receives. Never returned for an event with a
     /// [`Conflation`].
     #[error("client does not take its messages fast enough")]
     BufferFull,
 }
 
-/// What became of one event for many clients.
+/// The result of queueing one event for many clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Delivery {
-    /// For how many it was queued.
+    /// The number of clients that the event was queued for.
     pub queued: usize,
-    /// Who did not get it, and why.
+    /// The clients that did not get the event, and why.
     pub failed: Vec<(ClientId, Undeliverable)>,
 }
 
-/// What became of a question to a client.
+/// The result of an event that asks a client for an acknowledgement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The client acknowledged with this.
+    /// The client acknowledged the event with this payload.
     Acknowledged(Payload),
-    /// It did not within the time given.
+    /// The client did not acknowledge the event within the timeout.
     TimedOut,
-    /// The question did not reach it.
+    /// The event did not reach the client.
     Undelivered(Undeliverable),
 }
 
@@ -83,9 +83,9 @@ pub enum Answer {
 ///
 /// * No method but [`ask`](Self::ask) and [`caught_up`](Self::caught_up) waits: what cannot be queued is reported.
 /// * For one client, what is queued first is sent first.
-/// * An event with a [`Conflation`] is queued like any other for a client whose connection takes what it is given. While
-///   it does not, the event takes the place, and the turn, of an earlier one of the same conflation that still waits.
-///   Such events count for no bound that disconnects a client; [`Conflation::HELD`] bounds them.
+/// * An event with a [`Conflation`] is queued like any other while the client's connection accepts data. While it does
+///   not, the event replaces an earlier event of the same conflation that still waits, at the same place in the queue.
+///   Such events do not count towards the limits that disconnect a client; [`Conflation::HELD`] bounds them.
 /// * A payload is never encoded again, and the frame around it is made once for each call of
 ///   [`deliver`](Self::deliver), whatever the number of clients.
 #[async_trait]
@@ -104,21 +104,21 @@ pub trait LocalDelivery: fmt::Debug + Send + Sync + 'static {
     /// Sends an event to a client and waits for its acknowledgement. Dropping the future drops the answer.
     async fn ask(&self, client: &ClientKey, event: &OutboundEvent, timeout: Duration) -> Answer;
 
-    /// Whether so much waits for a client that it should be asked for nothing that is answered: more than half of what
-    /// may. Its own events are handled no faster than it takes their answers, so that these never are too many.
+    /// Whether the client's send buffer is above the high watermark (half of its limit). The service then pauses the
+    /// client's events, so that their answers never overflow the buffer.
     ///
-    /// A server whose queues have no such mark says no.
+    /// The default, for a server without a watermark, is `false`.
     fn is_behind(&self, client: &ClientKey) -> bool {
         let _ = client;
         false
     }
 
-    /// Waits until a client is not behind any more, is gone, or has taken nothing for as long as it may.
+    /// Waits until the client is below the high watermark, is gone, or has accepted no data for as long as it may.
     async fn caught_up(&self, client: &ClientKey) {
         let _ = client;
     }
 
-    /// Begins to end a client's connection, for this reason. Returns at once; the connection's end is
-    /// reported to the service as any other.
+    /// Starts to close a client's connection for this reason. Returns at once; the end of the connection is reported to
+    /// the service like any other.
     fn disconnect(&self, client: &ClientKey, reason: DisconnectReason);
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::NodeId;
 
-/// A node in a list, with what the store holds under its lives.
+/// A node in a list, with what the store holds under its incarnations.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeSummary {

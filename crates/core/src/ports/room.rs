@@ -1,11 +1,11 @@
-//! What is said about rooms between the service and its store.
+//! Rooms, as the service and its store exchange them.
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ClientId, Metadata, NodeId, RoomId, Timestamp};
+use crate::{ClientId, Incarnation, Metadata, NodeId, RoomId, Timestamp};
 
-/// One life of a room, from its creation until it is deleted or the last member of a room that was
-/// never created by name is gone. A later room of the same name has another.
+/// Identifies one room from its creation until it is deleted or, if it was never created by name, until its last member
+/// is gone. A later room of the same name has another uid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RoomUid(u64);
 
@@ -22,7 +22,7 @@ impl RoomUid {
         self.0
     }
 
-    /// The room life of this number.
+    /// The uid with this number.
     #[must_use]
     pub fn from_u64(number: u64) -> Self {
         Self(number)
@@ -67,11 +67,11 @@ impl NewRoom {
 /// One change of a room's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomChange {
-    /// Nobody may join any more; members stay.
+    /// No client may join any more; members stay.
     Close,
     /// Joining is allowed again.
     Open,
-    /// The capacity is this from now on. Members beyond it stay; nobody joins until there is room.
+    /// The capacity is this from now on. Members beyond it stay; no client can join until there is room.
     Capacity(Option<u32>),
     /// The application's notes are these from now on.
     Metadata(Metadata),
@@ -80,12 +80,21 @@ pub enum RoomChange {
 /// What a join did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JoinOutcome {
-    /// The life of the room that was joined.
+    /// The uid of the room that was joined.
     pub uid: RoomUid,
     /// Whether the client was no member before.
     pub newly_joined: bool,
     /// Whether the room came into being by this join.
     pub created: bool,
+}
+
+/// A member of a room, as a store knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The member.
+    pub client: ClientId,
+    /// The incarnation under which it joined: that of the process that holds its connection.
+    pub incarnation: Incarnation,
 }
 
 /// A member of a room and the node that holds its connection.
@@ -97,13 +106,37 @@ pub struct MemberRecord {
     pub node: NodeId,
 }
 
+impl From<Member> for MemberRecord {
+    fn from(Member { client, incarnation }: Member) -> Self {
+        Self { client, node: incarnation.node().clone() }
+    }
+}
+
+/// What tells one deletion of a room from others: a call that is repeated repeats it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DeletionId(u64);
+
+impl DeletionId {
+    /// A new one.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(rand::random())
+    }
+
+    /// The number, for a store.
+    #[must_use]
+    pub fn as_u64(self) -> u64 {
+        self.0
+    }
+}
+
 /// A room that has just been deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeletedRoom {
-    /// The life that ended.
+    /// The uid of the deleted room.
     pub uid: RoomUid,
-    /// Who was a member at that moment.
-    pub members: Vec<MemberRecord>,
+    /// The members at the time of the deletion.
+    pub members: Vec<ClientId>,
 }
 
 /// A room in a list: without its members.

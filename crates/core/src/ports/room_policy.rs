@@ -6,22 +6,22 @@ use async_trait::async_trait;
 
 use crate::{ClientId, ClientKey, Error, Grants, Identity, RoomId};
 
-/// Who wants to do something.
+/// The client that requests an operation.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Actor {
     /// The client.
     pub client: ClientKey,
-    /// What proved who it is, as it is now.
+    /// Its current identity.
     pub identity: Arc<Identity>,
-    /// Whether it is a member of the room that it is about; false where it is about no room.
+    /// Whether the client is a member of the room of the operation. False if the operation concerns no room.
     pub is_member: bool,
-    /// Whether the service asks who its clients are. Where it does not, everybody is nobody in particular.
+    /// Whether the service authenticates its clients. If it does not, every client is anonymous.
     pub is_authenticated: bool,
 }
 
 impl Actor {
-    /// A client that is no member of the room, of a service that asks who its clients are.
+    /// A client that is not a member of the room, in a service that authenticates its clients.
     #[must_use]
     pub fn new(client: ClientKey, identity: Arc<Identity>) -> Self {
         Self { client, identity, is_member: false, is_authenticated: true }
@@ -33,7 +33,7 @@ impl Actor {
         Self { is_member, ..self }
     }
 
-    /// The same client, of a service that asks who its clients are or not.
+    /// The same client, in a service that authenticates its clients or does not.
     #[must_use]
     pub fn with_authentication(self, is_authenticated: bool) -> Self {
         Self { is_authenticated, ..self }
@@ -46,11 +46,11 @@ impl Actor {
     }
 }
 
-/// Decides what clients may do. Asked for everything that is done for a client through `ActingClient`, before it is done.
+/// Decides what clients may do. The service calls it before each operation of an `AuthorizedClient`.
 ///
-/// Each method that is not written says what the default policy says: members publish to their rooms and read who is in
-/// them, and nobody else; [`Grants`] in a client's claims give more. `Ok(false)` is answered to the client as
-/// `FORBIDDEN`, an error as it is.
+/// Each method has the answer of the default policy as its default: only members may publish to a room and read its
+/// members, and [`Grants`] in a client's claims allow more. The client gets `FORBIDDEN` for `Ok(false)`, and an error
+/// unchanged.
 ///
 /// ```
 /// use async_trait::async_trait;
@@ -70,22 +70,23 @@ impl Actor {
 /// ```
 ///
 /// # Cancellation
-/// A question is dropped with whatever asked it; nothing was done then.
+/// If the operation is cancelled, the future of its check is dropped and nothing has been done.
 #[async_trait]
 pub trait RoomPolicy: fmt::Debug + Send + Sync + 'static {
-    /// Whether it may become a member of the room.
+    /// Whether the client may join the room.
     ///
-    /// By default: when its grants name the room. Without any grants of rooms everybody may, except nobody in particular
-    /// where the service asks who its clients are.
+    /// By default, if its grants name the room. Without any grants for rooms every client may join, except an anonymous
+    /// client of a service that authenticates its clients.
     ///
     /// # Errors
-    /// What the client is to be told instead of `FORBIDDEN`, or that it could not be decided.
+    /// The error that the client gets instead of `FORBIDDEN`, or the failure to decide.
     async fn may_join(&self, actor: &Actor, room: &RoomId) -> Result<bool, Error> {
         let known = actor.identity.user.is_some() || !actor.is_authenticated;
         Ok(actor.grants().join(room).unwrap_or(known))
     }
 
-    /// Whether it may send to the members of the room. By default: when it is one, or when its grants name the room.
+    /// Whether the client may send to the members of the room. By default, if it is a member, or if its grants name the
+    /// room.
     ///
     /// # Errors
     /// As for [`may_join`](Self::may_join).
@@ -93,7 +94,7 @@ pub trait RoomPolicy: fmt::Debug + Send + Sync + 'static {
         Ok(actor.is_member || actor.grants().publish(room))
     }
 
-    /// Whether it may send to this one client. By default: when its grants say so.
+    /// Whether the client may send to this one client. By default, if its grants allow it.
     ///
     /// # Errors
     /// As for [`may_join`](Self::may_join).
@@ -102,7 +103,8 @@ pub trait RoomPolicy: fmt::Debug + Send + Sync + 'static {
         Ok(actor.grants().message())
     }
 
-    /// Whether it may read who is in the room. By default: when it is a member, or when its grants name the room.
+    /// Whether the client may read the members of the room. By default, if it is a member, or if its grants name the
+    /// room.
     ///
     /// # Errors
     /// As for [`may_join`](Self::may_join).
@@ -111,7 +113,7 @@ pub trait RoomPolicy: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// The policy of a service that was given none: every method as it is by default.
+/// The policy of a service without its own: every method has its default.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct DefaultPolicy;
 

@@ -1,26 +1,25 @@
-//! The port behind which the truth about clients, rooms and members is kept.
+//! The port that stores clients, rooms and memberships.
 
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
 
 use super::{
-    DeletedRoom, HeldClient, JoinOutcome, LeaseStatus, MemberRecord, NewRoom, NodeSummary, Page, PageRequest,
-    ReapOutcome, RoomChange, RoomSummary, RoomUid, StateError,
+    DeletedRoom, DeletionId, JoinOutcome, LeaseStatus, Member, NewRoom, NodeSummary, Page, PageRequest, ReapOutcome,
+    RemovedByOthers, RestoredDifferently, RoomChange, RoomSummary, RoomUid, StateError, StoredClient,
 };
 use crate::{
-    ClientKey, Incarnation, Metadata, Namespace, NodeId, Revocation, RoomKey, Timestamp, UserId, WebSocketClient,
-    WebSocketRoom,
+    ClientKey, Incarnation, Metadata, Namespace, Revocation, RoomKey, Timestamp, UserId, WebSocketClient, WebSocketRoom,
 };
 
 /// A client that has just connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewClient {
-    /// Which client.
+    /// The client's key.
     pub key: ClientKey,
-    /// Who it is, when that is known.
+    /// The user, if the client is authenticated.
     pub user: Option<UserId>,
-    /// What the application notes about it.
+    /// The application's metadata about it.
     pub metadata: Metadata,
     /// When it connected.
     pub connected_at: Timestamp,
@@ -35,7 +34,7 @@ pub struct LiveClient {
     pub rooms: Vec<(RoomKey, RoomUid)>,
 }
 
-/// The truth about who is where.
+/// The authoritative store of clients, rooms and memberships.
 ///
 /// # Rules for every method
 ///
@@ -43,93 +42,133 @@ pub struct LiveClient {
 ///   is not found.
 /// * **Atomic.** Each call happens at one instant, or not at all. Two calls on the same room or the same
 ///   client never interleave, from whichever node they come.
-/// * **Fenced.** A method that takes a `life` refuses with [`StateError::Fenced`], and writes nothing, when
-///   that life holds no lease: it never began one, ended it, or was reaped. A lease that ran out but was
-///   not reaped yet is still held. A life begins once: what is over stays over.
+/// * **Fenced.** A method that takes an incarnation (`incarnation`) fails with [`StateError::Fenced`] and writes
+///   nothing if that incarnation holds no lease: it never began one, ended it, or was reaped. A lease that ran out but
+///   was not reaped yet is still held. An incarnation begins once and never begins again after its end.
 /// * **Idempotent** where the text says so: repeating a call after [`StateError::Unavailable`] does no
 ///   harm and reports the state as it is now.
-/// * **Cancellation.** Dropping the future leaves it open whether the call happened.
-/// * **Deadline.** A call returns within the backend's operation timeout; it never waits for ever.
-/// * Nothing is read on the way of a message: the service calls none of this to broadcast.
+/// * **Cancellation.** If the future is dropped, the call may or may not have taken effect.
+/// * **Deadline.** A call returns within the backend's operation timeout; it never waits indefinitely.
+/// * Broadcasts do not read the store: the service calls none of these methods to send a message.
 #[async_trait]
 pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// A short name for logs and metrics, such as `memory`.
     fn name(&self) -> &'static str;
 
-    /// Begins the lease of a life. Everything written under it lives until the lease is ended, or ran
-    /// out and was reaped. Idempotent while the lease is held.
+    /// Begins the lease of an incarnation. Everything written under it lives until the lease is ended, or ran out and
+    /// was reaped. Idempotent while the lease is held.
     ///
     /// # Errors
-    /// [`StateError::Fenced`] when the life ended or was reaped.
-    async fn begin_lease(&self, life: &Incarnation, duration: Duration) -> Result<(), StateError>;
+    /// [`StateError::Fenced`] if the incarnation ended or was reaped.
+    async fn begin_lease(&self, incarnation: &Incarnation, duration: Duration) -> Result<(), StateError>;
 
-    /// Keeps the lease for another `duration` from now and tells whose lease ran out. Every node that renews
-    /// is told, until nothing is left of that life; nobody is told of its own. Idempotent.
-    async fn renew_lease(&self, life: &Incarnation, duration: Duration) -> Result<LeaseStatus, StateError>;
+    /// Renews the lease for another `duration` from now and returns the incarnations with an expired lease. Every
+    /// renewing node gets an expired incarnation until nothing of it is left, except the incarnation itself.
+    /// Idempotent.
+    async fn renew_lease(&self, incarnation: &Incarnation, duration: Duration) -> Result<LeaseStatus, StateError>;
 
-    /// Ends the lease of a node that stops in good order. What it has not removed itself is then
-    /// reported as expired to the next node that renews. Idempotent; no error when there is no lease.
-    async fn end_lease(&self, life: &Incarnation) -> Result<(), StateError>;
+    /// Ends the lease of a node that shuts down gracefully. What it has not removed itself is then reported as expired
+    /// to the next node that renews. Idempotent; no error if there is no lease.
+    async fn end_lease(&self, incarnation: &Incarnation) -> Result<(), StateError>;
 
-    /// Removes at most `limit` memberships, and the client records, of a life whose lease ran out or
-    /// ended.
+    /// Removes at most `limit` memberships, and the client records, of an incarnation with an expired or ended lease.
     ///
-    /// The first step fences the life for ever. Several nodes may reap the same life at once: each
-    /// membership and each client is reported to exactly one of them. What another life registered
-    /// anew meanwhile is neither removed nor reported. An outcome that is not `finished` wants another
-    /// step. A life whose lease did not run out, and one that never began, is left alone and reported as
-    /// finished. `by` must hold a lease, as every writer; `limit` is at least 1.
+    /// The first step fences the incarnation permanently. Several nodes may reap the same incarnation concurrently:
+    /// each membership and each client is reported to exactly one of them. What another incarnation has registered
+    /// again meanwhile is neither removed nor reported. An outcome that is not `finished` requires another step. An
+    /// incarnation that still has its lease, or that never began, is left alone and reported as finished. `by` must
+    /// hold a lease, like every writer; `limit` is at least 1.
     async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Result<ReapOutcome, StateError>;
 
-    /// A page of what the store holds under a life: clients and memberships, so that a node can compare it with its
-    /// own. One client may be spread over several items and pages; see [`HeldClient`]. Nothing of another life is
-    /// among them, and nothing that ended before the page was asked for. What comes, goes or changes while the pages
-    /// are read may be on one or missing, so whoever finds a difference looks again before acting on it.
+    /// Returns which of these memberships of a client, and whether the client itself, other callers removed while they
+    /// belonged to this incarnation: by [`reap`](Self::reap) of the incarnation, or by
+    /// [`delete_room`](Self::delete_room) of the room with that uid. The caller of those methods reports these
+    /// removals; the incarnation itself reports all others.
     ///
-    /// A read: it needs no lease. A life of which nothing is left, and one that never began, holds nothing: one
-    /// empty page without a next.
-    async fn held(&self, life: &Incarnation, page: &PageRequest) -> Result<Page<HeldClient>, StateError>;
+    /// Does not include what the incarnation removed itself, also by a call with a lost answer, what the store lost, or
+    /// what moved to another incarnation by [`connect`](Self::connect) or [`restore`](Self::restore). The store keeps
+    /// this information for a day after a cleanup and for ten minutes after a deletion. A read: it needs no lease.
+    async fn removed_by_others(
+        &self,
+        incarnation: &Incarnation,
+        client: &ClientKey,
+        rooms: &[(RoomKey, RoomUid)],
+    ) -> Result<RemovedByOthers, StateError>;
 
-    /// Every node that holds a lease, and those of which something is left, sorted by name, each once. A whole list: a
-    /// cluster has no more nodes than a person can name.
+    /// Looks for damage that another program or a person did to the stored data, and repairs what can be repaired
+    /// without the knowledge of the nodes. Each node calls it every `every`; a store may do the work for all of them in
+    /// the call of one. Returns memberships and clients that it removed because no incarnation holds them: only the
+    /// caller reports their end.
+    ///
+    /// `namespaces` are those that the caller knows. A store that only its nodes can reach has nothing to do.
+    async fn repair(
+        &self,
+        incarnation: &Incarnation,
+        lease: Duration,
+        every: Duration,
+        namespaces: &[Namespace],
+    ) -> Result<ReapOutcome, StateError> {
+        let _ = (incarnation, lease, every, namespaces);
+        Ok(ReapOutcome { finished: true, ..ReapOutcome::default() })
+    }
+
+    /// Returns a page of the clients and memberships that the store holds under an incarnation, so that a node can
+    /// compare them with its own. One client may be spread over several items and pages; see [`StoredClient`]. The
+    /// pages hold nothing of another incarnation, and nothing that ended before the page was requested. An item that is
+    /// added, removed or changed while the pages are read may be present or missing, so a caller that finds a
+    /// difference reads again before acting on it.
+    ///
+    /// A read: it needs no lease. For an incarnation of which nothing is left, or that never began, returns one empty
+    /// page without a next.
+    async fn held(&self, incarnation: &Incarnation, page: &PageRequest) -> Result<Page<StoredClient>, StateError>;
+
+    /// Returns every node that holds a lease or of which something is left, sorted by name, each once. The list is not
+    /// paged, because a cluster has few nodes.
     async fn nodes(&self) -> Result<Vec<NodeSummary>, StateError>;
 
-    /// Registers a client. Idempotent: a client that is registered already is replaced, keeps the
-    /// memberships that it has under this life, and no membership that it had under another; those end
-    /// without being reported to anybody.
-    async fn connect(&self, life: &Incarnation, client: &NewClient) -> Result<(), StateError>;
+    /// Registers a client. Idempotent: a client that is already registered is replaced. It keeps its memberships under
+    /// this incarnation and loses those under another; these end without being reported.
+    async fn connect(&self, incarnation: &Incarnation, client: &NewClient) -> Result<(), StateError>;
 
-    /// Removes a client and all its memberships; returns the rooms it was a member of, sorted.
-    /// Idempotent: removes nothing, and returns nothing, when the client is not this life's.
-    async fn disconnect(&self, life: &Incarnation, client: &ClientKey) -> Result<Vec<RoomKey>, StateError>;
+    /// Removes a client and all its memberships; returns the rooms it was a member of, sorted. After a successful call
+    /// none of them is left, including those that an earlier call without an answer missed. Idempotent: removes and
+    /// returns nothing if the client does not belong to this incarnation.
+    async fn disconnect(&self, incarnation: &Incarnation, client: &ClientKey) -> Result<Vec<RoomKey>, StateError>;
 
-    /// Puts clients and memberships back that are alive on this node, as they are given. Neither
-    /// capacity nor closing is asked, because these members are in already; a room that is missing
-    /// comes into being with the given life, as if by a join. What a client was a member of under another
-    /// life and is not given ends as in [`connect`](Self::connect); what it joined under this life stays.
-    /// Rooms of another namespace than the client's are passed over. Idempotent.
-    async fn restore(&self, life: &Incarnation, clients: &[LiveClient]) -> Result<(), StateError>;
+    /// Restores clients and memberships that are alive on this node, as given. Capacity and closed rooms are not
+    /// checked, because these clients are members already. A missing room is created with the given uid, as if by a
+    /// join. A membership under another incarnation that is not given ends as in [`connect`](Self::connect); a
+    /// membership under this incarnation stays. Rooms of another namespace than the client's are ignored. Idempotent.
+    ///
+    /// A membership in a room with a uid that was [deleted](Self::delete_room) is not restored: the node has not heard
+    /// of the deletion yet. The store remembers a deletion for ten minutes. Returns these memberships, and those in
+    /// rooms that have another uid by now.
+    async fn restore(
+        &self,
+        incarnation: &Incarnation,
+        clients: &[LiveClient],
+    ) -> Result<Vec<RestoredDifferently>, StateError>;
 
-    /// Replaces the application's notes about a client.
+    /// Replaces the application's metadata about a client.
     ///
     /// # Errors
-    /// [`StateError::ClientNotFound`] when the client is not this life's.
+    /// [`StateError::ClientNotFound`] if the client does not belong to this incarnation.
     async fn set_client_metadata(
         &self,
-        life: &Incarnation,
+        incarnation: &Incarnation,
         client: &ClientKey,
         metadata: &Metadata,
     ) -> Result<(), StateError>;
 
-    /// Notes when clients were last active. Clients that are not this life's are passed over, and so is a
-    /// moment before the one that is noted already. Idempotent.
-    async fn touch(&self, life: &Incarnation, seen: &[(ClientKey, Timestamp)]) -> Result<(), StateError>;
+    /// Stores when clients were last active. Ignores clients of another incarnation, and times before the stored one.
+    /// Idempotent.
+    async fn touch(&self, incarnation: &Incarnation, seen: &[(ClientKey, Timestamp)]) -> Result<(), StateError>;
 
     /// One client with its rooms.
     async fn client(&self, client: &ClientKey) -> Result<Option<WebSocketClient>, StateError>;
 
-    /// The node that holds a client's connection.
-    async fn locate(&self, client: &ClientKey) -> Result<Option<NodeId>, StateError>;
+    /// Returns the incarnation that registered a client: that of the process that holds its connection.
+    async fn locate(&self, client: &ClientKey) -> Result<Option<Incarnation>, StateError>;
 
     /// A page of the clients of a namespace.
     async fn clients(&self, namespace: &Namespace, page: &PageRequest) -> Result<Page<WebSocketClient>, StateError>;
@@ -137,11 +176,11 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// How many clients a namespace has.
     async fn client_count(&self, namespace: &Namespace) -> Result<u64, StateError>;
 
-    /// A page of the clients of one user in a namespace, on whichever nodes they are.
+    /// Returns a page of the clients of one user in a namespace, on all nodes.
     ///
-    /// Who is listed is decided in the step that registers or removes a client: a user's clients are those of the
-    /// namespace whose record names the user, no more and no fewer. One whose node is lost is listed until it is cleaned
-    /// up, as everywhere. Of a user without clients nothing is kept.
+    /// The list is updated in the same step that registers or removes a client: it holds exactly the clients of the
+    /// namespace with a record that names the user. A client of a lost node is listed until it is reaped, as
+    /// everywhere. The store keeps nothing for a user without clients.
     async fn user_clients(
         &self,
         namespace: &Namespace,
@@ -152,46 +191,54 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// How many clients one user has in a namespace.
     async fn user_client_count(&self, namespace: &Namespace, user: &UserId) -> Result<u64, StateError>;
 
-    /// Remembers that access was taken back, until `until` by the store's clock; one whose time is over already is not
-    /// kept. Of one subject there is one revocation: the later `revoked_at` and the later `until` of all count.
-    /// Idempotent.
+    /// Stores a revocation until `until` by the store's clock; a revocation that is over already is not kept.
+    /// Revocations of one subject are merged: the latest `revoked_at` and the latest `until` count. Idempotent.
     async fn revoke(&self, revocation: &Revocation) -> Result<(), StateError>;
 
     /// A page of the revocations that are in force by the store's clock.
     async fn revocations(&self, page: &PageRequest) -> Result<Page<Revocation>, StateError>;
 
-    /// Makes a client a member of a room, which comes into being when it does not exist.
+    /// Makes a client a member of a room. Creates the room if it does not exist.
     ///
-    /// In one step: the client must be this life's, the room open and not full, unless the client is a
-    /// member already. Of N joins that race for C free places exactly min(N, C) succeed, and after a
-    /// close returned none does. Idempotent.
+    /// Checks and joins in one step: the client must belong to this incarnation, and the room must be open and not full
+    /// unless the client is a member already. Of N concurrent joins for C free places exactly min(N, C) succeed. No
+    /// join succeeds after a close returned. Idempotent.
     ///
     /// # Errors
-    /// [`StateError::RoomClosed`] (asked first), [`StateError::RoomFull`], [`StateError::ClientNotFound`],
+    /// [`StateError::RoomClosed`] (checked first), [`StateError::RoomFull`], [`StateError::ClientNotFound`],
     /// [`StateError::OutOfMemory`].
-    async fn join(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Result<JoinOutcome, StateError>;
+    async fn join(
+        &self,
+        incarnation: &Incarnation,
+        client: &ClientKey,
+        room: &RoomKey,
+    ) -> Result<JoinOutcome, StateError>;
 
-    /// Ends a membership; false when there was none of this life's. However its last membership ends, a
-    /// room ceases to exist with it, unless it was created by name or is closed. Idempotent.
-    async fn leave(&self, life: &Incarnation, client: &ClientKey, room: &RoomKey) -> Result<bool, StateError>;
+    /// Ends a membership; returns false if there was none of this incarnation. When the last membership of a room ends,
+    /// in whatever way, the room is removed, unless it was created by name or is closed. Idempotent.
+    async fn leave(&self, incarnation: &Incarnation, client: &ClientKey, room: &RoomKey) -> Result<bool, StateError>;
 
-    /// Creates a room by name; it exists until it is deleted.
+    /// Creates a room by name. The room exists until it is deleted.
     ///
     /// # Errors
-    /// [`StateError::RoomExists`] when there is one already, also one that came into being by a join.
+    /// [`StateError::RoomExists`] if the room exists already, also if a join created it.
     async fn create_room(&self, room: &RoomKey, new: &NewRoom) -> Result<WebSocketRoom, StateError>;
 
-    /// Changes a room's settings. [`RoomChange::Close`] creates a room that does not exist, closed, so
-    /// that nobody can join after it returned; that does not count as created by name.
-    /// [`RoomChange::Open`] leaves a room without members there, until its next last member is gone.
-    /// Idempotent.
+    /// Changes a room's settings. [`RoomChange::Close`] creates a missing room as closed, so that no client can join
+    /// after it returned; such a room does not count as created by name. [`RoomChange::Open`] keeps a room without
+    /// members; the room is removed when the last of its next members leaves. Idempotent.
     ///
     /// # Errors
     /// [`StateError::RoomNotFound`] for the other changes.
     async fn change_room(&self, room: &RoomKey, change: &RoomChange) -> Result<WebSocketRoom, StateError>;
 
-    /// Deletes a room with all its memberships; none when it does not exist.
-    async fn delete_room(&self, room: &RoomKey) -> Result<Option<DeletedRoom>, StateError>;
+    /// Deletes a room with all its memberships. Returns `None` if it does not exist. For ten minutes a call that
+    /// repeats its `deletion`, because the answer was lost, gets the answer and deletes nothing else.
+    async fn delete_room(&self, room: &RoomKey, deletion: DeletionId) -> Result<Option<DeletedRoom>, StateError>;
+
+    /// Ends a deletion that had no answer. Returns the answer if it took place. Returns `None` if it did not, and from
+    /// then on it does not take place any more. Known for ten minutes. Idempotent.
+    async fn settle_deletion(&self, room: &RoomKey, deletion: DeletionId) -> Result<Option<DeletedRoom>, StateError>;
 
     /// One room with its members.
     async fn room(&self, room: &RoomKey) -> Result<Option<WebSocketRoom>, StateError>;
@@ -203,7 +250,7 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     async fn room_count(&self, namespace: &Namespace) -> Result<u64, StateError>;
 
     /// A page of the members of a room; empty when the room does not exist.
-    async fn members(&self, room: &RoomKey, page: &PageRequest) -> Result<Page<MemberRecord>, StateError>;
+    async fn members(&self, room: &RoomKey, page: &PageRequest) -> Result<Page<Member>, StateError>;
 
     /// How many members a room has; zero when it does not exist.
     async fn member_count(&self, room: &RoomKey) -> Result<u64, StateError>;

@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 
+use super::Refusal;
+
 /// Why a store or a backplane did not do what it was asked.
 ///
 /// The service turns it into an [`Error`](crate::Error) for its callers.
@@ -26,12 +28,23 @@ pub enum StateError {
     /// The store has no memory for what was to be added.
     #[error("store has no memory left")]
     OutOfMemory,
-    /// The writer's life is over: its lease was lost or cleaned up. Nothing was written.
+    /// The message is larger than the backplane carries. Nothing was sent.
+    #[error("message of {bytes} bytes is too large, at most {most} can be sent")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+        /// The largest that is possible.
+        most: usize,
+    },
+    /// The writer's incarnation is over: its lease was lost or reaped. Nothing was written.
     #[error("this node's lease was lost")]
     Fenced,
     /// The backend did not answer, or not in time. Whether something was written is unknown.
     #[error("backend cannot be reached: {0}")]
     Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+    /// The backend answered that it does not do this. A part of it may have been written.
+    #[error("backend refused: {0}")]
+    Refused(#[source] Refusal),
 }
 
 impl StateError {
@@ -39,5 +52,11 @@ impl StateError {
     #[must_use]
     pub fn unavailable(reason: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::Unavailable(reason.into())
+    }
+
+    /// Whether something may have been written though the operation failed.
+    #[must_use]
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Refused(_))
     }
 }

@@ -14,23 +14,23 @@ use futures_util::{
 use roomwire_core::Payload;
 use tower::{BoxError, Layer, Service, ServiceExt};
 
-use super::{Event, held::Hold, layered::LayerId};
+use super::{Event, deferred::Defer, layered::LayerId};
 
 /// Handles only the last event of a burst, as a tower layer around a handler or a gateway.
 ///
-/// An event waits until its client has not sent another of the same name for a while. If one comes, it takes the place of
-/// the one that waits, and the time begins anew; [`max_wait`](Self::max_wait) bounds it. Each client and each event by
-/// itself.
+/// An event waits until its client has not sent another of the same name for a while. If one comes, it takes the place
+/// of the one that waits, and the time begins anew; [`max_wait`](Self::max_wait) limits it. Each client and each event
+/// by itself.
 ///
-/// **Order.** The time an event waits is nobody else's: other events of its client are handled meanwhile. When its time has
+/// **Order.** Other events of the client are handled while an event waits. When its time has
 /// come, it takes its turn behind what came before, so events of one client are still handled one at a time.
 ///
-/// **Acknowledgements.** The last one is acknowledged when it has been handled. One that is replaced is acknowledged at once
-/// with `SUPERSEDED` when it asked for it, else nothing is said; it must not be sent again. Layers outside of this one see
-/// an empty answer when the event begins to wait: a timeout belongs inside.
+/// **Acknowledgements.** The last one is acknowledged when it has been handled. One that is replaced is acknowledged at
+/// once with `SUPERSEDED` when it asked for it, else nothing is said; it must not be sent again. Layers outside of this
+/// one see an empty answer when the event begins to wait: a timeout belongs inside.
 ///
-/// **Disconnects.** What waits when the client goes is handled first, as all that it sent before; so the last words of a
-/// draft are not lost.
+/// **Disconnects.** What waits when the client goes is handled first, as all that it sent before; so the last words of
+/// a draft are not lost.
 ///
 /// At most 64 events of one client wait at one time; one of another name is then handled at once. `on_connect` and
 /// `on_disconnect` never wait. The replaced ones are counted as `roomwire_events_total{outcome="SUPERSEDED"}`.
@@ -45,7 +45,7 @@ use super::{Event, held::Hold, layered::LayerId};
 ///     Ok(())
 /// }
 ///
-/// // When nothing was typed for half a second, and every five seconds while somebody types.
+/// // Half a second after the last key stroke, and every five seconds during longer typing.
 /// let layer = DebounceLayer::new(Duration::from_millis(500)).max_wait(Duration::from_secs(5));
 /// let gateway = Gateway::new().on("save-draft", save_draft.layer(layer));
 /// # let _ = gateway;
@@ -96,7 +96,7 @@ pub struct Debounce {
     then: Then,
 }
 
-/// What is done with an event whose time has come.
+/// The continuation of an event after its delay.
 pub(super) type Then = Arc<dyn Fn(Event) -> BoxFuture<'static, Result<Payload, BoxError>> + Send + Sync>;
 
 impl Service<Event> for Debounce {
@@ -110,7 +110,7 @@ impl Service<Event> for Debounce {
 
     fn call(&mut self, event: Event) -> Self::Future {
         let DebounceLayer { id, wait, max_wait } = self.layer;
-        match event.hold(&Hold { layer: id, wait, max_wait, then: &self.then }) {
+        match event.defer(&Defer { layer: id, wait, max_wait, then: &self.then }) {
             None => Either::Left(ready(Ok(Payload::default()))),
             Some(event) => Either::Right((self.then)(event)),
         }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use roomwire_core::{Error, ErrorCode, EventName, Namespace};
 
-use super::{Backpressure, Gateway, GatewayError, Session, problem::Problem, route::Routes};
+use super::{Backpressure, Gateway, GatewayError, Session, error::Problem, route::Routes};
 use crate::{Handshake, WebSocketService, task};
 
 /// One gateway, or several for different namespaces.
@@ -77,16 +77,23 @@ impl Dispatcher {
         self.routes.keys()
     }
 
-    /// Finds out who a client is and registers it with the store. To be awaited before the client is told that it is connected: its
+    /// Authenticates a client and registers it with the store. Await it before the client gets its CONNECT packet: its
     /// session then takes events at once, and none is lost.
     ///
+    /// Of one client id a node has one session at a time. While a former session of the id ends, this waits: until its
+    /// events are handled, its `Left` and `ClientDisconnected` are reported and its `on_disconnect` has returned. It
+    /// waits five seconds at most for the handlers of its events, and five for `on_disconnect`. So events about one id
+    /// come in pairs, and `on_disconnect` runs before the next `on_connect` unless it takes longer.
+    ///
     /// # Errors
-    /// What the client is to be told: what the authenticator says, usually `UNAUTHORIZED`; `TIMEOUT` when it does not answer
-    /// within `auth.timeout`; `SHUTTING_DOWN`, `STATE_UNAVAILABLE`, `INVALID_NAME` for an unknown namespace,
-    /// `INVALID_PAYLOAD` or `LIMIT_EXCEEDED` when the handshake is larger than the limits allow.
+    /// What the client is to be told: what the authenticator says, usually `UNAUTHORIZED`; `TIMEOUT` when it does not
+    /// answer within `auth.timeout`, or when a former session of the id is not closed; `SHUTTING_DOWN`,
+    /// `STATE_UNAVAILABLE`, `INVALID_NAME` for an unknown namespace, `INVALID_PAYLOAD` or `LIMIT_EXCEEDED` when the
+    /// handshake is larger than the limits allow.
     ///
     /// # Cancellation
-    /// A question to the authenticator is dropped. A registration that has begun ends, also when the future is dropped; then its session is closed at once.
+    /// A call of the authenticator is dropped. A registration that has begun completes, also when the future is
+    /// dropped; then its session is closed at once.
     pub async fn admit(
         &self,
         namespace: &Namespace,

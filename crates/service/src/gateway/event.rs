@@ -29,7 +29,7 @@ impl Event {
         &self.session.service
     }
 
-    /// Who sent it.
+    /// The sender.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.session.client
@@ -53,8 +53,8 @@ impl Event {
         self.ack.is_some()
     }
 
-    /// Whether a handler is registered for its name. Clients choose names: what is kept for each of them needs a bound
-    /// unless this is true.
+    /// Whether a handler is registered for its name. Clients choose names, so state per name needs a bound unless this is
+    /// true.
     #[must_use]
     pub fn is_registered(&self) -> bool {
         self.session.routes.handles(&self.name)

@@ -8,7 +8,7 @@ use super::{Event, EventLayer, FromEvent, IntoReply, Layered, Requirement};
 
 /// An async function that handles an event.
 ///
-/// Implemented for functions and closures of up to eight arguments that implement [`FromEvent`], whose future
+/// Implemented for functions and closures of up to eight arguments that implement [`FromEvent`], with a future that
 /// is `Send` and gives a `Result` ([`IntoReply`]). `A` is only there to tell the arguments apart.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",

@@ -1,12 +1,12 @@
-//! What a client sent and nobody has handled yet, in order.
+//! The queue of a client's received events, in order.
 
 use std::{collections::VecDeque, fmt, sync::Arc};
 
 use parking_lot::Mutex;
-use roomwire_core::{AckId, DisconnectReason, Error, config::Limits};
+use roomwire_core::{DisconnectReason, Error, config::Limits};
 
-use super::{Incoming, held::HeldKey};
-use crate::instruments::{self, Limit};
+use super::{Incoming, deferred::DeferredKey, respond::ReplyTo};
+use crate::metrics::{self, Limit};
 
 /// How a server stops reading from a client that sends faster than its events are handled.
 ///
@@ -25,15 +25,24 @@ pub(super) enum Job {
     Connected,
     Event(Incoming),
     Refusal {
-        ack: Option<AckId>,
+        to: ReplyTo,
         error: Error,
     },
     /// The time of an event that waited has come.
-    Due(HeldKey),
+    Due(DeferredKey),
     Closed(DisconnectReason),
 }
 
 impl Job {
+    /// How the client learns what became of it.
+    pub(super) fn reply_to(&self) -> ReplyTo {
+        match self {
+            Self::Event(event) => ReplyTo::new(Some(&event.name), event.ack),
+            Self::Refusal { to, .. } => to.clone(),
+            Self::Connected | Self::Due(_) | Self::Closed(_) => ReplyTo::new(None, None),
+        }
+    }
+
     /// What it keeps in memory beside itself.
     fn bytes(&self) -> usize {
         match self {
@@ -48,7 +57,7 @@ impl Job {
 pub(super) enum Accepted {
     /// A worker is busy, or will start when the client is connected, and will come to it.
     Queued,
-    /// Nobody works on this mailbox: start a worker.
+    /// No worker runs for this mailbox: start one.
     StartWorker,
     /// Beyond every bound: dropped, and so is what follows. The client must go.
     Overflow,
@@ -127,7 +136,7 @@ impl Mailbox {
         let is_full = queue.jobs.len() >= self.pause_at || queue.bytes >= self.pause_at_bytes;
         if is_full && !queue.paused && !queue.closed {
             queue.paused = true;
-            instruments::limited(Limit::Mailbox);
+            metrics::limited(Limit::Mailbox);
             if let Some(backpressure) = &self.backpressure {
                 backpressure.pause();
             }
@@ -143,7 +152,7 @@ impl Mailbox {
     }
 
     /// Drops what waits, and what comes, except for the end.
-    pub(super) fn turn_deaf(&self) {
+    pub(super) fn discard_pending(&self) {
         let mut queue = self.queue.lock();
         queue.deaf = true;
         queue.jobs.retain(|job| matches!(job, Job::Closed(_)));

@@ -1,20 +1,21 @@
 //! The gateway: which async function handles which event of a namespace.
 
-mod answer;
+mod client_rate;
 mod debounce;
+mod deferred;
 mod dispatcher;
+mod error;
 mod event;
 mod extract;
 mod handler;
-mod held;
 mod layered;
 mod mailbox;
-mod problem;
-mod rate;
 mod rate_limit;
 mod reply;
+mod respond;
 mod route;
 mod session;
+mod session_end;
 mod states;
 
 use std::{collections::HashMap, fmt, sync::Arc};
@@ -25,19 +26,20 @@ use tower::{BoxError, util::BoxCloneSyncService};
 
 pub use debounce::{Debounce, DebounceLayer};
 pub use dispatcher::{Dispatcher, IntoGateways};
+pub use error::GatewayError;
 pub use event::Event;
 pub use extract::{Data, FromEvent, LeftRooms, Requirement, State};
 pub use handler::Handler;
 pub use layered::{Around, EventLayer, Layered};
 pub use mailbox::Backpressure;
-pub use problem::GatewayError;
 pub use rate_limit::{RateLimit, RateLimitLayer};
 pub use reply::{Encoded, IntoReply};
 pub use session::{Incoming, Session};
+pub(crate) use session_end::HANDLER_GRACE;
 
 use self::{
+    error::Problem,
     handler::{BoxHandler, boxed},
-    problem::Problem,
     route::{Handlers, Routes},
     states::States,
 };
@@ -52,10 +54,11 @@ type BoxLayer = Box<dyn FnOnce(EventService) -> EventService + Send>;
 /// A handler is an async function. Its arguments are [extracted](FromEvent) from the event: [`WebSocketService`],
 /// [`Client`], [`Data<T>`], [`State<T>`], [`EventName`], [`Payload`] or types of the application's own. It returns a
 /// `Result`: `Ok(value)` is the acknowledgement when the client asked for one; `Err(error)` becomes the
-/// acknowledgement `{"error": {"code", "message"}}`, or the event `error` when none was asked for.
+/// acknowledgement `{"error": {"code", "message"}}`, or the event `error` when none was asked for:
+/// `{"code", "message", "event"}`.
 ///
 /// Events of one client are handled one at a time, in the order sent. Clients do not wait for each other.
-/// A handler that panics costs its client an `INTERNAL` error and nobody anything else.
+/// A handler that panics answers its client with an `INTERNAL` error. Other clients are not affected.
 ///
 /// Mistakes such as an event that is registered twice are reported when the gateway is mounted, all at once.
 ///
@@ -136,7 +139,10 @@ impl Gateway {
     }
 
     /// Runs for each client after it is gone and has left its rooms. [`LeftRooms`] tells which, and
-    /// [`DisconnectReason`](roomwire_core::DisconnectReason) why. Nobody waits for its result.
+    /// [`DisconnectReason`](roomwire_core::DisconnectReason) why. Its result is only logged.
+    ///
+    /// A client that connects to the namespace again on the same connection has the same id: its next `on_connect`
+    /// waits for this handler, for five seconds at most. Move longer work to a task of its own.
     #[must_use]
     pub fn on_disconnect<A, H: Handler<A>>(mut self, handler: H) -> Self {
         self.require::<A, H>("on_disconnect");

@@ -18,16 +18,16 @@ use tower::{BoxError, Layer, Service, ServiceExt, util::Oneshot};
 
 use super::{
     Event,
+    client_rate::{Limiter, at_least_one, limiter, refused},
     layered::LayerId,
-    rate::{Limiter, at_least_one, limiter, refused},
 };
-use crate::instruments::Limit;
+use crate::metrics::Limit;
 
 /// Refuses an event that a client sends more often than this, as a tower layer around a handler or a gateway.
 ///
-/// Each client has an allowance of its own for each event, on top of the `limits` that hold for all its events together.
-/// An event above it does not reach the handler: its acknowledgement is `RATE_LIMITED` with `retryAfterMs`, or the client
-/// gets that as the event `error`. The memory, some 100 bytes, is given back when the client goes. Counted in
+/// Each client has an allowance of its own for each event, on top of the `limits` for all its events together. An event
+/// above it does not reach the handler: its acknowledgement is `RATE_LIMITED` with `retryAfterMs`, or the client gets
+/// that as the event `error`. The memory, some 100 bytes, is given back when the client goes. Counted in
 /// `roomwire_limited_total{limit="rateLimitLayer"}`.
 ///
 /// Clones are one layer: a client that sends the same event to two of them uses one allowance. Events that only the
@@ -159,7 +159,7 @@ impl Buckets {
     }
 }
 
-/// The allowances of users, held by their clients: with the last of them an allowance is gone.
+/// Rate limiters of users, shared by their clients and dropped with the last of them.
 #[derive(Debug, Default)]
 struct Users(Mutex<Known>);
 

@@ -1,29 +1,31 @@
-//! One client's way through the gateway: connected, events in order, gone.
+//! One client's session in the gateway: `on_connect`, then its events in order. `session_end.rs` ends it.
 
 use std::{
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytestring::ByteString;
-use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, EventName, Payload, Printable, RoomId};
+use parking_lot::Mutex;
+use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, Escaped, EventName, Payload};
 use tokio::sync::Notify;
 
 use super::{
     Backpressure, Event,
-    answer::log_internal,
-    held::{Held, Turns, Waiting},
+    client_rate::ClientRate,
+    deferred::{Deferred, Sequence, Waiting},
     mailbox::{Accepted, Job, Mailbox},
-    rate::Rate,
     rate_limit::Buckets,
+    respond::ReplyTo,
     route::{self, Routes},
 };
 use crate::{
-    Client, WebSocketService, bounds,
-    instruments::{self, Limit},
+    Client, WebSocketService, limits,
+    membership::ClientIdClaim,
+    metrics::{self, Limit},
 };
 
 /// An event as a server received it.
@@ -40,32 +42,32 @@ pub struct Incoming {
 /// How many jobs of one client are done before others have their turn.
 const IN_A_ROW: usize = 16;
 
-/// How long events that were sent before a disconnect may keep the clean-up waiting.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-
 /// One connected client. Made by [`Dispatcher::admit`](super::Dispatcher::admit); a server drives it:
 /// [`opened`](Self::opened) once, then [`receive`](Self::receive) for each event, then [`closed`](Self::closed).
 ///
 /// None of the methods waits. Dropping the session closes it, so that no client can be forgotten.
 #[derive(Debug)]
-pub struct Session(Arc<Inner>);
+pub struct Session(pub(super) Arc<Inner>);
 
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) service: WebSocketService,
     pub(super) client: Client,
     pub(super) routes: Arc<Routes>,
-    mailbox: Mailbox,
-    rate: Rate,
+    pub(super) mailbox: Mailbox,
+    rate: ClientRate,
     /// What layers allow it.
     pub(super) buckets: Buckets,
-    pub(super) turns: Turns,
+    pub(super) sequence: Sequence,
     /// Events that wait for their time.
-    pub(super) held: Held,
-    /// Whether the client took part: only then `on_disconnect` has something to end.
-    welcomed: AtomicBool,
+    pub(super) deferred: Deferred,
+    /// The claim of the client's id, until `on_disconnect` begins or the handlers before it are not waited for any
+    /// more.
+    pub(super) claim: Mutex<Option<ClientIdClaim>>,
+    /// Whether `on_connect` has begun, or would have: `on_disconnect` runs after it and not without it.
+    pub(super) welcomed: AtomicBool,
     /// Told when its connection is gone.
-    hung_up: Notify,
+    pub(super) hung_up: Notify,
 }
 
 impl Session {
@@ -77,7 +79,8 @@ impl Session {
         backpressure: Option<Arc<dyn Backpressure>>,
     ) -> Self {
         let mailbox = Mailbox::new(&service.config().limits, backpressure);
-        let rate = Rate::new(&service.config().limits);
+        let rate = ClientRate::new(&service.config().limits);
+        let claim = Mutex::new(client.claim());
         Self(Arc::new(Inner {
             service,
             client,
@@ -85,8 +88,9 @@ impl Session {
             mailbox,
             rate,
             buckets: Buckets::default(),
-            turns: Turns::new(),
-            held: Held::default(),
+            sequence: Sequence::new(),
+            deferred: Deferred::default(),
+            claim,
             welcomed: AtomicBool::new(false),
             hung_up: Notify::new(),
         }))
@@ -104,7 +108,7 @@ impl Session {
     /// A session that was closed before it was opened stays closed.
     pub fn opened(&self) {
         let Inner { service, client, mailbox, .. } = &*self.0;
-        if !mailbox.is_closed() && service.node.welcome(&service.namespace, client) {
+        if !mailbox.is_closed() && service.node.activate(&service.namespace, client) {
             self.0.put(Job::Connected);
         }
     }
@@ -112,61 +116,45 @@ impl Session {
     /// The client sent an event. Events are handled one at a time in the order of the calls; what comes before
     /// [`opened`](Self::opened) waits for it.
     ///
-    /// An event above the rates of `limits` is not handled: its turn is answered with `RATE_LIMITED`. A client that goes
-    /// on all the same is disconnected.
+    /// An event above the rates of `limits` is not handled: its turn is answered with `RATE_LIMITED`. A client that
+    /// goes on all the same is disconnected.
     pub fn receive(&self, event: Incoming) {
-        self.receive_job(event.ack, event.name.len() + event.payload.size(), Job::Event(event));
+        self.receive_job(event.name.len() + event.payload.size(), Job::Event(event));
     }
 
-    /// The client sent something that is no event: it is told so, in turn with the answers to its events. It counts as
-    /// one all the same, with the bytes that it brought.
-    pub fn refuse(&self, ack: Option<AckId>, bytes: usize, error: Error) {
+    /// The client sent something that is no event, or one that is too large: it is told so, in turn with the answers to
+    /// its events. It counts as one all the same, with the bytes that it brought. Where no acknowledgement was asked
+    /// for, the event `error` says which event it is about, if that is known.
+    pub fn refuse(&self, name: Option<&str>, ack: Option<AckId>, bytes: usize, error: Error) {
         if error.code() == ErrorCode::PayloadTooLarge {
-            instruments::limited(Limit::Payload);
+            metrics::limited(Limit::Payload);
+            self.0.service.node.refusals.payload_too_large(&self.0.client);
         }
-        self.receive_job(ack, bytes, Job::Refusal { ack, error });
+        self.receive_job(bytes, Job::Refusal { to: ReplyTo::new(name, ack), error });
     }
 
-    fn receive_job(&self, ack: Option<AckId>, bytes: usize, job: Job) {
+    fn receive_job(&self, bytes: usize, job: Job) {
         let Inner { service, client, mailbox, rate, .. } = &*self.0;
         client.active(service.node.clock.now());
         let (job, abused) = match rate.admit(bytes) {
             Ok(()) => (job, false),
             // What came is dropped here: only its answer waits.
-            Err(error) => (Job::Refusal { ack, error }, rate.is_abused(service.node.pace.now())),
+            Err((limit, error)) => {
+                service.node.refusals.rate_limited(limit, client);
+                (Job::Refusal { to: job.reply_to(), error }, rate.is_abused())
+            }
         };
         match self.0.put(job) {
-            Accepted::Overflow => service.node.disconnect_here(client, DisconnectReason::MailboxOverflow),
+            Accepted::Overflow => {
+                service.node.refusals.mailbox_overflow(client);
+                service.node.disconnect_here(client, DisconnectReason::MailboxOverflow);
+            }
             Accepted::Queued | Accepted::StartWorker if abused => {
                 mailbox.stop_listening();
+                service.node.refusals.too_many_requests(client);
                 service.node.disconnect_here(client, DisconnectReason::RateLimited);
-                tracing::info!(target: "roomwire", client = %Printable(client.id()), "disconnected: goes on sending more than it may");
             }
             Accepted::Queued | Accepted::StartWorker | Accepted::Closed => {}
-        }
-    }
-
-    /// The connection is gone. What was received before is handled first, for at most five seconds; then the
-    /// client leaves its rooms and `on_disconnect` runs. Only the first call counts.
-    ///
-    /// Of a client whose identity does not hold any more nothing is handled that it sent before.
-    pub fn closed(&self, reason: DisconnectReason) {
-        let inner = &self.0;
-        inner.client.hang_up();
-        inner.hung_up.notify_one();
-        if matches!(inner.client.reason_or(reason), DisconnectReason::AccessRevoked | DisconnectReason::TokenExpired) {
-            inner.mailbox.turn_deaf();
-            inner.held.clear();
-        }
-        let has_more = !inner.held.is_empty();
-        let accepted = inner.put(Job::Closed(reason));
-        if accepted == Accepted::Queued || accepted == Accepted::StartWorker && has_more {
-            // A handler that hangs must not keep its client in its rooms.
-            let late = inner.clone();
-            inner.service.node.runtime.spawn(async move {
-                tokio::time::sleep(LAST_WORDS).await;
-                late.service.handle_disconnect(&late.client, reason).await;
-            });
         }
     }
 
@@ -205,19 +193,24 @@ impl Inner {
                 Job::Connected => self.connected().await,
                 Job::Event(incoming) => {
                     let Incoming { name, payload, ack } = incoming;
-                    match bounds::event(&self.service.config().limits, name, &payload) {
+                    match limits::event(&self.service.config().limits, name.clone(), &payload) {
                         Ok(name) => self.handle(&mut service, name, payload, ack).await,
-                        Err(error) => self.answer(ack, Err(error)),
+                        Err(error) => {
+                            if error.code() == ErrorCode::LimitExceeded {
+                                self.service.node.refusals.attachments(&self.client);
+                            }
+                            self.answer(&ReplyTo::new(Some(&name), ack), Err(error));
+                        }
                     }
                 }
-                Job::Refusal { ack, error } => self.answer(ack, Err(error)),
+                Job::Refusal { to, error } => self.answer(&to, Err(error)),
                 Job::Due(key) => {
-                    if let Some(waiting) = self.held.take_due(&key, self) {
+                    if let Some(waiting) = self.deferred.take_due(&key, self) {
                         self.go_on(waiting).await;
                     }
                 }
                 Job::Closed(reason) => {
-                    while let Some(waiting) = self.held.take_first() {
+                    while let Some(waiting) = self.deferred.take_first() {
                         self.go_on(waiting).await;
                     }
                     self.departed(reason).await;
@@ -252,14 +245,14 @@ impl Inner {
         ack: Option<AckId>,
     ) {
         let began = Instant::now();
-        let turn = self.turns.begin();
+        let turn = self.sequence.begin();
         let reply = if name == EventName::AUTHENTICATE && self.service.node.authenticator.is_some() {
             self.service.renew_identity(&self.client, payload).await
         } else {
             let event = Event { ack, turn, ..self.event(name.clone(), payload) };
             route::handle(service, event).await
         };
-        if !self.turns.end(turn) {
+        if !self.sequence.end(turn) {
             self.handled(began, &name, ack, reply);
         }
     }
@@ -268,10 +261,10 @@ impl Inner {
     async fn go_on(&self, waiting: Waiting) {
         let Waiting { event, then, .. } = waiting;
         let began = Instant::now();
-        let turn = self.turns.begin();
+        let turn = self.sequence.begin();
         let (name, ack) = (event.name.clone(), event.ack);
         let reply = route::go_on(&then, Event { turn, ..event }).await;
-        if !self.turns.end(turn) {
+        if !self.sequence.end(turn) {
             self.handled(began, &name, ack, reply);
         }
     }
@@ -281,40 +274,25 @@ impl Inner {
         if !self.client.is_connected() {
             return;
         }
-        self.welcomed.store(true, Ordering::Release);
         if node.is_shutting_down() {
+            // None of its handlers runs: `on_connect` would be the first.
+            self.mailbox.discard_pending();
             node.disconnect_here(&self.client, DisconnectReason::ServerShutdown);
             return;
         }
-        tracing::debug!(target: "roomwire", client = %Printable(self.client.id()), namespace = %Printable(self.client.namespace()), "connected");
+        self.welcomed.store(true, Ordering::Release);
+        tracing::debug!(target: "roomwire", client = %Escaped(self.client.id()), namespace = %Escaped(self.client.namespace()), "connected");
         let Some(handler) = &self.routes.on_connect else { return };
         let event = self.event(EventName::CONNECT, self.client.handshake().clone());
         if let Err(error) = route::run(handler, event).await {
-            self.answer(None, Err(error));
-            // Whoever was refused has nothing done for it, also not what it sent without waiting.
-            self.mailbox.turn_deaf();
+            self.answer(&ReplyTo::new(None, None), Err(error));
+            // A refused client's events are not handled, also those that it sent early.
+            self.mailbox.discard_pending();
             node.disconnect_here(&self.client, DisconnectReason::DisconnectedByServer);
         }
     }
 
-    async fn departed(self: &Arc<Self>, reason: DisconnectReason) {
-        let reason = self.client.reason_or(reason);
-        self.service.handle_disconnect(&self.client, reason).await;
-        // Also when somebody else took the client out before.
-        let rooms: Arc<[RoomId]> = self.client.left_rooms().into();
-        tracing::debug!(target: "roomwire", client = %Printable(self.client.id()), %reason, "disconnected");
-        let handler = self.routes.on_disconnect.as_ref().filter(|_| self.welcomed.load(Ordering::Acquire));
-        if let Some(handler) = handler {
-            let event =
-                Event { departure: Some((reason, rooms)), ..self.event(EventName::DISCONNECT, Payload::default()) };
-            if let Err(error) = route::run(handler, event).await {
-                log_internal(&self.client, &error);
-            }
-        }
-        self.service.node.session_ends();
-    }
-
-    fn event(self: &Arc<Self>, name: EventName, payload: Payload) -> Event {
+    pub(super) fn event(self: &Arc<Self>, name: EventName, payload: Payload) -> Event {
         Event { session: self.clone(), name, payload, ack: None, turn: 0, departure: None }
     }
 }

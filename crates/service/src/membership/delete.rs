@@ -2,36 +2,70 @@
 
 use std::sync::Arc;
 
-use roomwire_core::{Channel, Error, ErrorCode, LeaveReason, NodeMessage, Printable, RoomKey, RoomUid, StateError};
-use tokio::sync::MutexGuard;
-
-use super::{NamespaceState, leave::take_out};
-use crate::{
-    ServiceEvent,
-    client::Client,
-    node::{Debt, Node},
+use roomwire_core::{
+    Channel, ClientId, DeletedRoom, DeletionId, Error, ErrorCode, Escaped, LeaveReason, NodeMessage, RoomKey, RoomUid,
+    StateError,
 };
+use tokio::sync::{MutexGuard, RwLockReadGuard};
+
+use super::{NamespaceState, WaitingDeletion, leave::take_out};
+use crate::{ServiceEvent, client::Client, node::Node};
 
 impl Node {
     /// Deletes a room: the store first, then this node, then the others.
     pub(crate) async fn delete_room(self: Arc<Self>, room: RoomKey) -> Result<(), Error> {
         let namespace = self.namespace(&room.namespace);
         let reporting = namespace.deletes().await;
-        let Some(deleted) = self.bounded(self.store.delete_room(&room)).await? else {
-            return Err(ErrorCode::RoomNotFound.into());
-        };
+        let (waiting, deletion) = (namespace.own_deletions.begin(&room.room), DeletionId::random());
+        match self.retrying(self.deadline(), || self.store.delete_room(&room, deletion)).await {
+            Ok(Some(deleted)) => Ok(self.finish_deletion(room, deleted, &waiting, reporting).await?),
+            Ok(None) => Err(ErrorCode::RoomNotFound.into()),
+            Err(error) => {
+                if error.is_uncertain() {
+                    self.settle_deletion_later(room, deletion, waiting);
+                }
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Asks the store about the outcome of a deletion that had no answer, and completes it.
+    pub(crate) async fn settle_deletion(
+        self: &Arc<Self>,
+        room: &RoomKey,
+        deletion: DeletionId,
+        waiting: &WaitingDeletion,
+    ) -> Result<(), StateError> {
+        let namespace = self.namespace(&room.namespace);
+        let reporting = namespace.deletes().await;
+        let settled = self.bounded(self.store.settle_deletion(room, deletion)).await?;
+        if let Some(deleted) = settled {
+            // The rest is tried again by itself.
+            let _ = self.finish_deletion(room.clone(), deleted, waiting, reporting).await;
+        }
+        Ok(())
+    }
+
+    /// Does on this node, and on the others, what follows from a deletion.
+    async fn finish_deletion(
+        self: &Arc<Self>,
+        room: RoomKey,
+        deleted: DeletedRoom,
+        waiting: &WaitingDeletion,
+        reporting: RwLockReadGuard<'_, ()>,
+    ) -> Result<(), StateError> {
+        let namespace = self.namespace(&room.namespace);
+        waiting.answered(deleted.uid, deleted.members.iter().cloned());
         namespace.note_deleted(deleted.uid);
         for member in deleted.members {
-            let client = namespace.client(&member.client);
+            let client = namespace.client(&member);
             // Waits for a join that is on its way here: its `Joined` is reported first.
             let _membership = match &client {
                 Some(client) => Some(self.forget_membership(&namespace, client, &room, deleted.uid).await),
                 None => None,
             };
-            self.events.send(|| ServiceEvent::Left {
-                room: room.clone(),
-                client: member.client,
-                reason: LeaveReason::RoomDeleted,
+            namespace.own_deletions.report_once(deleted.uid, &member, || {
+                self.report_deletion(room.clone(), member.clone());
             });
         }
         self.events.send(|| ServiceEvent::RoomDeleted { room: room.clone() });
@@ -39,12 +73,17 @@ impl Node {
         let announced = self.announce_deletion(&room, deleted.uid).await;
         if announced.is_err() {
             // Until they hear of it, their members take part in what is no room any more.
-            self.owe(Debt::Deletion(room, deleted.uid));
+            self.announce_deletion_later(room, deleted.uid);
         }
-        Ok(announced?)
+        announced
     }
 
-    /// Tells the other nodes that this life of a room is over.
+    /// Reports that a deletion has ended a membership.
+    pub(crate) fn report_deletion(&self, room: RoomKey, client: ClientId) {
+        self.events.send(|| ServiceEvent::Left { room, client, reason: LeaveReason::RoomDeleted });
+    }
+
+    /// Tells the other nodes that this incarnation of a room is over.
     pub(crate) async fn announce_deletion(&self, room: &RoomKey, uid: RoomUid) -> Result<(), StateError> {
         let channel = Channel::Room(room.clone());
         if !self.backplane.may_reach_others(&channel) {
@@ -54,7 +93,7 @@ impl Node {
             Ok(message) => self.bounded(self.backplane.publish(&channel, message)).await,
             // Two names and a number are never too large; trying again would not help either.
             Err(error) => {
-                tracing::error!(target: "roomwire", ?room, error = %Printable(&error), "a deletion could not be passed on");
+                tracing::error!(target: "roomwire", ?room, error = %Escaped(&error), "a deletion could not be passed on");
                 Ok(())
             }
         }
@@ -73,7 +112,7 @@ impl Node {
         }
     }
 
-    /// Takes one client out of a life of a room; its memberships do not change as long as the guard lives.
+    /// Takes one client out of an incarnation of a room; its memberships do not change as long as the guard lives.
     async fn forget_membership<'a>(
         &self,
         namespace: &NamespaceState,
@@ -82,13 +121,13 @@ impl Node {
         uid: RoomUid,
     ) -> MutexGuard<'a, u64> {
         let membership = client.change_membership().await;
-        let was_in = {
-            let mut known = client.known();
-            let is_meant = known.rooms.iter().any(|known| known.room == room.room && known.uid == uid);
-            is_meant && known.leave(&room.room).is_some()
-        };
-        if was_in && let Some(local) = take_out(namespace, client, &room.room) {
-            namespace.exit_room(self, &local, self.deadline()).await;
+        if let Some(left) = client.leave_incarnation(&room.room, uid) {
+            if left.is_in_doubt {
+                self.end_failed_join(client.key(), room);
+            }
+            if let Some(local) = take_out(namespace, client, &room.room) {
+                namespace.exit_room(self, &local, self.deadline()).await;
+            }
         }
         membership
     }

@@ -1,58 +1,60 @@
 //! A client comes and goes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
-use roomwire_core::{
-    Channel, DisconnectReason, Error, Incarnation, LeaveReason, NewClient, Printable, RoomId, StateError,
-};
+use roomwire_core::{Channel, ClientId, DisconnectReason, Error, ErrorCode, Escaped, NewClient, RoomId, StateError};
 use tokio::sync::oneshot;
 
-use super::{LocalRoom, NamespaceState, leave::take_out, unexplained::Unexplained};
+use super::{Arrival, ClientIdClaim, LocalRoom, NamespaceState, leave::take_out};
 use crate::{
     ServiceEvent,
-    client::{Client, Membership},
-    instruments,
-    node::{Deadline, Debt, Node},
-    service::Introduction,
+    client::Client,
+    metrics,
+    node::{Deadline, EndedClient, Node},
+    service::ClientInit,
 };
 
-/// What becomes of the memberships of a client that goes.
-struct End {
-    /// They end with the client.
-    left: Vec<Membership>,
-    /// They had ended in the store already, and why is not known.
-    unexplained: Vec<Membership>,
-    /// Whether somebody else, who cleaned up after a life of this node, has reported all of it.
-    reported: bool,
-}
-
 impl Node {
-    /// Registers a client with the store. It takes part in nothing until [`Self::welcome`].
+    /// Registers a client with the store, once a former stay of its id has ended. It takes part in nothing until
+    /// [`Self::activate`].
     pub(crate) async fn register(
         self: &Arc<Self>,
         namespace: &NamespaceState,
         new: NewClient,
-        introduction: Introduction,
+        init: ClientInit,
     ) -> Result<Client, Error> {
+        self.check_running()?;
+        let claim = self.claim_client_id(namespace, &new.key.client).await?;
+        // The node may have begun to stop meanwhile.
         self.check_running()?;
         let until = self.deadline();
         self.hear_namespace(namespace, until).await?;
-        let present = until.turn(namespace.presences.enter(&new.key.client)).await?;
+        // A client of this id that went before is reported gone before this one is reported connected.
+        self.confirm_ends(&new.key, until).await?;
+        // From the moment the store knows the client, other nodes may send to it.
+        let arrival = namespace.arrivals.begin(&new.key.client);
         let mut healed = false;
         loop {
-            let life = until.turn(self.life.hold()).await?;
-            match self.retrying(until, || self.store.connect(&life, &new)).await {
-                Ok(()) => return Ok(Client::new(&new, introduction, (life.clone(), self.restorations()), present)),
+            let incarnation = until.turn(self.incarnation.hold()).await?;
+            let connect = || async {
+                self.reap_lost_incarnations_within(until, &incarnation).await?;
+                self.store.connect(&incarnation, &new).await
+            };
+            match self.retrying(until, connect).await {
+                Ok(()) => {
+                    let registered = (incarnation.clone(), self.restorations());
+                    return Ok(Client::new(&new, init, registered, (claim, arrival)));
+                }
                 Err(StateError::Fenced) if !healed => {
-                    let lost = life.clone();
-                    drop(life);
-                    self.heal_within(until, lost).await?;
+                    let lost = incarnation.clone();
+                    drop(incarnation);
+                    self.re_register_within(until, lost).await?;
                     healed = true;
                 }
                 Err(error) => {
-                    if matches!(error, StateError::Unavailable(_)) {
+                    if error.is_uncertain() {
                         // It may have happened all the same.
-                        self.owe(Debt::Disconnect(new.key));
+                        self.end_failed_connect(&new.key);
                     }
                     return Err(error.into());
                 }
@@ -61,24 +63,32 @@ impl Node {
     }
 
     /// Lets a registered client take part; false when it is gone already.
-    pub(crate) fn welcome(&self, namespace: &NamespaceState, client: &Client) -> bool {
+    pub(crate) fn activate(&self, namespace: &NamespaceState, client: &Client) -> bool {
         let mut known = client.known();
         if known.gone {
             return false;
         }
         namespace.add_client(client.clone());
-        let (life, restorations) = client.registered();
-        if *life != self.life.current() {
-            // The node was taken for lost since, and put back those who took part by then.
+        let (incarnation, restorations) = client.registered();
+        metrics::client_connected();
+        if *incarnation == self.incarnation.current() {
+            known.told = true;
+            self.events.send(|| ServiceEvent::ClientConnected { client: client.key().clone() });
+            if *restorations != self.restorations() {
+                // So it was when the store had forgotten them.
+                self.compare_at_once();
+            }
+        } else {
+            // The node lost its lease since, and re-registered the clients that were active by then. The end of the lost
+            // incarnation may be reported only now, so this client is reported when it is re-registered.
             self.note_incomplete();
-        } else if *restorations != self.restorations() {
-            // So it was when the store had forgotten them.
-            self.compare_at_once();
         }
-        instruments::client_connected();
-        known.told = true;
-        self.events.send(|| ServiceEvent::ClientConnected { client: client.key().clone() });
+        let arrival = known.arrival.take();
         drop(known);
+        if !arrival.is_none_or(Arrival::end) {
+            // Nothing follows a gap.
+            self.disconnect_here(client, DisconnectReason::SlowConsumer);
+        }
         self.expiries.watch(client);
         self.disconnect_revoked(std::slice::from_ref(client));
         true
@@ -87,8 +97,9 @@ impl Node {
     /// Takes a client out of everything, once, whatever it is doing; returns the rooms it was in.
     ///
     /// Waits for a join of this client that is on its way, so that none can slip in behind. Says which rooms it was in
-    /// as soon as it is in none of them; one that is deleted at that moment may be among them.
-    pub(crate) async fn farewell(
+    /// as soon as it is in none of them; one that is deleted at that moment may be among them. Its end is reported when
+    /// the store has confirmed it.
+    pub(crate) async fn deregister(
         self: Arc<Self>,
         namespace: Arc<NamespaceState>,
         client: Client,
@@ -96,97 +107,79 @@ impl Node {
         gone: oneshot::Sender<Vec<RoomId>>,
     ) -> Vec<RoomId> {
         let membership = client.change_membership().await;
-        let before = self.life.current();
-        let (rooms, told) = {
+        let (memberships, mut end, claim) = {
             let mut known = client.known();
             if std::mem::replace(&mut known.gone, true) {
                 return Vec::new();
             }
             known.left = known.rooms.iter().map(|membership| membership.room.clone()).collect();
-            (std::mem::take(&mut known.rooms), known.told)
+            drop(known.arrival.take());
+            let end = EndedClient {
+                // Under the lock: a client is marked before the incarnation that holds it is replaced.
+                incarnation: self.incarnation.current(),
+                reason,
+                is_reported: known.told,
+            };
+            // The claim is held to the end, also when that comes by a panic.
+            (std::mem::take(&mut known.rooms), end, known.claim.take())
         };
-        client.hang_up();
+        // Nothing joins any more.
+        drop(membership);
         self.expiries.forget(&client);
-        let reason = client.reason_or(reason);
+        end.reason = client.reason_or(reason);
+        let reason = end.reason;
         let welcomed = namespace.client(client.id()).as_ref() == Some(&client);
         namespace.remove_client(&client);
-        let mut locals: HashMap<RoomId, Arc<LocalRoom>> = rooms
-            .iter()
-            .filter_map(|known| Some((known.room.clone(), take_out(&namespace, &client, &known.room)?)))
-            .collect();
-        // Whoever waits no longer knows it gone.
+        let locals: Vec<Arc<LocalRoom>> =
+            memberships.iter().filter_map(|known| take_out(&namespace, &client, &known.room)).collect();
+        // A caller that waits no longer knows it gone.
         let _ = gone.send(client.left_rooms());
-        let End { left, unexplained, reported } = self.disconnect_in_store(&client, rooms, &before).await;
-        let why = LeaveReason::Disconnected(reason);
-        for Membership { room, .. } in left.iter().filter(|membership| membership.told && !reported) {
-            let room = client.room_key(room);
-            self.events.send(|| ServiceEvent::Left { room, client: client.id().clone(), reason: why });
-        }
-        // The store was told, or will be.
-        let present = client.known().present.take();
-        drop(present);
-        let rooms: Vec<RoomId> = left.into_iter().map(|membership| membership.room).collect();
-        let left_by_deletion = {
-            let mut known = client.known();
-            known.left.clone_from(&rooms);
-            known.left_by_deletion
-        };
-        let unexplained = Vec::from_iter(unexplained.into_iter().map(|membership| Unexplained {
-            room: client.room_key(&membership.room),
-            client: client.id().clone(),
-            local: locals.remove(&membership.room),
-            membership,
-            reason: why,
-        }));
-        self.exit_rooms(&namespace, client.account(), locals.into_values().collect()).await;
-        client.has_left_rooms();
-        drop(membership);
-        if welcomed {
-            instruments::client_disconnected(reason.as_str());
-            if reason == DisconnectReason::SlowConsumer {
-                instruments::slow_consumer();
+        self.end_client(client.key(), end, &memberships);
+        let removed_by_others = match self.confirm_ends(client.key(), self.deadline()).await {
+            Ok(removed) => removed,
+            Err(error) => {
+                tracing::debug!(target: "roomwire", client = %Escaped(client.id()), error = %Escaped(&error), "the store is told later of a disconnect");
+                Vec::new()
             }
+        };
+        if let Some(claim) = &claim {
+            claim.deregistered();
         }
-        let then = (welcomed && told && !reported)
-            .then(|| ServiceEvent::ClientDisconnected { client: client.key().clone(), reason });
-        if left_by_deletion || !unexplained.is_empty() {
-            // Deleted at the same time: whoever deleted them reports it, and before the client is reported gone.
-            self.explain(&namespace, unexplained, then).await;
-        } else {
-            then.into_iter().for_each(|event| self.events.send(|| event));
+        let mut rooms = client.left_rooms();
+        rooms.retain(|room| !removed_by_others.contains(&client.room_key(room)));
+        client.known().left.clone_from(&rooms);
+        let until = self.deadline();
+        for local in locals {
+            namespace.exit_room(&self, &local, until).await;
+        }
+        if welcomed {
+            metrics::client_disconnected(reason.as_str());
+            if reason == DisconnectReason::SlowConsumer {
+                metrics::slow_consumer();
+            }
         }
         rooms
     }
 
-    /// Tells the store; returns what becomes of the memberships.
-    async fn disconnect_in_store(&self, client: &Client, rooms: Vec<Membership>, before: &Incarnation) -> End {
-        let life = self.life.hold().await;
-        let mut end = End { left: rooms, unexplained: Vec::new(), reported: *life != *before };
-        let removed = self.bounded(self.store.disconnect(&life, client.key())).await;
-        drop(life);
-        match removed {
-            // The store may know more: a leave it was not told of yet, a join whose answer was lost. It may know less:
-            // whoever deletes a room reports its members.
-            Ok(removed) if !end.reported && !self.is_incomplete() => {
-                let is_removed = |membership: &Membership| removed.contains(&client.room_key(&membership.room));
-                let (left, missing): (Vec<_>, Vec<_>) = end.left.into_iter().partition(is_removed);
-                // What waited to be put back was reported when it was lost.
-                end.unexplained = missing.into_iter().filter(|membership| membership.told).collect();
-                end.left = left;
+    /// Claims a client id for a new stay. Waits for the end of a former stay, which `state.timeout` does not bound: the
+    /// client is not refused because its own former handler is slow.
+    ///
+    /// # Errors
+    /// `TIMEOUT` when the former stay does not end.
+    async fn claim_client_id(&self, namespace: &NamespaceState, client: &ClientId) -> Result<ClientIdClaim, Error> {
+        let claim = self.end_of_former_stay().turn(namespace.client_ids.claim(client)).await;
+        claim.map_err(|late| {
+            if namespace.client_ids.is_warning_due() {
+                tracing::warn!(target: "roomwire", client = %Escaped(client), namespace = %Escaped(namespace.name()), "a client was refused: a former connection with its id has not ended");
             }
-            Ok(_) => {}
-            Err(StateError::Fenced) => end.reported |= self.was_reaped(before).await,
-            Err(error) => {
-                tracing::debug!(target: "roomwire", client = %Printable(client.id()), error = %Printable(&error), "the store is told later of a disconnect");
-                self.owe(Debt::Disconnect(client.key().clone()));
-            }
-        }
-        end
+            let problem = "The former connection with this client id has not ended, try again later";
+            Error::with_message(ErrorCode::Timeout, problem).with_source(late)
+        })
     }
 
     /// Subscribes to the namespace's channel before its first client takes part.
     async fn hear_namespace(&self, namespace: &NamespaceState, until: Deadline) -> Result<(), StateError> {
-        // Whoever waits for its next try keeps nobody else from trying.
+        // A caller that waits for its next attempt does not block others.
         self.retrying(until, || async {
             let mut subscribed = namespace.subscribed.lock().await;
             if !*subscribed {

@@ -2,19 +2,15 @@
 
 use std::sync::Arc;
 
-use roomwire_core::{Error, ErrorCode, LeaveReason, Printable, RoomId, StateError};
+use roomwire_core::{Error, ErrorCode, Escaped, LeaveReason, RoomId};
 use tokio::sync::oneshot;
 
-use super::{LocalRoom, NamespaceState, unexplained::Unexplained};
-use crate::{
-    ServiceEvent,
-    client::Client,
-    node::{Debt, Node},
-};
+use super::{LocalRoom, NamespaceState};
+use crate::{client::Client, node::Node};
 
 impl Node {
-    /// Stops delivering first, then tells the store. Succeeds also while the store is away: it is told
-    /// when it is back. Says so as soon as nothing can change that.
+    /// Stops delivering first, then tells the store. Succeeds also while the store is away: it is told, and the end
+    /// reported, when it is back. Says so as soon as nothing can change that.
     pub(crate) async fn leave(
         self: Arc<Self>,
         namespace: Arc<NamespaceState>,
@@ -23,39 +19,20 @@ impl Node {
         left: oneshot::Sender<Result<(), Error>>,
     ) -> Result<(), Error> {
         let turn = client.change_membership().await;
-        let before = self.life.current();
-        let Some(membership) = client.known().leave(&room) else {
-            return Err(ErrorCode::NotInRoom.into());
+        let (membership, incarnation) = {
+            let mut known = client.known();
+            let Some(membership) = known.leave(&room) else { return Err(ErrorCode::NotInRoom.into()) };
+            // Under the lock: a membership is marked before the incarnation that holds it is replaced.
+            (membership, self.incarnation.current())
         };
         let local = take_out(&namespace, &client, &room);
-        // Whoever waits no longer has left.
+        // A caller that waits no longer has left.
         let _ = left.send(Ok(()));
-        let key = client.room_key(&room);
-        let life = self.life.hold().await;
-        // Who cleaned up after the life in which the client was a member has reported that it left.
-        let mut reported = !membership.told || *life != before;
-        let left = self.bounded(self.store.leave(&life, client.key(), &key)).await;
-        drop(life);
-        match left {
-            Ok(false) if !reported && !self.is_incomplete() => {
-                // Whoever deleted the room reports it: before this client can join again.
-                drop(turn);
-                let (client, reason) = (client.id().clone(), LeaveReason::Left);
-                let ended = vec![Unexplained { room: key, client, membership, reason, local }];
-                self.explain(&namespace, ended, None).await;
-                return Ok(());
-            }
-            Ok(_) => {}
-            Err(StateError::Fenced) => reported |= self.was_reaped(&before).await,
-            Err(error) => {
-                tracing::debug!(target: "roomwire", room = ?key, error = %Printable(&error), "the store is told later of a leave");
-                self.owe(Debt::Leave(client.key().clone(), key.clone()));
-            }
+        self.end_membership(client.key(), &membership, &incarnation, LeaveReason::Left);
+        if let Err(error) = self.confirm_ends(client.key(), self.deadline()).await {
+            tracing::debug!(target: "roomwire", ?room, error = %Escaped(&error), "the store is told later of a leave");
         }
-        if !reported {
-            let client = client.id().clone();
-            self.events.send(|| ServiceEvent::Left { room: key, client, reason: LeaveReason::Left });
-        }
+        drop(turn);
         if let Some(local) = local {
             namespace.exit_room(&self, &local, self.deadline()).await;
         }

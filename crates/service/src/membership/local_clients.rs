@@ -1,6 +1,6 @@
 //! This node's clients of a namespace, by their ids and by their users.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use roomwire_core::{ClientId, UserId};
 
@@ -10,7 +10,7 @@ use crate::client::Client;
 #[derive(Debug, Default)]
 pub(super) struct LocalClients {
     by_id: HashMap<ClientId, Client>,
-    by_user: HashMap<UserId, HashSet<ClientId>>,
+    by_user: HashMap<UserId, BTreeSet<ClientId>>,
 }
 
 impl LocalClients {
@@ -18,7 +18,7 @@ impl LocalClients {
         &self.by_id
     }
 
-    /// The ids of a user's clients, in no order.
+    /// The ids of a user's clients, sorted.
     pub(super) fn of_user(&self, user: &UserId) -> impl Iterator<Item = &ClientId> {
         self.by_user.get(user).into_iter().flatten()
     }

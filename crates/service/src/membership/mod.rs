@@ -1,23 +1,20 @@
-//! Who is in which room of this node, and the changes of it.
+//! The memberships of this node's clients and their changes.
 
+mod arrivals;
+mod client_id_claims;
+mod client_metadata;
 mod delete;
 mod disconnect;
-mod exits;
 mod join;
 mod leave;
 mod local_clients;
 mod namespace;
-mod pace;
-mod presence;
-mod returners;
+mod own_deletions;
 mod room;
-mod stay;
-mod unexplained;
 
+pub(crate) use arrivals::Arrival;
+pub(crate) use client_id_claims::{ClientIdClaim, WeakClaim};
 pub(crate) use leave::take_out;
 pub(crate) use namespace::NamespaceState;
-pub(crate) use pace::{Allowance, Pace, Weight};
-pub(crate) use presence::Present;
-pub(crate) use returners::Account;
+pub(crate) use own_deletions::WaitingDeletion;
 pub(crate) use room::LocalRoom;
-pub(crate) use stay::Stay;

@@ -1,21 +1,23 @@
-//! A namespace as this node sees it: its own clients and rooms.
+//! The local state of a namespace: this node's clients and rooms.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::Arc,
 };
 
 use parking_lot::{Mutex, RwLock};
-use roomwire_core::{ClientId, Namespace, RoomId, RoomKey, RoomUid, StateError, UserId};
-use tokio::sync::oneshot;
+use roomwire_core::{ClientId, ClientKey, Namespace, RoomId, RoomKey, RoomUid, StateError, Timestamp, UserId};
 
-use super::{LocalRoom, Weight, local_clients::LocalClients, presence::Presences, unexplained::Awaiting};
+use super::{
+    LocalRoom, arrivals::Arrivals, client_id_claims::ClientIdClaims, local_clients::LocalClients,
+    own_deletions::OwnDeletions,
+};
 use crate::{
     client::Client,
     node::{Deadline, Node},
 };
 
-/// How many deleted rooms are remembered, for joins that were on their way when the room was deleted.
+/// The number of deleted rooms to remember, for joins in flight at the deletion.
 const DELETED_ROOMS: usize = 4096;
 
 /// This node's clients and rooms of a namespace.
@@ -25,19 +27,24 @@ pub(crate) struct NamespaceState {
     clients: RwLock<LocalClients>,
     rooms: RwLock<HashMap<RoomId, Arc<LocalRoom>>>,
     deleted: Mutex<DeletedRooms>,
-    /// Read by who deletes a room here, until it has reported that the members left.
+    /// The deletions of rooms by this node.
+    pub(super) own_deletions: Arc<OwnDeletions>,
+    /// Read locked by deletions of rooms, until the members are reported to have left.
     deletions: tokio::sync::RwLock<()>,
-    /// The clients that the store may know.
-    pub(crate) presences: Arc<Presences>,
+    /// The ids of connected clients.
+    pub(crate) client_ids: Arc<ClientIdClaims>,
+    /// The clients that may be registered in the store and are not active yet.
+    pub(crate) arrivals: Arc<Arrivals>,
     /// Held while the first client subscribes to the namespace's channel.
     pub(super) subscribed: tokio::sync::Mutex<bool>,
 }
 
 #[derive(Debug, Default)]
 struct DeletedRooms {
-    known: HashSet<RoomUid>,
+    /// Each with its number in the order of deletions.
+    known: HashMap<RoomUid, u64>,
     order: VecDeque<RoomUid>,
-    awaited: HashMap<RoomUid, Vec<Awaiting>>,
+    noted: u64,
 }
 
 impl NamespaceState {
@@ -47,8 +54,10 @@ impl NamespaceState {
             clients: RwLock::default(),
             rooms: RwLock::default(),
             deleted: Mutex::default(),
+            own_deletions: Arc::default(),
             deletions: tokio::sync::RwLock::default(),
-            presences: Arc::default(),
+            client_ids: Arc::default(),
+            arrivals: Arc::default(),
             subscribed: tokio::sync::Mutex::default(),
         }
     }
@@ -61,8 +70,16 @@ impl NamespaceState {
         self.clients.read().by_id().get(client).cloned()
     }
 
+    /// All clients, sorted by id so that iteration is reproducible.
     pub(crate) fn clients(&self) -> Vec<Client> {
-        self.clients.read().by_id().values().cloned().collect()
+        let mut clients: Vec<Client> = self.clients.read().by_id().values().cloned().collect();
+        clients.sort_unstable_by(|a, b| a.id().cmp(b.id()));
+        clients
+    }
+
+    /// The activity of clients that is not in the store yet, in no order.
+    pub(crate) fn take_activity(&self) -> Vec<(ClientKey, Timestamp)> {
+        self.clients.read().by_id().values().filter_map(Client::take_activity).collect()
     }
 
     pub(crate) fn client_count(&self) -> usize {
@@ -102,16 +119,6 @@ impl NamespaceState {
         self.rooms.read().get(room).cloned()
     }
 
-    /// What joining counts: the first of this node to join a room also begins to hear it.
-    pub(crate) fn weight_of_join(&self, room: &RoomId) -> Weight {
-        if self.room(room).is_some() { Weight::One } else { Weight::Two }
-    }
-
-    /// What leaving counts: the last of this node to leave a room also stops hearing it.
-    pub(crate) fn weight_of_leave(&self, room: &RoomId) -> Weight {
-        if self.room(room).is_some_and(|local| local.is_last()) { Weight::Two } else { Weight::One }
-    }
-
     /// The room, subscribed, for one more user. Pair it with [`Self::exit_room`].
     pub(super) async fn enter_room(
         self: &Arc<Self>,
@@ -119,13 +126,13 @@ impl NamespaceState {
         room: &RoomId,
         until: Deadline,
     ) -> Result<Arc<LocalRoom>, StateError> {
-        // Whoever waits for its next try keeps nobody else from trying.
+        // A caller that waits for its next attempt does not block others.
         let entered = node.retrying(until, || self.try_to_enter(node, room)).await;
         if entered.is_err()
             && let Some(local) = self.room(room)
         {
             let (namespace, node) = (self.clone(), node.clone());
-            // Nobody waits for that: whoever could not enter has waited enough.
+            // In the background: the caller has waited long enough.
             tokio::spawn(async move {
                 if local.abandon(&node).await {
                     namespace.drop_retired(&local);
@@ -162,22 +169,48 @@ impl NamespaceState {
         }
     }
 
-    /// For who deletes a room: held until it has reported that the members left.
+    /// Held by the deletion of a room, until the members are reported to have left.
     pub(super) async fn deletes(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
         self.deletions.read().await
     }
 
-    /// Waits until the deletions that this node has begun are reported. Nobody may wait who holds a client's
-    /// membership: whoever deletes waits for that.
+    /// Waits until the deletions that this node has begun are reported. Deadlocks if the caller holds a membership
+    /// lock.
     pub(crate) async fn deletions_reported(&self) {
         drop(self.deletions.write().await);
     }
 
-    /// Remembers that a life of a room is over.
-    pub(super) fn note_deleted(&self, uid: RoomUid) {
+    /// Reports that a client left a room because it was deleted, if this node deleted that room and did not report it
+    /// yet. Waits for deletions of the room with a pending store call.
+    pub(crate) async fn report_deletion_once(
+        &self,
+        room: &RoomId,
+        uid: RoomUid,
+        client: &ClientId,
+        report: impl FnOnce(),
+    ) {
+        self.own_deletions.none_waits(room).await;
+        self.own_deletions.report_once(uid, client, report);
+    }
+
+    /// As [`Self::report_deletion_once`], for all deleted rooms of this name except one.
+    pub(super) async fn report_deletions_once(
+        &self,
+        room: &RoomId,
+        but: RoomUid,
+        client: &ClientId,
+        report: impl Fn(),
+    ) {
+        self.own_deletions.none_waits(room).await;
+        self.own_deletions.report_all_once(room, but, client, report);
+    }
+
+    /// Remembers that a room was deleted.
+    pub(crate) fn note_deleted(&self, uid: RoomUid) {
         let mut deleted = self.deleted.lock();
-        deleted.awaited.remove(&uid);
-        if deleted.known.insert(uid) {
+        deleted.noted += 1;
+        let number = deleted.noted;
+        if deleted.known.insert(uid, number).is_none() {
             deleted.order.push_back(uid);
         }
         if deleted.order.len() > DELETED_ROOMS
@@ -187,31 +220,23 @@ impl NamespaceState {
         }
     }
 
-    /// What ends when it is heard that this life of a room was deleted; none when it was. Pair it with
-    /// [`Self::no_news_of_deletion`].
-    pub(super) fn news_of_deletion(&self, uid: RoomUid) -> Option<oneshot::Receiver<()>> {
-        let mut deleted = self.deleted.lock();
-        if deleted.known.contains(&uid) {
-            return None;
-        }
-        let (awaiting, news) = oneshot::channel();
-        deleted.awaited.entry(uid).or_default().push(awaiting);
-        Some(news)
+    /// The number of deletions that were noted so far.
+    pub(super) fn deletions_noted(&self) -> u64 {
+        self.deleted.lock().noted
     }
 
-    /// Forgets who does not wait for such news any more.
-    pub(super) fn no_news_of_deletion(&self, uid: RoomUid) {
+    /// Notes that the store has this room. If its deletion was noted before the store was asked, the store lost the
+    /// deletion with its data, and nodes put the room back.
+    pub(super) fn note_restored(&self, uid: RoomUid, noted_before: u64) {
         let mut deleted = self.deleted.lock();
-        if let Some(awaited) = deleted.awaited.get_mut(&uid) {
-            awaited.retain(|awaiting| !awaiting.is_closed());
-            if awaited.is_empty() {
-                deleted.awaited.remove(&uid);
-            }
+        if deleted.known.get(&uid).is_some_and(|number| *number <= noted_before) {
+            deleted.known.remove(&uid);
+            deleted.order.retain(|known| *known != uid);
         }
     }
 
-    /// Whether this life of a room was deleted.
+    /// Whether this room was deleted.
     pub(crate) fn was_deleted(&self, uid: RoomUid) -> bool {
-        self.deleted.lock().known.contains(&uid)
+        self.deleted.lock().known.contains_key(&uid)
     }
 }

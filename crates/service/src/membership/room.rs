@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use parking_lot::Mutex;
-use roomwire_core::{Channel, ClientId, Printable, RoomKey, StateError};
+use roomwire_core::{Channel, ClientId, Escaped, RoomKey, StateError};
 
 use crate::node::{Deadline, Node};
 
@@ -34,25 +34,17 @@ impl LocalRoom {
         &self.key
     }
 
-    /// Runs `deliver` over the members while nobody can join, leave or deliver: all members see
+    /// Runs `deliver` over the members, exclusive of joins, leaves and other deliveries: all members see
     /// all messages in one order. `deliver` must not wait and must not touch the room.
     pub(crate) fn with_members<R>(&self, deliver: impl FnOnce(&mut dyn Iterator<Item = &ClientId>) -> R) -> R {
         deliver(&mut self.members.lock().iter())
     }
 
-    /// A copy of the members.
+    /// A copy of the members, sorted.
     pub(crate) fn members(&self) -> Vec<ClientId> {
-        self.members.lock().iter().cloned().collect()
-    }
-
-    /// Whether it has no member.
-    pub(super) fn is_deserted(&self) -> bool {
-        self.members.lock().is_empty()
-    }
-
-    /// Whether it has one member, or none.
-    pub(super) fn is_last(&self) -> bool {
-        self.members.lock().len() <= 1
+        let mut members: Vec<ClientId> = self.members.lock().iter().cloned().collect();
+        members.sort_unstable();
+        members
     }
 
     pub(super) fn add(&self, client: ClientId) {
@@ -85,7 +77,7 @@ impl LocalRoom {
         self.retire_unused(&mut subscription, node, until).await
     }
 
-    /// For who could not enter: true when nobody else did, and the room is retired.
+    /// After a failed `enter`. Returns true if the room has no other user and is retired.
     pub(super) async fn abandon(&self, node: &Node) -> bool {
         let mut subscription = self.subscription.lock().await;
         self.retire_unused(&mut subscription, node, node.deadline()).await
@@ -100,7 +92,7 @@ impl LocalRoom {
             && let Err(error) = node.call(until, node.backplane.unsubscribe(&channel)).await
         {
             // Too much is heard, which costs a little and harms nothing.
-            tracing::debug!(target: "roomwire", room = ?self.key, error = %Printable(&error), "subscription could not be ended");
+            tracing::debug!(target: "roomwire", room = ?self.key, error = %Escaped(&error), "subscription could not be ended");
         }
         true
     }

@@ -6,8 +6,9 @@ use roomwire_core::StateError;
 use tokio::time::{Instant, timeout_at};
 
 use super::Node;
+use crate::gateway::HANDLER_GRACE;
 
-/// Until when whoever does one operation waits for the backend, in all: for its turn, for every call and every repeat.
+/// The time limit of one operation: waiting for its turn, every call and every retry together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline(Instant);
 
@@ -39,6 +40,14 @@ impl Node {
         Deadline::within(self.config.state.timeout)
     }
 
+    /// Until when a client that comes back now waits for the end of its former stay: for an event handler and
+    /// `on_disconnect`, for the store, and for news of deleted rooms.
+    pub(crate) fn end_of_former_stay(&self) -> Deadline {
+        let handlers = 2 * HANDLER_GRACE;
+        let store = self.config.retry_config.timeout.max(self.config.state.timeout);
+        Deadline::within(handlers + store + self.look_again_after())
+    }
+
     /// Until when work of the node's own that begins now waits for a large answer that no caller waits for.
     pub(super) fn patience(&self) -> Deadline {
         Deadline::within(self.config.retry_config.timeout.max(self.config.state.timeout))
@@ -51,8 +60,10 @@ impl Node {
         call: impl Future<Output = Result<T, StateError>>,
     ) -> Result<T, StateError> {
         let outcome = until.turn(call).await.flatten();
-        if matches!(outcome, Err(StateError::Unavailable(_))) {
-            self.suspect_state();
+        match &outcome {
+            Err(StateError::Unavailable(_)) => self.suspect_state(),
+            Err(StateError::Refused(refusal)) => self.note_refusal(refusal),
+            _ => {}
         }
         outcome
     }

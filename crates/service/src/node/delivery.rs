@@ -3,12 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use roomwire_core::{
-    AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, Error, ErrorCode, LocalDelivery, OutboundEvent,
-    Payload, Printable, RoomId, Undeliverable, UserId,
+    AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, Error, ErrorCode, Escaped, LocalDelivery,
+    OutboundEvent, Payload, RoomId, Undeliverable, UserId,
 };
 
 use super::Node;
-use crate::{client::Client, instruments, membership::NamespaceState};
+use crate::{client::Client, membership::NamespaceState, metrics};
 
 impl Node {
     /// Delivers to this node's members of a room, all in the same order.
@@ -24,7 +24,7 @@ impl Node {
             let mut chosen = members.filter(|member| Some(*member) != except);
             delivery.deliver(namespace.name(), &mut chosen, event)
         });
-        tracing::debug!(target: "roomwire", room_name = %Printable(room_name), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent");
+        tracing::debug!(target: "roomwire", room_name = %Escaped(room_name), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent");
         self.settle_delivery(namespace, outcome);
     }
 
@@ -37,7 +37,7 @@ impl Node {
         });
         tracing::debug!(
             target: "roomwire",
-            namespace = %Printable(namespace.name()), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent"
+            namespace = %Escaped(namespace.name()), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent"
         );
         self.settle_delivery(namespace, outcome);
     }
@@ -48,7 +48,7 @@ impl Node {
         let outcome = namespace.with_clients_of(user, |clients| delivery.deliver(namespace.name(), clients, event));
         tracing::debug!(
             target: "roomwire",
-            namespace = %Printable(namespace.name()), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent to a user"
+            namespace = %Escaped(namespace.name()), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent to a user"
         );
         self.settle_delivery(namespace, outcome);
     }
@@ -66,7 +66,7 @@ impl Node {
         let Some(delivery) = self.delivery.get() else { return Err(ErrorCode::ClientNotFound.into()) };
         let outcome = delivery.deliver(namespace.name(), &mut std::iter::once(client), event);
         let reached = outcome.queued == 1;
-        tracing::debug!(target: "roomwire", client = %Printable(&client), event = ?event.name, reached, "sent");
+        tracing::debug!(target: "roomwire", client = %Escaped(&client), event = ?event.name, reached, "sent");
         self.settle_delivery(namespace, outcome);
         if reached { Ok(()) } else { Err(ErrorCode::ClientNotFound.into()) }
     }
@@ -115,22 +115,25 @@ impl Node {
         }
     }
 
-    /// Begins to disconnect a client of this node, whether it takes part yet or not.
+    /// Begins to disconnect a client of this node, whether it takes part yet or not. Leaves a later stay of its id
+    /// alone.
     pub(crate) fn disconnect_here(&self, client: &Client, reason: DisconnectReason) {
+        let Some(_claim) = client.claim() else { return };
         client.note_reason(reason);
         if let Some(delivery) = self.delivery.get() {
             delivery.disconnect(client.key(), reason);
         }
     }
 
-    /// Counts what was sent and disconnects whoever would otherwise miss a message unnoticed.
+    /// Counts deliveries and disconnects the clients that would otherwise miss a message unnoticed.
     fn settle_delivery(&self, namespace: &NamespaceState, outcome: Delivery) {
-        instruments::delivered(outcome.queued);
+        metrics::delivered(outcome.queued);
         for (client, problem) in outcome.failed {
             if problem == Undeliverable::BufferFull
-                && self.disconnect_local(namespace, &client, DisconnectReason::SlowConsumer)
+                && let Some(client) = namespace.client(&client)
             {
-                tracing::info!(target: "roomwire", client = %Printable(&client), "disconnected: does not take its messages fast enough");
+                self.refusals.send_buffer_full(&client);
+                self.disconnect_here(&client, DisconnectReason::SlowConsumer);
             }
         }
     }

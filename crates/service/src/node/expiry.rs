@@ -1,4 +1,4 @@
-//! Clients whose identity holds for a time only, and what becomes of them when it is over.
+//! Disconnects clients when their identity expires.
 
 use std::{
     collections::BTreeMap,
@@ -8,7 +8,7 @@ use std::{
 
 use parking_lot::Mutex;
 use roomwire_core::{
-    DisconnectReason, Error, ErrorCode, EventName, Identity, OutboundEvent, Payload, Printable, Timestamp,
+    DisconnectReason, Error, ErrorCode, Escaped, EventName, Identity, OutboundEvent, Payload, Timestamp,
 };
 use tokio::{sync::Notify, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -16,10 +16,10 @@ use tokio_util::sync::CancellationToken;
 use super::Node;
 use crate::Client;
 
-/// How long a wait may be: the machine's clock may be set while it lasts.
+/// The longest wait: the system clock may be changed meanwhile.
 const AT_MOST: Duration = Duration::from_millis(500);
 
-/// The clients of this node whose identity will expire, earliest first.
+/// The clients of this node with an identity that expires, earliest first.
 #[derive(Debug, Default)]
 pub(crate) struct Expiries {
     ends: Mutex<BTreeMap<(Timestamp, usize), Client>>,
@@ -27,7 +27,7 @@ pub(crate) struct Expiries {
 }
 
 impl Expiries {
-    /// Ends the client's stay when its identity expires; one that is gone already is left alone.
+    /// Disconnects the client when its identity expires. Does nothing if it is disconnected already.
     pub(crate) fn watch(&self, client: &Client) {
         let mut ends = self.ends.lock();
         self.insert(&mut ends, client);
@@ -36,10 +36,10 @@ impl Expiries {
     /// Gives the client a newer identity, which must be of the same user.
     ///
     /// # Errors
-    /// `TOKEN_EXPIRED` when the one it has is over: its stay ends.
+    /// `TOKEN_EXPIRED` if the present one has expired: the client is being disconnected.
     pub(crate) fn renew(&self, client: &Client, identity: Arc<Identity>, now: Timestamp) -> Result<(), Error> {
         let mut ends = self.ends.lock();
-        // Under the lock: whoever ends its stay has taken it out before.
+        // Under the lock: a client that is being disconnected was removed before.
         let before = client.identity();
         if before.is_expired(now) || !remove(&mut ends, client, &before) {
             return Err(ErrorCode::TokenExpired.into());
@@ -63,7 +63,7 @@ impl Expiries {
         }
     }
 
-    /// Takes out those whose time is over, and says when the next one's is.
+    /// Removes the expired clients. Returns them, and the time of the next expiry.
     fn due(&self, now: Timestamp) -> (Vec<Client>, Option<Timestamp>) {
         let mut ends = self.ends.lock();
         let mut due = Vec::new();
@@ -74,7 +74,7 @@ impl Expiries {
     }
 }
 
-/// False when it has an end that is not among them: the client is gone, or about to go.
+/// Returns false if its expiry is not listed: the client is disconnected, or about to be.
 fn remove(ends: &mut BTreeMap<(Timestamp, usize), Client>, client: &Client, identity: &Identity) -> bool {
     identity.expires_at.is_none_or(|end| ends.remove(&(end, client.serial())).is_some())
 }
@@ -86,7 +86,7 @@ pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
         loop {
             let Some(wait) = end_those_due(&node, &expiries) else { return };
             match wait {
-                // Whichever comes first.
+                // Until the next expiry, or until the list changes.
                 Some(wait) => drop(timeout(wait, expiries.changed.notified()).await),
                 None => expiries.changed.notified().await,
             }
@@ -94,7 +94,7 @@ pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
     }));
 }
 
-/// How long to wait for the next one, when there is one; none when the node is gone.
+/// The time until the next expiry, if there is one. None if the node is gone.
 fn end_those_due(node: &Weak<Node>, expiries: &Expiries) -> Option<Option<Duration>> {
     let node = node.upgrade()?;
     let now = node.clock.now();
@@ -107,13 +107,14 @@ fn end_those_due(node: &Weak<Node>, expiries: &Expiries) -> Option<Option<Durati
 }
 
 impl Node {
-    /// Tells the client why, and disconnects it.
+    /// Sends the reason to the client and disconnects it.
     fn token_expired(&self, client: &Client) {
-        tracing::debug!(target: "roomwire", client = %Printable(client.id()), "disconnected: its token has expired");
+        let Some(_claim) = client.claim() else { return };
+        tracing::debug!(target: "roomwire", client = %Escaped(client.id()), "disconnected: its token has expired");
         if let Ok(payload) = Payload::encode(&Error::new(ErrorCode::TokenExpired)) {
             let event = OutboundEvent::new(EventName::ERROR, payload);
             let namespace = self.namespace(client.namespace());
-            // A client that is gone need not be told.
+            // A client that is gone misses nothing.
             let _ = self.deliver_to_client(&namespace, client.id(), &event);
         }
         self.disconnect_here(client, DisconnectReason::TokenExpired);
@@ -130,7 +131,7 @@ mod tests {
     use crate::{Gateway, Handshake, WebSocketConfig, WebSocketService, testing::TestServer};
 
     #[tokio::test]
-    async fn whose_end_has_come_renews_no_more_whatever_time_it_saw_before() {
+    async fn an_identity_that_is_being_expired_cannot_be_renewed() {
         let builder = WebSocketService::builder(WebSocketConfig::default()).state(MemoryState::new());
         let service = builder.build().await.expect("builds");
         let server = TestServer::new(service.clone(), Gateway::new()).expect("mounts");

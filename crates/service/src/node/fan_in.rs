@@ -7,13 +7,13 @@ use std::{
 
 use futures_util::StreamExt;
 use roomwire_core::{
-    Answer, BackplaneEvent, BackplaneEvents, Channel, ClientKey, Conflation, ConflationKey, EncodedPayload, Envelope,
-    EventName, NameError, NodeId, NodeMessage, OutboundEvent, Payload, Printable, RoomId,
+    Answer, BackplaneEvent, BackplaneEvents, Channel, ClientId, ClientKey, Conflation, ConflationKey, EncodedPayload,
+    Envelope, Escaped, EventName, NameError, Namespace, NodeMessage, NodeProcess, OutboundEvent, Payload, RoomId,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::Node;
-use crate::instruments;
+use crate::{limits, membership::NamespaceState, metrics};
 
 /// Runs until the token is cancelled, the backplane is closed or the node is gone.
 pub(super) fn spawn(node: Weak<Node>, mut incoming: BackplaneEvents, stop: CancellationToken) {
@@ -24,9 +24,11 @@ pub(super) fn spawn(node: Weak<Node>, mut incoming: BackplaneEvents, stop: Cance
                 BackplaneEvent::Message(bytes) => node.receive(&bytes),
                 BackplaneEvent::Interrupted => node.backplane_is_away(),
                 BackplaneEvent::Gap => node.backplane_had_a_gap(),
+                BackplaneEvent::Refused(refusal) => node.note_refusal(&refusal),
+                BackplaneEvent::Unreadable(reason) => node.message_is_lost(&reason),
             }
         }
-        // It was closed, and not by this node, which would have ended this task before.
+        // The backplane was closed. If this node closed it, this is ignored.
         if let Some(node) = node.upgrade() {
             node.backplane_is_away();
         }
@@ -38,51 +40,59 @@ impl Node {
     fn receive(self: &Arc<Self>, bytes: &[u8]) {
         let envelope = match Envelope::decode(bytes) {
             Ok(envelope) => envelope,
-            Err(error) => {
-                instruments::backplane_ignored();
-                tracing::debug!(target: "roomwire", error = %Printable(&error), "message was ignored");
-                return;
-            }
+            Err(error) => return self.message_is_lost(&error),
         };
-        if *envelope.sender() == self.id {
+        if envelope.from.is_of(&self.process) {
             return;
         }
-        let sender = envelope.sender().clone();
+        if *envelope.sender() == self.id {
+            self.twins.note(&self.incarnation.current(), &envelope.from);
+        }
+        let sender = envelope.from.process();
         match envelope.message {
             NodeMessage::ToRoom { room, except, event, payload, conflate } => {
-                if let Some(event) = outbound(event, payload).and_then(|event| conflated(event, &room.room, conflate)) {
+                if let Some(event) =
+                    self.outbound(&sender, event, payload).and_then(|event| self.conflated(event, &room.room, conflate))
+                {
                     let namespace = self.namespace(&room.namespace);
                     self.deliver_to_room(&namespace, &room.room, except.as_ref(), &event);
                 }
             }
             NodeMessage::ToAll { namespace, except, event, payload } => {
-                if let Some(event) = outbound(event, payload) {
+                if let Some(event) = self.outbound(&sender, event, payload) {
                     self.deliver_to_all(&self.namespace(&namespace), except.as_ref(), &event);
                 }
             }
             NodeMessage::ToClient { namespace, client, event, payload } => {
-                if let Some(event) = outbound(event, payload) {
-                    // A client that is gone by now misses it, as it would on its own node.
-                    let _ = self.deliver_to_client(&self.namespace(&namespace), &client, &event);
+                if let Some(event) = self.outbound(&sender, event, payload) {
+                    self.when_arrived(&namespace, &client, move |node, namespace, client| {
+                        // A client that is gone by now misses it, as it would on its own node.
+                        let _ = node.deliver_to_client(namespace, client, &event);
+                    });
                 }
             }
             NodeMessage::Ask { question, namespace, clients, event, payload, timeout_ms } => {
-                if let Some(event) = outbound(event, payload) {
+                if let Some(event) = self.outbound(&sender, event, payload) {
                     let timeout = Duration::from_millis(timeout_ms);
                     for client in clients {
-                        let client = ClientKey::new(namespace.clone(), client);
-                        self.clone().answer_for(sender.clone(), question, client, event.clone(), timeout);
+                        let (sender, event) = (sender.clone(), event.clone());
+                        self.when_arrived(&namespace, &client, move |node, namespace, client| {
+                            let client = ClientKey::new(namespace.name().clone(), client.clone());
+                            node.clone().answer_for(sender, question, client, event, timeout);
+                        });
                     }
                 }
             }
             NodeMessage::Answered { question, client, answer } => {
-                self.questions.answered(question, client, answer.map(Payload::from));
+                self.pending_acks.answered(question, client, answer.map(Payload::from));
             }
             NodeMessage::Disconnect { namespace, client, reason } => {
-                self.disconnect_local(&self.namespace(&namespace), &client, reason);
+                self.when_arrived(&namespace, &client, move |node, namespace, client| {
+                    node.disconnect_local(namespace, client, reason);
+                });
             }
             NodeMessage::ToUser { namespace, user, event, payload } => {
-                if let Some(event) = outbound(event, payload) {
+                if let Some(event) = self.outbound(&sender, event, payload) {
                     self.deliver_to_user(&self.namespace(&namespace), &user, &event);
                 }
             }
@@ -90,6 +100,7 @@ impl Node {
                 self.disconnect_user_here(&self.namespace(&namespace), &user, reason);
             }
             NodeMessage::Revoked(revocation) => self.revoked(&revocation),
+            NodeMessage::Began => {}
             NodeMessage::RoomDeleted { room, uid } => {
                 let node = self.clone();
                 tokio::spawn(async move { node.forget_deleted_room(&room, uid).await });
@@ -97,10 +108,27 @@ impl Node {
         }
     }
 
+    /// Does something for a client of this node: at once, or when it takes part if the store knows it already.
+    fn when_arrived(
+        self: &Arc<Self>,
+        namespace: &Namespace,
+        client: &ClientId,
+        act: impl FnOnce(&Arc<Self>, &NamespaceState, &ClientId) + Send + 'static,
+    ) {
+        let (node, namespace, limit) =
+            (Arc::downgrade(self), self.namespace(namespace), self.config.limits.send_buffer);
+        let (arrivals, to) = (namespace.arrivals.clone(), client.clone());
+        arrivals.run_or_defer(client, limit, move || {
+            if let Some(node) = node.upgrade() {
+                act(&node, &namespace, &to);
+            }
+        });
+    }
+
     /// Asks one client of this node on behalf of another node.
     fn answer_for(
         self: Arc<Self>,
-        asker: NodeId,
+        asker: NodeProcess,
         question: u64,
         client: ClientKey,
         event: OutboundEvent,
@@ -114,29 +142,36 @@ impl Node {
             let message = NodeMessage::Answered { question, client: client.client, answer };
             let Ok(bytes) = self.envelope(message) else { return };
             if let Err(error) = self.bounded(self.backplane.publish(&Channel::Node(asker), bytes)).await {
-                tracing::debug!(target: "roomwire", error = %Printable(&error), "an answer could not be passed on");
+                tracing::debug!(target: "roomwire", error = %Escaped(&error), "an answer could not be passed on");
             }
         });
     }
-}
 
-fn outbound(name: String, payload: EncodedPayload) -> Option<OutboundEvent> {
-    match EventName::new(name) {
-        Ok(name) => Some(OutboundEvent::new(name, payload.into())),
-        Err(error) => ignored(&error),
+    /// An event that another node sent; none when it is not for this node's clients.
+    fn outbound(&self, sender: &NodeProcess, name: String, payload: EncodedPayload) -> Option<OutboundEvent> {
+        let name = match EventName::new(name) {
+            Ok(name) => name,
+            Err(error) => return self.unreadable(&error),
+        };
+        let payload = Payload::from(payload);
+        if limits::attachments(&self.config.limits, &payload).is_err() {
+            metrics::backplane_ignored();
+            self.refusals.attachments_of_node(sender.node());
+            return None;
+        }
+        Some(OutboundEvent::new(name, payload))
     }
-}
 
-fn conflated(event: OutboundEvent, room: &RoomId, key: Option<String>) -> Option<OutboundEvent> {
-    let Some(key) = key else { return Some(event) };
-    match ConflationKey::new(key) {
-        Ok(key) => Some(OutboundEvent { conflation: Some(Conflation { room: room.clone(), key }.into()), ..event }),
-        Err(error) => ignored(&error),
+    fn conflated(&self, event: OutboundEvent, room: &RoomId, key: Option<String>) -> Option<OutboundEvent> {
+        let Some(key) = key else { return Some(event) };
+        match ConflationKey::new(key) {
+            Ok(key) => Some(OutboundEvent { conflation: Some(Conflation { room: room.clone(), key }.into()), ..event }),
+            Err(error) => self.unreadable(&error),
+        }
     }
-}
 
-fn ignored(error: &NameError) -> Option<OutboundEvent> {
-    instruments::backplane_ignored();
-    tracing::debug!(target: "roomwire", error = %Printable(&error), "message was ignored");
-    None
+    fn unreadable(&self, error: &NameError) -> Option<OutboundEvent> {
+        self.message_is_lost(error);
+        None
+    }
 }

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use roomwire_core::{
-    ClientKey, Departure, DisconnectReason, Incarnation, LeaseStatus, LeaveReason, Printable, StateError,
+    ClientKey, Departure, DisconnectReason, Escaped, Incarnation, LeaseStatus, LeaveReason, StateError,
 };
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{Deadline, Node};
-use crate::{Client, ServiceEvent};
+use crate::ServiceEvent;
 
 /// How many memberships one call of the store cleans up.
 const REAP_BATCH: usize = 256;
@@ -30,7 +30,9 @@ pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
         loop {
             let began = Instant::now();
             let Some(node) = node.upgrade() else { return };
+            node.refusals.flush();
             let status = node.renew().await;
+            node.report_lost_messages();
             let next = if status.is_some() { every } else { every.min(AGAIN.mul_f64(rand::random_range(0.6..=1.0))) };
             if let Some(status) = status
                 && upkeep.as_ref().is_none_or(AbortOnDropHandle::is_finished)
@@ -53,14 +55,14 @@ impl Node {
     async fn renew(&self) -> Option<LeaseStatus> {
         let mut healed = false;
         loop {
-            let life = self.life.current();
-            match self.renew_once(&life).await {
+            let incarnation = self.incarnation.current();
+            match self.renew_once(&incarnation).await {
                 Ok(status) => {
                     self.state_answers();
                     return Some(status);
                 }
-                Err(StateError::Fenced) if !healed => match self.heal(&life).await {
-                    Ok(_) => {
+                Err(StateError::Fenced) if !healed => match self.re_register(&incarnation).await {
+                    Ok(()) => {
                         healed = true;
                         self.compare_soon();
                     }
@@ -81,12 +83,12 @@ impl Node {
     }
 
     /// Asks the store to keep the lease. When it says that it lost something, everybody is to be put back.
-    pub(super) async fn renew_once(&self, life: &Incarnation) -> Result<LeaseStatus, StateError> {
+    pub(super) async fn renew_once(&self, incarnation: &Incarnation) -> Result<LeaseStatus, StateError> {
         // A third of the lease: an answer that never comes leaves time to ask again.
         let until = self.deadline().min(Deadline::within(self.config.lease.duration / 3));
-        let status = self.call(until, self.store.renew_lease(life, self.config.lease.duration)).await?;
+        let status = self.call(until, self.store.renew_lease(incarnation, self.config.lease.duration)).await?;
         if status.behind {
-            tracing::warn!(target: "roomwire", life = %Printable(&life), "the store lost what was written, putting clients back");
+            tracing::warn!(target: "roomwire", incarnation = %Escaped(&incarnation), "the store lost writes of this node, re-registering its clients");
             self.events.send(|| ServiceEvent::StateLost);
             self.note_incomplete();
             self.compare_soon();
@@ -97,13 +99,13 @@ impl Node {
     /// Does what there is to do while the store answers: what it was not told, and what the lease's answer asks for.
     async fn keep_up(self: Arc<Self>, status: LeaseStatus) {
         self.keep_revocations().await;
-        self.finish_healing().await;
-        self.settle().await;
-        let life = self.life.current();
-        self.note_activity(&life).await;
+        self.finish_re_registration().await;
+        self.retry_pending_writes().await;
+        let incarnation = self.incarnation.current();
+        self.note_activity(&incarnation).await;
         for dead in status.expired {
-            if let Err(error) = self.reap(&life, &dead).await {
-                tracing::debug!(target: "roomwire", dead = %Printable(&dead), error = %Printable(&error), "clean-up was interrupted, trying again");
+            if let Err(error) = self.reap(&incarnation, &dead).await {
+                tracing::debug!(target: "roomwire", dead = %Escaped(&dead), error = %Escaped(&error), "clean-up was interrupted, trying again");
             }
         }
         if !self.is_incomplete() && self.take_comparison_due() {
@@ -112,31 +114,35 @@ impl Node {
     }
 
     /// Tells the store which clients did something since the last heartbeat.
-    async fn note_activity(&self, life: &Incarnation) {
+    async fn note_activity(&self, incarnation: &Incarnation) {
         for namespace in self.namespaces() {
-            let seen: Vec<_> = namespace.clients().iter().filter_map(Client::take_activity).collect();
+            let seen = namespace.take_activity();
             if seen.is_empty() {
                 continue;
             }
-            if let Err(error) = self.call(self.patience(), self.store.touch(life, &seen)).await {
-                tracing::debug!(target: "roomwire", error = %Printable(&error), "activity could not be noted");
+            if let Err(error) = self.call(self.patience(), self.store.touch(incarnation, &seen)).await {
+                tracing::debug!(target: "roomwire", error = %Escaped(&error), "activity could not be noted");
             }
         }
     }
 
-    /// Cleans up after a lost life, as far as others do not do it at the same time, and reports what ended with it.
-    pub(super) async fn reap(&self, life: &Incarnation, dead: &Incarnation) -> Result<(), StateError> {
+    /// Cleans up after a lost incarnation, as far as others do not do it at the same time, and reports what ended with
+    /// it.
+    pub(super) async fn reap(&self, incarnation: &Incarnation, dead: &Incarnation) -> Result<(), StateError> {
         loop {
-            let outcome = self.call(self.patience(), self.store.reap(life, dead, REAP_BATCH)).await?;
+            let outcome = self.call(self.patience(), self.store.reap(incarnation, dead, REAP_BATCH)).await?;
             outcome.departures.into_iter().for_each(|departure| self.report_departure(departure));
-            outcome.clients.into_iter().for_each(|client| self.report_lost(client));
+            for client in outcome.clients {
+                self.confirm_left_under(dead, &client).await;
+                self.report_lost(client);
+            }
             if outcome.finished {
                 return Ok(());
             }
         }
     }
 
-    fn report_departure(&self, Departure { client, room }: Departure) {
+    pub(super) fn report_departure(&self, Departure { client, room }: Departure) {
         self.events.send(|| ServiceEvent::Left {
             room,
             client: client.client,
@@ -144,7 +150,7 @@ impl Node {
         });
     }
 
-    fn report_lost(&self, client: ClientKey) {
+    pub(super) fn report_lost(&self, client: ClientKey) {
         self.events.send(|| ServiceEvent::ClientDisconnected { client, reason: DisconnectReason::NodeLost });
     }
 }

@@ -1,22 +1,27 @@
-//! One node: what all handles of a service share.
+//! One node: the state that all handles of a service share.
 
+mod backend_health;
+mod call_retry;
+mod confirm_ends;
 mod deadline;
 mod delivery;
 mod expiry;
 mod fan_in;
-mod healing;
+mod incarnation;
 mod lease;
-mod life;
-mod mending;
-mod questions;
+mod lost_messages;
+mod message_size;
+mod pending_acks;
+mod pending_writes;
+mod re_register;
 mod reconcile;
-mod retry;
+mod refusals;
+mod repair;
 mod revocations;
-mod settlement;
-mod vigilance;
+mod twins;
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -25,66 +30,77 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use roomwire_core::{
-    Authenticator, Backplane, Clock, Envelope, Error, ErrorCode, Incarnation, LocalDelivery, Namespace, NodeId,
-    NodeMessage, RoomPolicy, StateStore, WebSocketConfig,
+    Authenticator, Backplane, Clock, Envelope, Error, ErrorCode, Incarnation, LocalDelivery, LogThrottle, MessageLimit,
+    Namespace, NodeId, NodeMessage, NodeProcess, RoomPolicy, StateStore, WebSocketConfig,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::{deadline::Deadline, life::Life, questions::Questions, settlement::Debt};
-use self::{expiry::Expiries, revocations::Revocations, settlement::Settlement, vigilance::Vigilance};
-use crate::{
-    events::EventBus,
-    membership::{NamespaceState, Pace},
+use self::{
+    backend_health::BackendHealth, expiry::Expiries, lost_messages::LostMessages, pending_writes::PendingWrites,
+    revocations::Revocations, twins::Twins,
 };
+pub(crate) use self::{
+    deadline::Deadline, incarnation::CurrentIncarnation, pending_acks::PendingAcks, pending_writes::EndedClient,
+};
+use crate::{RefusalLog, events::EventBus, membership::NamespaceState, service::refused};
 
-/// What one process knows and holds, shared by every handle of its service.
+/// The state of one process, shared by every handle of its service.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) config: WebSocketConfig,
     pub(crate) id: NodeId,
+    /// Distinguishes this process from others with the same node id.
+    pub(crate) process: NodeProcess,
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) backplane: Arc<dyn Backplane>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) life: Life,
+    pub(crate) incarnation: CurrentIncarnation,
     pub(crate) events: EventBus,
-    /// Who decides who clients are; nobody does when absent.
+    pub(crate) refusals: Arc<RefusalLog>,
+    /// Identifies clients. Without one, all clients are anonymous.
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
-    /// Who decides what clients may do.
+    /// Decides what clients may do.
     pub(crate) policy: Arc<dyn RoomPolicy>,
     pub(crate) expiries: Arc<Expiries>,
     revocations: Revocations,
-    pub(crate) questions: Questions,
-    /// How fast each client may join and leave.
-    pub(crate) pace: Arc<Pace>,
-    settlement: Settlement,
-    vigilance: Vigilance,
+    pub(crate) pending_acks: PendingAcks,
+    pending_writes: PendingWrites,
+    backend_health: BackendHealth,
+    twins: Twins,
+    lost_messages: LostMessages,
+    /// Limits warnings about damaged client records.
+    damage_log: Mutex<LogThrottle>,
+    /// The largest message of the backplane, as of the start.
+    message_limit: Option<MessageLimit>,
     /// Asks for a heartbeat at once.
     beat_now: Arc<Notify>,
     /// Asks for a comparison of this node with the store at once.
     compare_now: Arc<Notify>,
-    /// How often clients were put back all together, or began to be.
+    /// The number of re-registrations of all clients, including one in progress.
     restorations: AtomicU64,
     delivery: OnceLock<Arc<dyn LocalDelivery>>,
-    namespaces: RwLock<HashMap<Namespace, Arc<NamespaceState>>>,
-    /// Clients that are being admitted, or are here, or whose last handler has not returned yet.
+    namespaces: RwLock<BTreeMap<Namespace, Arc<NamespaceState>>>,
+    /// Sessions that are being admitted, are connected, or still run a handler.
     sessions: AtomicUsize,
     shutting_down: AtomicBool,
-    /// Set while the store may not hold all clients of this node's present life.
+    /// Set while clients of the present incarnation may be missing in the store.
     incomplete: AtomicBool,
-    /// Whether the last attempt to put them back failed, which was logged.
+    /// Whether the last attempt to re-register them failed, which was logged.
     restore_failed: AtomicBool,
-    /// Lives of this node that others took for lost, until all is reported that ended with them.
-    lost_lives: Mutex<Vec<Incarnation>>,
-    /// Where clients' work runs. Their sessions may be dropped by a thread that is not part of it.
+    /// Incarnations that lost their lease, until all that ended with them is reported.
+    lost_incarnations: Mutex<Vec<Incarnation>>,
+    /// Held during their clean-up.
+    cleaning_up: tokio::sync::Mutex<()>,
+    /// Runs the work of clients. Sessions may be dropped by a thread outside of it.
     pub(crate) runtime: tokio::runtime::Handle,
     /// Ends the background tasks: cancelled when the service stops or its last handle is dropped.
     pub(crate) stop: CancellationToken,
 }
 
-/// Who decides what clients may do, and who they are.
+/// The application's decisions about clients: their identity and what they may do.
 #[derive(Debug)]
-pub(crate) struct Gates {
+pub(crate) struct AuthHooks {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
     pub(crate) policy: Arc<dyn RoomPolicy>,
 }
@@ -96,27 +112,32 @@ impl Node {
         store: Arc<dyn StateStore>,
         backplane: Arc<dyn Backplane>,
         clock: Arc<dyn Clock>,
-        gates: Gates,
+        auth_hooks: AuthHooks,
     ) -> Self {
-        let life = Life::begin(id.clone());
-        let vigilance = Vigilance::begin(&*clock);
-        let pace = Arc::new(Pace::new(&config.limits));
+        let incarnation = CurrentIncarnation::begin(id.clone());
+        let backend_health = BackendHealth::begin(&*clock);
+        let message_limit = backplane.message_limit();
         Self {
             config,
             id,
+            process: incarnation.current().process(),
             store,
             backplane,
             clock,
-            life,
+            incarnation,
             events: EventBus::default(),
-            authenticator: gates.authenticator,
-            policy: gates.policy,
+            refusals: Arc::default(),
+            authenticator: auth_hooks.authenticator,
+            policy: auth_hooks.policy,
             expiries: Arc::default(),
             revocations: Revocations::default(),
-            questions: Questions::default(),
-            pace,
-            settlement: Settlement::default(),
-            vigilance,
+            pending_acks: PendingAcks::default(),
+            pending_writes: PendingWrites::default(),
+            backend_health,
+            twins: Twins::default(),
+            lost_messages: LostMessages::default(),
+            damage_log: Mutex::default(),
+            message_limit,
             beat_now: Arc::default(),
             compare_now: Arc::default(),
             restorations: AtomicU64::new(0),
@@ -126,7 +147,8 @@ impl Node {
             shutting_down: AtomicBool::new(false),
             incomplete: AtomicBool::new(false),
             restore_failed: AtomicBool::new(false),
-            lost_lives: Mutex::default(),
+            lost_incarnations: Mutex::default(),
+            cleaning_up: tokio::sync::Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
             stop: CancellationToken::new(),
         }
@@ -135,23 +157,26 @@ impl Node {
     /// Begins the lease, opens the backplane and starts the background work. Waits for a backend that comes up later,
     /// as `retryConfig` says.
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), Error> {
+        self.check_payload_limit().map_err(refused)?;
         let until = Deadline::within(self.config.retry_config.timeout);
-        // One try may have to connect first. None takes all the time: the next may find another server.
+        // One attempt may have to connect first. No attempt takes the whole time: the next may find another server.
         let one_try = || Deadline::within(self.config.state.connect_timeout + self.config.state.timeout);
-        let life = self.life.current();
+        let incarnation = self.incarnation.current();
         let lasts = self.config.lease.duration;
-        self.retrying(until, || self.call(one_try(), self.store.begin_lease(&life, lasts))).await?;
-        let incoming = self.retrying(until, || self.call(one_try(), self.backplane.open(&self.id))).await?;
+        self.retrying_at_start(until, || self.call(one_try(), self.store.begin_lease(&incarnation, lasts))).await?;
+        let incoming =
+            self.retrying_at_start(until, || self.call(one_try(), self.backplane.open(&self.process))).await?;
         fan_in::spawn(Arc::downgrade(self), incoming, self.stop.clone());
-        // After the others are heard, and before anybody is admitted.
-        self.retrying(until, || self.load_revocations()).await?;
+        self.announce().await;
+        // After the subscription to other nodes, before the first client is admitted.
+        self.retrying_at_start(until, || self.load_revocations()).await?;
         expiry::spawn(self, self.stop.clone());
         lease::spawn(self, self.stop.clone());
         reconcile::spawn(self, self.stop.clone());
         Ok(())
     }
 
-    /// What this node knows about a namespace; made at the first use of its name.
+    /// The local state of a namespace, created at the first use.
     pub(crate) fn namespace(&self, namespace: &Namespace) -> Arc<NamespaceState> {
         if let Some(known) = self.namespaces.read().get(namespace) {
             return known.clone();
@@ -182,7 +207,7 @@ impl Node {
         self.shutting_down.load(Ordering::SeqCst)
     }
 
-    /// Refuses new clients from now on; false when that was said before.
+    /// Refuses new clients from now on. Returns false if that was so already.
     pub(crate) fn begin_shutdown(&self) -> bool {
         !self.shutting_down.swap(true, Ordering::SeqCst)
     }
@@ -202,11 +227,12 @@ impl Node {
     /// Ends the background work.
     pub(crate) fn stop(&self) {
         self.stop.cancel();
+        self.refusals.flush_all();
     }
 
     /// A message to other nodes, as bytes.
     pub(crate) fn envelope(&self, message: NodeMessage) -> Result<bytes::Bytes, Error> {
-        let envelope = Envelope { from: self.life.current(), message };
+        let envelope = Envelope { from: self.incarnation.current(), message };
         envelope.encode().map_err(|error| match error {
             roomwire_core::EnvelopeError::TooLarge(_) => Error::new(ErrorCode::PayloadTooLarge).with_source(error),
             _ => Error::internal(error),

@@ -1,15 +1,16 @@
-//! Comparing this node with what the store holds of it, now and then and after everything that may have parted them.
+//! Periodic comparison of this node with its entries in the store, also after every event that may have separated them.
 //!
-//! What the store is told and what this node remembers change one after the other, so most differences are no faults
-//! but something on its way. A client is looked at only when nobody was changing its memberships from before the store
-//! was read until now; one that comes or goes, not at all.
+//! Store and memory change one after the other, so most differences are changes in flight. A client is compared only if
+//! its memberships did not change since before the store was read. One that is connecting or disconnecting is skipped.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
-use roomwire_core::{ClientKey, Incarnation, PageRequest, Printable, RoomId, RoomKey, RoomUid, StateError};
+use roomwire_core::{
+    ClientKey, Escaped, Incarnation, PageRequest, RoomId, RoomKey, RoomUid, StateError, StoredClient, UserId,
+};
 use tokio::{
     sync::MutexGuard,
     time::{Instant, timeout},
@@ -22,7 +23,7 @@ use crate::{
     membership::NamespaceState,
 };
 
-/// Runs until the token is cancelled or the node is gone. A task of its own: it never delays the heartbeat.
+/// Runs until the token is cancelled or the node is gone, in its own task so that it never delays the heartbeat.
 pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
     let (compare_now, every, soon) = (node.compare_now.clone(), node.config.lease.reconcile, node.look_again_after());
     let node = Arc::downgrade(node);
@@ -30,10 +31,10 @@ pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
         let mut doubts = Doubts::default();
         let mut is_settled = true;
         loop {
-            // By chance, so that the nodes of a cluster do not ask all at once.
+            // With jitter, so that the nodes of a cluster do not ask all at once.
             let usual = every.mul_f64(rand::random_range(0.8..=1.2));
             let pause = if is_settled { usual } else { usual.min(soon) };
-            // Whichever comes first.
+            // At once after a request.
             let _ = timeout(pause, compare_now.notified()).await;
             let Some(node) = node.upgrade() else { return };
             is_settled = node.reconcile(&mut doubts).await;
@@ -41,7 +42,7 @@ pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
     }));
 }
 
-/// Memberships that the store did not hold when it was looked at last.
+/// Memberships that were missing in the store at the last comparison.
 type Doubts = HashMap<ClientKey, HashMap<RoomId, Doubt>>;
 
 #[derive(Debug)]
@@ -50,16 +51,16 @@ struct Doubt {
     since: Instant,
 }
 
-/// Under which circumstances the store was read. What was seen counts only as long as they are the same.
+/// The circumstances under which the store was read. The result counts only while they are the same.
 #[derive(Debug)]
 pub(super) struct View {
-    pub(super) life: Incarnation,
+    pub(super) incarnation: Incarnation,
     restorations: u64,
-    /// How many gaps the backplane had; none when it has one right now.
+    /// The number of gaps of the backplane. None during a gap.
     pub(super) gaps: Option<u64>,
 }
 
-/// A client that takes part here, as it was before the store was read.
+/// A local client, as it was before the store was read.
 #[derive(Clone, Debug)]
 pub(super) struct Settled {
     pub(super) namespace: Arc<NamespaceState>,
@@ -68,61 +69,113 @@ pub(super) struct Settled {
 }
 
 impl Settled {
-    /// Keeps its memberships as they are; none when they may have changed since.
+    /// Locks its memberships. None if they may have changed since.
     pub(super) fn keep(&self) -> Option<MutexGuard<'_, u64>> {
         let turn = self.client.try_keep_membership()?;
         (*turn == self.turn && self.client.is_connected()).then_some(turn)
     }
 }
 
-/// What the store holds of one client.
+/// The entries of one client in the store.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     pub(super) registered: bool,
-    pub(super) rooms: HashSet<RoomKey>,
+    user: Option<UserId>,
+    /// The rooms that list it as a member.
+    pub(super) rooms: BTreeSet<RoomKey>,
+    /// The rooms in its own record.
+    named: BTreeSet<RoomKey>,
+    is_damaged: bool,
 }
 
-/// In what this node and the store differ.
+impl Held {
+    fn add(&mut self, item: StoredClient) {
+        self.registered |= item.registered;
+        self.is_damaged |= item.is_damaged;
+        self.user = self.user.take().or(item.user);
+        self.rooms.extend(item.rooms);
+        self.named.extend(item.named);
+    }
+
+    /// Whether parts of the client's entries are missing. A membership without any entry does not count: it may have
+    /// ended.
+    fn is_damaged(&self, client: &Client) -> bool {
+        let is_unnamed = |membership: &Membership| {
+            let room = client.room_key(&membership.room);
+            self.rooms.contains(&room) && !self.named.contains(&room)
+        };
+        self.registered
+            && (self.is_damaged || self.user.as_ref() != client.user() || client.known().rooms.iter().any(is_unnamed))
+    }
+}
+
+/// The differences between this node and the store.
 #[derive(Debug, Default)]
 pub(super) struct Differences {
-    /// Clients here that the store does not know.
+    /// Local clients that are missing in the store.
     pub(super) lost: Vec<Settled>,
-    /// Memberships of clients here that the store has not held for so long that nobody is about to say why.
+    /// Local clients with a missing or unreadable part in the store.
+    pub(super) damaged: Vec<Settled>,
+    /// Memberships of local clients that have been missing in the store for so long that no message in flight explains
+    /// it.
     pub(super) missing: Vec<(Settled, Vec<Membership>)>,
-    /// Memberships of clients here that only the store knows.
+    /// Memberships of local clients that only the store has.
     pub(super) extra: Vec<(Settled, Vec<RoomKey>)>,
-    /// Clients that only the store knows.
+    /// Clients that only the store has.
     pub(super) strangers: Vec<(ClientKey, Held)>,
 }
 
 impl Node {
-    /// Compares once and mends what differs; false when it is to be done again soon.
+    /// Compares once and repairs differences. Returns false if it should run again soon.
     async fn reconcile(self: &Arc<Self>, doubts: &mut Doubts) -> bool {
         if self.is_shutting_down() {
             return true;
         }
         if self.is_incomplete() {
-            // The heartbeat puts everybody back first.
+            // The heartbeat re-registers all clients first.
             self.compare_soon();
             return true;
         }
+        self.repair_store().await;
+        self.revocations.note_stale();
         let view = self.view().await;
         let settled = self.settled_clients().await;
-        let mended = match self.read_held(&view.life).await {
+        let repaired = match self.read_held(&view.incarnation).await {
             Ok(held) => {
                 let differences = self.compare(&view, settled, held, doubts).await;
-                self.mend(&view, differences).await
+                self.repair(&view, differences).await
             }
             Err(error) => Err(error),
         };
-        match mended {
+        match repaired {
             Ok(is_current) => is_current && doubts.is_empty(),
             Err(error) => {
-                tracing::debug!(target: "roomwire", error = %Printable(&error), "this node could not be compared with the store, trying again");
+                tracing::debug!(target: "roomwire", error = %Escaped(&error), "this node could not be compared with the store, trying again");
                 if matches!(error, StateError::Fenced) {
                     self.beat_now.notify_one();
                 }
                 false
+            }
+        }
+    }
+
+    /// Has the store look for damage to what it keeps, and reports what ended by that. Takes as long as there is to
+    /// look at.
+    async fn repair_store(&self) {
+        let (incarnation, lease) = (self.incarnation.current(), self.config.lease.duration);
+        let namespaces = Vec::from_iter(self.namespaces().iter().map(|namespace| namespace.name().clone()));
+        // Looked through by one node at a time, in less than the pause of any of them.
+        let every = self.config.lease.reconcile.mul_f64(0.75);
+        match self.store.repair(&incarnation, lease, every, &namespaces).await {
+            Ok(removed) => {
+                removed.departures.into_iter().for_each(|departure| self.report_departure(departure));
+                removed.clients.into_iter().for_each(|client| self.report_lost(client));
+            }
+            Err(error) => {
+                tracing::debug!(target: "roomwire", error = %Escaped(&error), "the store could not be repaired, trying again");
+                if let StateError::Refused(refusal) = &error {
+                    self.note_refusal(refusal);
+                }
             }
         }
     }
@@ -135,21 +188,21 @@ impl Node {
 
     async fn view(&self) -> View {
         let health = self.health();
-        // Waits for who puts clients back.
-        let life = self.life.hold().await;
+        // Waits for a re-registration.
+        let incarnation = self.incarnation.hold().await;
         let gaps = health.backplane.available.then(|| self.gaps());
-        View { life: life.clone(), restorations: self.restorations(), gaps }
+        View { incarnation: incarnation.clone(), restorations: self.restorations(), gaps }
     }
 
-    /// Whether what was seen still counts, for who holds this life.
-    pub(super) fn is_current(&self, view: &View, life: &Incarnation) -> bool {
-        *life == view.life
+    /// Whether the view is current, for a caller that holds this incarnation.
+    pub(super) fn is_current(&self, view: &View, incarnation: &Incarnation) -> bool {
+        *incarnation == view.incarnation
             && self.restorations() == view.restorations
             && !self.is_incomplete()
             && !self.is_shutting_down()
     }
 
-    /// The clients here whose memberships nobody is changing.
+    /// The local clients without a change of memberships in progress.
     async fn settled_clients(&self) -> Vec<Settled> {
         let mut settled = Vec::new();
         for namespace in self.namespaces() {
@@ -164,16 +217,14 @@ impl Node {
         settled
     }
 
-    /// All that the store holds under a life.
-    async fn read_held(&self, life: &Incarnation) -> Result<HashMap<ClientKey, Held>, StateError> {
-        let mut held: HashMap<ClientKey, Held> = HashMap::new();
+    /// All that the store holds under an incarnation.
+    async fn read_held(&self, incarnation: &Incarnation) -> Result<BTreeMap<ClientKey, Held>, StateError> {
+        let mut held: BTreeMap<ClientKey, Held> = BTreeMap::new();
         let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
         loop {
-            let read = self.bounded(self.store.held(life, &page)).await?;
+            let read = self.bounded(self.store.held(incarnation, &page)).await?;
             for item in read.items {
-                let known = held.entry(item.key).or_default();
-                known.registered |= item.registered;
-                known.rooms.extend(item.rooms);
+                held.entry(item.key.clone()).or_default().add(item);
             }
             match read.next {
                 Some(next) => page = PageRequest::after(next, PageRequest::MAX_LIMIT),
@@ -186,7 +237,7 @@ impl Node {
         &self,
         view: &View,
         settled: Vec<Settled>,
-        mut held: HashMap<ClientKey, Held>,
+        mut held: BTreeMap<ClientKey, Held>,
         doubts: &mut Doubts,
     ) -> Differences {
         let mut differences = Differences::default();
@@ -201,13 +252,15 @@ impl Node {
                 }
                 continue;
             };
-            let (missing, extra) = difference(view, &here.client, &there.rooms);
+            let (missing, extra) = difference(view, &here.client, &there);
+            let is_damaged = there.is_damaged(&here.client);
             drop(turn);
             if !extra.is_empty() {
                 differences.extra.push((here.clone(), extra));
             }
-            if !there.registered {
-                differences.lost.push(here);
+            if !there.registered || is_damaged {
+                let list = if is_damaged { &mut differences.damaged } else { &mut differences.lost };
+                list.push(here);
                 continue;
             }
             let (certain, doubtful) = self.doubt(missing, doubted);
@@ -218,7 +271,7 @@ impl Node {
                 differences.missing.push((here, certain));
             }
         }
-        // Clients that are here and were busy are among them; they are told apart when it comes to mending.
+        // Clients that are here and were busy are among them; they are told apart when it comes to repair.
         differences.strangers.extend(held);
         differences
     }
@@ -236,7 +289,7 @@ impl Node {
             if doubt.since.elapsed() >= self.look_again_after() {
                 certain.push(membership.clone());
             }
-            // Also what is mended now, until it is seen to be.
+            // Also what is repaired now, until it is seen to be.
             doubtful.insert(membership.room, doubt);
         }
         (certain, doubtful)
@@ -245,16 +298,16 @@ impl Node {
 
 /// What is known here of a client and not there, and there and not here. What is known on both sides was not deleted
 /// in any gap before.
-fn difference(view: &View, client: &Client, there: &HashSet<RoomKey>) -> (Vec<Membership>, Vec<RoomKey>) {
+fn difference(view: &View, client: &Client, there: &Held) -> (Vec<Membership>, Vec<RoomKey>) {
     let mut known = client.known();
     let mut missing = Vec::new();
     for membership in &mut known.rooms {
-        if !there.contains(&client.room_key(&membership.room)) {
+        if !there.rooms.contains(&client.room_key(&membership.room)) {
             missing.push(membership.clone());
         } else if let Some(gaps) = view.gaps {
             membership.gaps = membership.gaps.max(gaps);
         }
     }
-    let extra = there.iter().filter(|room| !known.is_in(&room.room)).cloned();
+    let extra = there.rooms.union(&there.named).filter(|room| !known.is_in(&room.room)).cloned();
     (missing, extra.collect())
 }

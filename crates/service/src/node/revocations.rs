@@ -1,22 +1,21 @@
 //! Access that was taken back, as far as this node knows: asked for every client that comes, without any store.
 //!
-//! A revocation is stored first and told to the other nodes then. A node hears the others first and reads the store then.
-//! So whichever comes between, every node learns of it.
+//! A revocation is stored first and told to the other nodes then. A node hears the others first and reads the store
+//! then. So whichever comes between, every node learns of it.
 
 use std::{
-    collections::HashMap,
-    hash::Hash,
+    collections::BTreeMap,
     sync::atomic::{AtomicBool, Ordering},
 };
 
 use parking_lot::{Mutex, RwLock};
 use roomwire_core::{
-    Channel, DisconnectReason, Error, Identity, NodeMessage, PageRequest, Printable, Revocation, Revoked, StateError,
+    Channel, DisconnectReason, Error, Escaped, Identity, NodeMessage, PageRequest, Revocation, Revoked, StateError,
     Timestamp, TokenId, UserId,
 };
 
 use super::{Deadline, Node};
-use crate::{Client, instruments};
+use crate::{Client, metrics};
 
 /// What this node knows of revocations.
 #[derive(Debug, Default)]
@@ -30,8 +29,8 @@ pub(crate) struct Revocations {
 
 #[derive(Debug, Default)]
 struct Known {
-    users: HashMap<UserId, Revocation>,
-    tokens: HashMap<TokenId, Revocation>,
+    users: BTreeMap<UserId, Revocation>,
+    tokens: BTreeMap<TokenId, Revocation>,
     /// When the first of them is over; none when there is none.
     first_end: Option<Timestamp>,
 }
@@ -71,7 +70,7 @@ impl Known {
     }
 }
 
-fn merge<S: Eq + Hash>(known: &mut HashMap<S, Revocation>, subject: S, new: &Revocation) -> bool {
+fn merge<S: Ord>(known: &mut BTreeMap<S, Revocation>, subject: S, new: &Revocation) -> bool {
     let before = known.get(&subject);
     let both = before.map_or_else(|| new.clone(), |before| new.clone().and(before));
     let changes = before != Some(&both);
@@ -100,8 +99,8 @@ impl Node {
         covering.find(|it| it.is_in_force(now) && it.covers(user.as_ref(), token.as_ref(), *issued_at)).cloned()
     }
 
-    /// Access was taken back, here or elsewhere: from now on nobody is admitted whom this covers, and who is here is
-    /// disconnected.
+    /// Applies a revocation of this or another node: clients that it covers are refused from now on, and connected ones
+    /// are disconnected.
     pub(crate) fn revoked(&self, revocation: &Revocation) {
         if !self.revocations.known.write().note(revocation, self.clock.now()) {
             return;
@@ -109,20 +108,20 @@ impl Node {
         for namespace in self.namespaces() {
             let candidates = match &revocation.subject {
                 Revoked::User(user) => namespace.clients_of(user),
-                // Rare enough to look at everybody.
+                // Rare enough to check all clients.
                 Revoked::Token(_) => namespace.clients(),
             };
             self.disconnect_revoked(&candidates);
         }
     }
 
-    /// Disconnects those of these clients whose access was taken back. To be asked of every client that begins to take
-    /// part: its access may have been taken back after it was admitted.
+    /// Disconnects the revoked ones of these clients. Call it for every client after it was activated: its access may
+    /// have been revoked after its admission.
     pub(crate) fn disconnect_revoked(&self, clients: &[Client]) {
         for client in clients {
             if self.is_revoked(&client.identity()).is_some() {
-                instruments::access_revoked();
-                tracing::info!(target: "roomwire", client = %Printable(client.id()), "disconnected: its access was revoked");
+                metrics::access_revoked();
+                tracing::info!(target: "roomwire", client = %Escaped(client.id()), "disconnected: its access was revoked");
                 self.disconnect_here(client, DisconnectReason::AccessRevoked);
             }
         }
@@ -193,7 +192,7 @@ impl Node {
             return;
         }
         if let Err(error) = self.compare_revocations().await {
-            tracing::debug!(target: "roomwire", error = %Printable(error), "revocations could not be compared, trying again");
+            tracing::debug!(target: "roomwire", error = %Escaped(error), "revocations could not be compared, trying again");
             self.revocations.note_stale();
         }
     }

@@ -1,4 +1,4 @@
-//! Questions: events whose acknowledgement is waited for.
+//! Events with acknowledgement.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -7,21 +7,21 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use roomwire_core::{
-    Answer, ClientId, EncodedPayload, Error, ErrorCode, IntoPayload, NodeId, NodeMessage, OutboundEvent, PageRequest,
-    Payload, RoomKey, ToClientId, ToRoom,
+    Answer, ClientId, EncodedPayload, Error, ErrorCode, IntoPayload, NodeMessage, NodeProcess, OutboundEvent,
+    PageRequest, Payload, RoomKey, ToClientId, ToRoom,
 };
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use super::{WebSocketService, outbound};
-use crate::{bounds, node::Deadline};
+use super::WebSocketService;
+use crate::{limits, node::Deadline};
 
 /// What the members of a room answered.
 #[derive(Debug)]
 pub struct RoomAnswers<T> {
-    /// Who answered, and what. An answer that is no `T` is an `INVALID_PAYLOAD` error.
+    /// The clients that acknowledged, with their answers. An answer that is no `T` is an `INVALID_PAYLOAD` error.
     pub answers: Vec<(ClientId, Result<T, Error>)>,
-    /// Who was a member and did not answer in time, sorted.
+    /// The members that did not acknowledge in time, sorted.
     pub silent: Vec<ClientId>,
 }
 
@@ -31,7 +31,8 @@ impl WebSocketService {
     ///
     /// # Errors
     /// `TIMEOUT` when it did not acknowledge in time, `CLIENT_NOT_FOUND`, `INVALID_PAYLOAD` when the answer is no `T`,
-    /// `INVALID_NAME`, `STATE_UNAVAILABLE`.
+    /// `INVALID_NAME`, `PAYLOAD_TOO_LARGE`, `STATE_UNAVAILABLE`; `LIMIT_EXCEEDED` when the data or the answer has more
+    /// binary values than `limits.attachments`.
     ///
     /// # Cancellation
     /// A dropped call no longer waits; the event stays sent.
@@ -43,7 +44,7 @@ impl WebSocketService {
         timeout: Duration,
     ) -> Result<T, Error> {
         let client = client.to_client_id()?;
-        let event = outbound(event, data)?;
+        let event = self.outbound(event, data)?;
         let answer = if self.namespace.client(&client).is_some() {
             match self.node.ask_local(&self.client_key(client), &event, timeout).await {
                 Answer::Acknowledged(payload) => Some(payload),
@@ -51,9 +52,10 @@ impl WebSocketService {
                 Answer::Undelivered(_) => return Err(ErrorCode::ClientNotFound.into()),
             }
         } else {
+            self.node.fits_message(&event.payload)?;
             let until = self.node.deadline();
-            let node = self.locate_elsewhere(until, &client).await?;
-            let asked = HashMap::from([(node, vec![client])]);
+            let process = self.locate_elsewhere(until, &client).await?;
+            let asked = HashMap::from([(process, vec![client])]);
             self.ask_elsewhere(until, asked, &event, timeout).await?.pop().and_then(|(_, answer)| answer)
         };
         self.read(&answer.ok_or(Error::new(ErrorCode::Timeout))?)
@@ -62,11 +64,12 @@ impl WebSocketService {
     /// Sends an event to all members of a room, in the whole cluster, and waits for their
     /// acknowledgements until all have come or the time is over.
     ///
-    /// Who is asked is read from the store, so that whoever does not answer is known by name. It is
+    /// The members are read from the store, so that those without an answer are known. It is
     /// therefore dearer than a broadcast: meant for rooms of people, not for a million members.
     ///
     /// # Errors
-    /// `INVALID_NAME`, `STATE_UNAVAILABLE`; `INTERNAL` when the data cannot be written as JSON.
+    /// `INVALID_NAME`, `PAYLOAD_TOO_LARGE`, `STATE_UNAVAILABLE`; `INTERNAL` when the data cannot be written as JSON;
+    /// `LIMIT_EXCEEDED` when it has more binary values than `limits.attachments`.
     ///
     /// # Cancellation
     /// A dropped call no longer waits; the event stays sent.
@@ -78,10 +81,11 @@ impl WebSocketService {
         timeout: Duration,
     ) -> Result<RoomAnswers<T>, Error> {
         let room = self.room_key(room)?;
-        let event = outbound(event, data)?;
-        let mut elsewhere = self.members_by_node(&room).await?;
+        let event = self.outbound(event, data)?;
+        self.node.fits_message(&event.payload)?;
+        let mut elsewhere = self.members_by_process(&room).await?;
         let mut silent: HashSet<ClientId> = elsewhere.values().flatten().cloned().collect();
-        let here = elsewhere.remove(&self.node.id).unwrap_or_default();
+        let here = elsewhere.remove(&self.node.process).unwrap_or_default();
         let until = self.node.deadline();
         let (here, elsewhere) =
             tokio::join!(self.ask_here(here, &event, timeout), self.ask_elsewhere(until, elsewhere, &event, timeout));
@@ -98,12 +102,12 @@ impl WebSocketService {
 
     /// What a client answered, as far as it keeps to what it may send.
     fn read<T: DeserializeOwned>(&self, answer: &Payload) -> Result<T, Error> {
-        bounds::depth(&self.config().limits, answer)?;
+        limits::payload(&self.config().limits, answer)?;
         answer.decode()
     }
 
-    async fn members_by_node(&self, room: &RoomKey) -> Result<HashMap<NodeId, Vec<ClientId>>, Error> {
-        let mut members: HashMap<NodeId, Vec<ClientId>> = HashMap::new();
+    async fn members_by_process(&self, room: &RoomKey) -> Result<HashMap<NodeProcess, Vec<ClientId>>, Error> {
+        let mut members: HashMap<NodeProcess, Vec<ClientId>> = HashMap::new();
         // A page may repeat a member.
         let mut seen = HashSet::new();
         let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
@@ -112,7 +116,7 @@ impl WebSocketService {
             let read = self.node.bounded(self.node.store.members(room, &page)).await?;
             for member in read.items {
                 if seen.insert(member.client.clone()) {
-                    members.entry(member.node).or_default().push(member.client);
+                    members.entry(member.incarnation.process()).or_default().push(member.client);
                 }
             }
             match read.next {
@@ -142,18 +146,18 @@ impl WebSocketService {
         asked.collect().await
     }
 
-    /// Asks clients of other nodes; those that are missing from the result did not answer in time.
+    /// Asks clients of other processes; those that are missing from the result did not answer in time.
     async fn ask_elsewhere(
         &self,
         until: Deadline,
-        clients: HashMap<NodeId, Vec<ClientId>>,
+        clients: HashMap<NodeProcess, Vec<ClientId>>,
         event: &OutboundEvent,
         timeout: Duration,
     ) -> Result<Vec<(ClientId, Option<Payload>)>, Error> {
         let waiting: usize = clients.values().map(Vec::len).sum();
-        let mut question = self.node.questions.open();
+        let mut question = self.node.pending_acks.open();
         let began = Instant::now();
-        for (node, clients) in clients {
+        for (process, clients) in clients {
             let message = NodeMessage::Ask {
                 question: question.id,
                 namespace: self.namespace_name().clone(),
@@ -162,7 +166,7 @@ impl WebSocketService {
                 payload: EncodedPayload::from(&event.payload),
                 timeout_ms: u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX),
             };
-            self.tell(until, node, message).await?;
+            self.tell(until, process, message).await?;
         }
         let mut answers = Vec::with_capacity(waiting);
         let all = async {
@@ -170,7 +174,7 @@ impl WebSocketService {
                 answers.extend(question.answers.recv().await);
             }
         };
-        // Whoever has not answered by then is silent.
+        // Members without an answer by then are silent.
         let _ = tokio::time::timeout(timeout.saturating_sub(began.elapsed()), all).await;
         Ok(answers)
     }

@@ -1,4 +1,4 @@
-//! Finding out who a client is: when it connects, and when it shows something newer.
+//! Authentication of clients: when they connect, and when they authenticate again.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::{Handshake, WebSocketService};
-use crate::{Client, bounds, instruments};
+use crate::{Client, limits, metrics};
 
 /// What a client is told when it showed something newer.
 #[derive(Serialize)]
@@ -20,12 +20,12 @@ struct Renewed {
 }
 
 impl WebSocketService {
-    /// Who a client is that wants to connect, with what is left of its handshake.
+    /// The identity of a connecting client, with the rest of its handshake.
     ///
     /// # Errors
     /// What the client is to be told.
     pub(crate) async fn identify(&self, mut handshake: Handshake) -> Result<(Handshake, Arc<Identity>), Error> {
-        bounds::depth(&self.config().limits, &handshake.auth)?;
+        limits::depth(&self.config().limits, &handshake.auth)?;
         let identity = match handshake.identity.take() {
             Some(identity) => self.holding(identity)?,
             None => {
@@ -43,16 +43,16 @@ impl WebSocketService {
         Ok((handshake, Arc::new(identity)))
     }
 
-    /// A connected client shows something newer. Answers when to have shown the next.
+    /// A connected client authenticates again. Returns when it has to do so next.
     ///
     /// # Errors
-    /// What the client is to be told: what the authenticator says, `FORBIDDEN` when it proves another user,
-    /// `TOKEN_EXPIRED` when it comes too late. What it had shown before holds on.
+    /// For the client: the authenticator's error, `FORBIDDEN` for another user, `TOKEN_EXPIRED` if the former identity has
+    /// expired. The former identity stays.
     pub(crate) async fn renew_identity(&self, client: &Client, shown: Payload) -> Result<Payload, Error> {
         let request = ConnectRequest { auth: shown, ..ConnectRequest::new(client.namespace().clone()) };
         let identity = Arc::new(self.authenticate(&request).await?);
         if identity.user.as_ref() != client.user() {
-            let problem = "This proves another user; connect again to change who you are";
+            let problem = "The token is of another user; connect again to change the user";
             return Err(Error::with_message(ErrorCode::Forbidden, problem));
         }
         let expires_at = identity.expires_at;
@@ -62,7 +62,7 @@ impl WebSocketService {
         Payload::encode(&Renewed { expires_at })
     }
 
-    /// Asks the authenticator; everybody is nobody in particular when there is none.
+    /// Calls the authenticator. Without one, every client is anonymous.
     async fn authenticate(&self, request: &ConnectRequest) -> Result<Identity, Error> {
         let Some(authenticator) = &self.node.authenticator else { return Ok(Identity::anonymous()) };
         let asked = AssertUnwindSafe(async { authenticator.authenticate(request).await }).catch_unwind();
@@ -70,19 +70,28 @@ impl WebSocketService {
             Ok(Ok(answer)) => answer.and_then(|identity| self.holding(identity)),
             Ok(Err(_)) => Err(Error::internal("the authenticator panicked")),
             Err(late) => {
-                let problem = "It was not decided in time who you are, try again later";
+                let problem = "Authentication timed out, try again later";
                 Err(Error::with_message(ErrorCode::Timeout, problem).with_source(late))
             }
         };
         let outcome = answer.as_ref().map_or_else(|error| error.code().as_str(), |_| "OK");
-        instruments::authenticated(outcome);
+        metrics::authenticated(outcome);
         tracing::debug!(target: "roomwire", ?request, outcome, "authenticated");
+        if let Err(error) = &answer {
+            self.node.refusals.not_authenticated(error, request);
+        }
         answer
     }
 
     /// An identity that holds now.
     fn holding(&self, identity: Identity) -> Result<Identity, Error> {
-        let holds = !identity.is_expired(self.node.clock.now()) && self.node.is_revoked(&identity).is_none();
-        if holds { Ok(identity) } else { Err(ErrorCode::Unauthorized.into()) }
+        let unauthorized = |why: &'static str| Err(Error::new(ErrorCode::Unauthorized).with_source(why));
+        if identity.is_expired(self.node.clock.now()) {
+            return unauthorized("what it showed has expired");
+        }
+        if self.node.is_revoked(&identity).is_some() {
+            return unauthorized("what it showed is revoked");
+        }
+        Ok(identity)
     }
 }

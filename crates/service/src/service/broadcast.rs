@@ -5,7 +5,7 @@ use roomwire_core::{
     RoomKey, ToClientId, ToRoom,
 };
 
-use super::{WebSocketService, outbound};
+use super::WebSocketService;
 
 impl WebSocketService {
     /// Sends an event to all members of a room, in the whole cluster.
@@ -15,10 +15,12 @@ impl WebSocketService {
     /// without members is no error.
     ///
     /// # Errors
-    /// `INVALID_NAME`; `INTERNAL` when the data cannot be written as JSON; `STATE_UNAVAILABLE` when other nodes
-    /// could not be reached: this node's members have the message then.
+    /// `INVALID_NAME`; `INTERNAL` when the data cannot be written as JSON; `LIMIT_EXCEEDED` when it has more binary
+    /// values than `limits.attachments`; `PAYLOAD_TOO_LARGE` when the data is more than can be sent to other nodes, and
+    /// then no member has the message; `STATE_UNAVAILABLE` when other nodes could not be reached: this node's members
+    /// have the message then.
     pub async fn broadcast_to_room(&self, room: impl ToRoom, event: &str, data: impl IntoPayload) -> Result<(), Error> {
-        self.to_room(self.room_key(room)?, None, &outbound(event, data)?).await
+        self.to_room(self.room_key(room)?, None, &self.outbound(event, data)?).await
     }
 
     /// As [`broadcast_to_room`](Self::broadcast_to_room), to all members but one, usually the sender.
@@ -32,7 +34,7 @@ impl WebSocketService {
         event: &str,
         data: impl IntoPayload,
     ) -> Result<(), Error> {
-        self.to_room(self.room_key(room)?, Some(except.to_client_id()?), &outbound(event, data)?).await
+        self.to_room(self.room_key(room)?, Some(except.to_client_id()?), &self.outbound(event, data)?).await
     }
 
     /// Sends an event to all clients of this namespace, in the whole cluster. The data is encoded once.
@@ -40,7 +42,7 @@ impl WebSocketService {
     /// # Errors
     /// As [`broadcast_to_room`](Self::broadcast_to_room).
     pub async fn broadcast(&self, event: &str, data: impl IntoPayload) -> Result<(), Error> {
-        self.to_all(None, &outbound(event, data)?).await
+        self.to_all(None, &self.outbound(event, data)?).await
     }
 
     /// As [`broadcast`](Self::broadcast), to all clients but one, usually the sender.
@@ -53,10 +55,10 @@ impl WebSocketService {
         event: &str,
         data: impl IntoPayload,
     ) -> Result<(), Error> {
-        self.to_all(Some(except.to_client_id()?), &outbound(event, data)?).await
+        self.to_all(Some(except.to_client_id()?), &self.outbound(event, data)?).await
     }
 
-    /// Sends a value of which only the newest counts, such as where somebody's cursor is, to all members of a room, in the
+    /// Sends a value of which only the newest counts, such as a cursor position, to all members of a room, in the
     /// whole cluster.
     ///
     /// A member that keeps up gets every value, in order, as with [`broadcast_to_room`](Self::broadcast_to_room). For
@@ -77,7 +79,7 @@ impl WebSocketService {
         data: impl IntoPayload,
     ) -> Result<(), Error> {
         let room = self.room_key(room)?;
-        let event = latest(&room, key, outbound(event, data)?)?;
+        let event = latest(&room, key, self.outbound(event, data)?)?;
         self.to_room(room, None, &event).await
     }
 
@@ -94,11 +96,12 @@ impl WebSocketService {
         data: impl IntoPayload,
     ) -> Result<(), Error> {
         let room = self.room_key(room)?;
-        let event = latest(&room, key, outbound(event, data)?)?;
+        let event = latest(&room, key, self.outbound(event, data)?)?;
         self.to_room(room, Some(except.to_client_id()?), &event).await
     }
 
     async fn to_room(&self, room: RoomKey, except: Option<ClientId>, event: &OutboundEvent) -> Result<(), Error> {
+        self.node.fits_message(&event.payload)?;
         self.node.deliver_to_room(&self.namespace, &room.room, except.as_ref(), event);
         let channel = Channel::Room(room.clone());
         self.to_others(channel, || NodeMessage::ToRoom {
@@ -112,6 +115,7 @@ impl WebSocketService {
     }
 
     async fn to_all(&self, except: Option<ClientId>, event: &OutboundEvent) -> Result<(), Error> {
+        self.node.fits_message(&event.payload)?;
         self.node.deliver_to_all(&self.namespace, except.as_ref(), event);
         let namespace = self.namespace_name().clone();
         self.to_others(Channel::Namespace(namespace.clone()), || NodeMessage::ToAll {
@@ -123,7 +127,7 @@ impl WebSocketService {
         .await
     }
 
-    /// Publishes one message, unless nobody can be listening.
+    /// Publishes one message, unless there is no other node to receive it.
     pub(super) async fn to_others(&self, channel: Channel, message: impl FnOnce() -> NodeMessage) -> Result<(), Error> {
         if !self.node.backplane.may_reach_others(&channel) {
             return Ok(());

@@ -3,15 +3,21 @@
 use std::sync::Arc;
 
 use roomwire_core::{
-    Authenticator, Backplane, Clock, DefaultPolicy, Error, ErrorCode, Namespace, NodeId, Printable, RoomPolicy,
+    Authenticator, Backplane, Clock, DefaultPolicy, Error, ErrorCode, Escaped, Namespace, NodeId, RoomPolicy,
     StateStore, SystemClock, WebSocketConfig,
 };
 
 use super::WebSocketService;
-use crate::node::{Gates, Node};
+use crate::node::{AuthHooks, Node};
 
-const NO_AUTHENTICATOR: &str = "`auth` says how tokens are checked, but nobody checks them: call \
-     `.authenticator(JwtAuthenticator::from_config(&config.auth).await?)`, or take the settings away";
+/// What a store in the memory of the process calls itself.
+const IN_MEMORY: &str = "memory";
+
+const NO_AUTHENTICATOR: &str = "`auth` is configured, but the service has no authenticator: call \
+     `.authenticator(JwtAuthenticator::from_config(&config.auth).await?)`, or remove the settings";
+
+const NOT_SHARED: &str = "`state.urls` names Redis servers, but state is kept in the memory of this process: call \
+     `.state(RedisState::connect(&RedisConfig::from_service(&config)).await?)`, or remove the setting";
 
 /// Chooses the state backend of a [`WebSocketService`].
 #[derive(Debug)]
@@ -19,13 +25,13 @@ pub struct WebSocketServiceBuilder {
     config: WebSocketConfig,
     state: Option<(Arc<dyn StateStore>, Arc<dyn Backplane>)>,
     clock: Arc<dyn Clock>,
-    gates: Gates,
+    auth_hooks: AuthHooks,
 }
 
 impl WebSocketServiceBuilder {
     pub(super) fn new(config: WebSocketConfig) -> Self {
-        let gates = Gates { authenticator: None, policy: Arc::new(DefaultPolicy) };
-        Self { config, state: None, clock: Arc::new(SystemClock), gates }
+        let auth_hooks = AuthHooks { authenticator: None, policy: Arc::new(DefaultPolicy) };
+        Self { config, state: None, clock: Arc::new(SystemClock), auth_hooks }
     }
 
     /// Where state is kept, and how nodes reach each other: `MemoryState` for one process.
@@ -43,22 +49,22 @@ impl WebSocketServiceBuilder {
         self
     }
 
-    /// Who decides who a client is, before it is told that it is connected. Without one everybody is admitted, as nobody
-    /// in particular.
+    /// Authenticates clients before they are connected. Without an authenticator every client is accepted, as a guest:
+    /// [`Client::user`](crate::Client::user) is `None`.
     ///
-    /// A connected client shows something newer by the event `authenticate`, which handlers do not see then: its data is
-    /// what the handshake's `auth` would be, its acknowledgement `{"expiresAt"}`. It must prove the same user.
+    /// A connected client authenticates again with the event `authenticate`, which handlers do not see then: its data
+    /// is that of the handshake's `auth`, its acknowledgement `{"expiresAt"}`. The user must be the same.
     #[must_use]
     pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
-        self.gates.authenticator = Some(Arc::new(authenticator));
+        self.auth_hooks.authenticator = Some(Arc::new(authenticator));
         self
     }
 
-    /// Who decides what is done for a client through [`ActingClient`](crate::ActingClient); the
+    /// Decides what a client may do through [`AuthorizedClient`](crate::AuthorizedClient); the
     /// [default policy](DefaultPolicy) unless it is set.
     #[must_use]
     pub fn room_policy(mut self, policy: impl RoomPolicy) -> Self {
-        self.gates.policy = Arc::new(policy);
+        self.auth_hooks.policy = Arc::new(policy);
         self
     }
 
@@ -78,21 +84,26 @@ impl WebSocketServiceBuilder {
     /// never mounted also when its last handle is dropped.
     ///
     /// # Errors
-    /// `INTERNAL` when no state was chosen, `auth` says how tokens are checked but there is no authenticator, or the configuration is not valid (the source says why),
-    /// `STATE_UNAVAILABLE` when the backend cannot be reached.
+    /// `INTERNAL` when no state was chosen, `state.urls` is set and the state is `MemoryState`, `auth` says how tokens
+    /// are checked but there is no authenticator, the configuration is not valid, or payloads of `limits.payload`
+    /// cannot be sent to other nodes (the source says why), `STATE_UNAVAILABLE` when the backend cannot be reached,
+    /// `STATE_REFUSED` when it refuses.
     pub async fn build(self) -> Result<WebSocketService, Error> {
         self.config.validate().map_err(refused)?;
         let (store, backplane) =
             self.state.ok_or_else(|| refused("no state was chosen: call `.state(MemoryState::new())`"))?;
-        if self.config.auth.is_configured() && self.gates.authenticator.is_none() {
+        if self.config.auth.is_configured() && self.auth_hooks.authenticator.is_none() {
             return Err(refused(NO_AUTHENTICATOR));
+        }
+        if !self.config.state.urls.is_empty() && store.name() == IN_MEMORY {
+            return Err(refused(NOT_SHARED));
         }
         let id = match &self.config.node_id {
             Some(name) => name.clone(),
             None => NodeId::random(),
         };
-        tracing::debug!(target: "roomwire", node = %Printable(&id), state = store.name(), "service starts");
-        let node = Arc::new(Node::new(self.config, id, store, backplane, self.clock, self.gates));
+        tracing::debug!(target: "roomwire", node = %Escaped(&id), state = store.name(), "service starts");
+        let node = Arc::new(Node::new(self.config, id, store, backplane, self.clock, self.auth_hooks));
         if node.config.enabled {
             node.start().await?;
         }
@@ -101,8 +112,8 @@ impl WebSocketServiceBuilder {
     }
 }
 
-/// The person who starts the server reads this message, not a client: it says what is wrong.
-fn refused(problem: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+/// This message is for the operator, not for a client: it says what is wrong.
+pub(crate) fn refused(problem: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     let problem = problem.into();
     Error::with_message(ErrorCode::Internal, format!("service cannot start: {problem}")).with_source(problem)
 }

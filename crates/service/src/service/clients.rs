@@ -1,12 +1,12 @@
 //! Reading clients, and what the application notes about them.
 
 use roomwire_core::{
-    Channel, ClientId, DisconnectReason, Error, ErrorCode, Metadata, NodeId, NodeMessage, NodeSummary, Page,
+    Channel, ClientId, DisconnectReason, Error, ErrorCode, Metadata, NodeMessage, NodeProcess, NodeSummary, Page,
     PageRequest, ToClientId, WebSocketClient,
 };
 
 use super::WebSocketService;
-use crate::{Client, bounds, node::Deadline};
+use crate::{Client, limits, node::Deadline, task};
 
 impl WebSocketService {
     /// One client with its rooms, wherever in the cluster it is connected.
@@ -60,24 +60,21 @@ impl WebSocketService {
     /// # Errors
     /// `LIMIT_EXCEEDED` when they are larger than `limits.metadata`, `CLIENT_NOT_FOUND` when it is gone,
     /// `STATE_UNAVAILABLE`; then the notes are as before.
+    ///
+    /// # Cancellation
+    /// The change runs to its end, also when the future is dropped.
     pub async fn set_client_metadata(&self, client: &Client, metadata: Metadata) -> Result<(), Error> {
-        bounds::notes(&self.config().limits, &metadata, 0)?;
-        let until = self.node.deadline();
-        let _membership = until.turn(client.change_membership()).await?;
-        if !client.is_connected() {
-            return Err(ErrorCode::ClientNotFound.into());
-        }
-        let life = until.turn(self.node.life.hold()).await?;
-        self.node.retrying(until, || self.node.store.set_client_metadata(&life, client.key(), &metadata)).await?;
-        client.known().metadata = metadata;
-        Ok(())
+        limits::notes(&self.config().limits, &metadata, 0)?;
+        task::to_the_end(self.node.clone().set_client_metadata(client.clone(), metadata)).await
     }
 
-    /// The other node that holds a client's connection.
-    pub(super) async fn locate_elsewhere(&self, until: Deadline, client: &ClientId) -> Result<NodeId, Error> {
+    /// The other process that holds a client's connection.
+    pub(super) async fn locate_elsewhere(&self, until: Deadline, client: &ClientId) -> Result<NodeProcess, Error> {
         let key = self.client_key(client.clone());
-        let node = self.node.call(until, self.node.store.locate(&key)).await?;
-        node.filter(|node| *node != self.node.id).ok_or_else(|| ErrorCode::ClientNotFound.into())
+        let incarnation = self.node.call(until, self.node.store.locate(&key)).await?;
+        let process =
+            incarnation.map(|incarnation| incarnation.process()).filter(|process| *process != self.node.process);
+        process.ok_or_else(|| ErrorCode::ClientNotFound.into())
     }
 
     pub(super) async fn disconnect_for(&self, client: ClientId, reason: DisconnectReason) -> Result<(), Error> {
@@ -85,14 +82,14 @@ impl WebSocketService {
             return Ok(());
         }
         let until = self.node.deadline();
-        let node = self.locate_elsewhere(until, &client).await?;
+        let process = self.locate_elsewhere(until, &client).await?;
         let message = NodeMessage::Disconnect { namespace: self.namespace_name().clone(), client, reason };
-        self.tell(until, node, message).await
+        self.tell(until, process, message).await
     }
 
-    /// Tells one other node something.
-    pub(super) async fn tell(&self, until: Deadline, node: NodeId, message: NodeMessage) -> Result<(), Error> {
-        let channel = Channel::Node(node);
+    /// Tells one other process something.
+    pub(super) async fn tell(&self, until: Deadline, process: NodeProcess, message: NodeMessage) -> Result<(), Error> {
+        let channel = Channel::Node(process);
         Ok(self.node.call(until, self.node.backplane.publish(&channel, self.node.envelope(message)?)).await?)
     }
 }

@@ -6,12 +6,13 @@ use http::HeaderMap;
 use roomwire_core::{ClientId, DisconnectReason, Error, Identity, Metadata, NewClient, Payload, RoomId};
 
 use super::WebSocketService;
-use crate::{Client, bounds, membership::Stay, task};
+use crate::{Client, limits, task};
 
 /// What is known about a client when it connects.
 #[derive(Clone)]
 pub struct Handshake {
-    /// The id it will see as `socket.id`. Unique within its namespace, across the cluster.
+    /// The id it will see as `socket.id`. Unique within its namespace, across the cluster. May be used again for the
+    /// next connection of the same client on the same node, which begins when the former has ended.
     pub client: ClientId,
     /// What it sent along (`auth` in JavaScript).
     pub auth: Payload,
@@ -23,7 +24,7 @@ pub struct Handshake {
     pub address: Option<IpAddr>,
     /// The origin of the page that it is on, when a browser said so.
     pub origin: Option<String>,
-    /// Who it is, when whoever made the handshake has established that; the service's authenticator is asked otherwise.
+    /// The identity, if the creator of the handshake established it. Otherwise the service's authenticator is called.
     pub identity: Option<Identity>,
     /// What the application notes about it from the start.
     pub metadata: Metadata,
@@ -45,7 +46,7 @@ impl Handshake {
         }
     }
 
-    /// A handshake of somebody who is known.
+    /// A handshake with an established identity.
     #[must_use]
     pub fn identified(client: ClientId, identity: Identity) -> Self {
         Self { identity: Some(identity), ..Self::new(client) }
@@ -53,20 +54,21 @@ impl Handshake {
 }
 
 impl WebSocketService {
-    /// Finds out who a client is, registers it and lets it take part. Servers call it; the adapters do it through
+    /// Authenticates a client, registers it and activates it. For servers; the adapters do it through
     /// [`Dispatcher::admit`](crate::Dispatcher::admit).
     ///
     /// # Errors
-    /// What the authenticator says, usually `UNAUTHORIZED`, or `TIMEOUT` when it does not answer within `auth.timeout`;
-    /// `SHUTTING_DOWN`, or `STATE_UNAVAILABLE` when the store did not answer; `INVALID_PAYLOAD` when what it sent along is
-    /// nested deeper than `limits.depth`, `LIMIT_EXCEEDED` when its metadata is larger than `limits.metadata`.
+    /// What the authenticator says, usually `UNAUTHORIZED`, or `TIMEOUT` when it does not answer within `auth.timeout`,
+    /// or when a client with this id stays connected; `SHUTTING_DOWN`, or `STATE_UNAVAILABLE` when the store did not
+    /// answer; `INVALID_PAYLOAD` when what it sent along is nested deeper than `limits.depth`, `LIMIT_EXCEEDED` when
+    /// its metadata is larger than `limits.metadata`.
     ///
     /// # Cancellation
     /// A dropped call may leave the client registered until its id is registered again or the node stops.
     pub async fn handle_connection(&self, handshake: Handshake) -> Result<Client, Error> {
         let (handshake, identity) = self.identify(handshake).await?;
         let client = self.register(handshake, identity).await?;
-        self.node.welcome(&self.namespace, &client);
+        self.node.activate(&self.namespace, &client);
         Ok(client)
     }
 
@@ -78,12 +80,15 @@ impl WebSocketService {
     pub async fn handle_disconnect(&self, client: &Client, reason: DisconnectReason) -> Vec<RoomId> {
         let (node, namespace) = (self.node.clone(), self.of_client(client).namespace);
         let limit = self.config().state.timeout;
-        task::to_the_end_or(limit, |gone| node.farewell(namespace, client.clone(), reason, gone)).await
+        task::to_the_end_or(limit, |gone| node.deregister(namespace, client.clone(), reason, gone)).await
     }
 
     /// Disconnects a client, wherever in the cluster it is connected. Returns when the order was given;
     /// [`ServiceEvent::ClientDisconnected`](crate::ServiceEvent::ClientDisconnected) tells when it is gone.
     /// A client that is disconnected so does not connect again by itself.
+    ///
+    /// The id is the address: a client of another node that leaves the namespace and connects to it again on the same
+    /// connection, before the order reaches its node, is disconnected too.
     ///
     /// # Errors
     /// `CLIENT_NOT_FOUND`; `STATE_UNAVAILABLE` when it is not here and the store did not answer.
@@ -91,26 +96,23 @@ impl WebSocketService {
         self.disconnect_for(client.to_client_id()?, DisconnectReason::DisconnectedByServer).await
     }
 
-    /// Of a client whose identity was established.
+    /// For a client with an established identity.
     pub(crate) async fn register(&self, handshake: Handshake, identity: Arc<Identity>) -> Result<Client, Error> {
-        bounds::notes(&self.config().limits, &handshake.metadata, 0)?;
+        limits::notes(&self.config().limits, &handshake.metadata, 0)?;
         let new = NewClient {
             key: self.client_key(handshake.client),
             user: identity.user.clone(),
             metadata: handshake.metadata,
             connected_at: self.node.clock.now(),
         };
-        // Nothing is held yet that others wait for.
-        let stay = Stay::begin(&self.node.pace, handshake.address).await;
-        self.node.register(&self.namespace, new, Introduction { auth: handshake.auth, identity, stay }).await
+        self.node.register(&self.namespace, new, ClientInit { auth: handshake.auth, identity }).await
     }
 }
 
 /// What a client showed when it came. Only this node knows it.
-pub(crate) struct Introduction {
+pub(crate) struct ClientInit {
     pub(crate) auth: Payload,
     pub(crate) identity: Arc<Identity>,
-    pub(crate) stay: Stay,
 }
 
 /// Shows nothing that may be a secret.

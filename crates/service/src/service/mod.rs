@@ -20,15 +20,16 @@ use roomwire_core::{
 
 pub use acknowledgement::RoomAnswers;
 pub use builder::WebSocketServiceBuilder;
+pub(crate) use builder::refused;
+pub(crate) use connection::ClientInit;
 pub use connection::Handshake;
-pub(crate) use connection::Introduction;
 
-use crate::{Health, events::ServiceEvents, membership::NamespaceState, node::Node};
+use crate::{Health, RefusalLog, events::ServiceEvents, limits, membership::NamespaceState, node::Node};
 
 /// Rooms, clients and messages of one namespace.
 ///
-/// A handle: cheap to clone, usable from handlers, HTTP endpoints and background tasks alike. All handles
-/// that come from one [`builder`](Self::builder) share one state; [`namespace`](Self::namespace) gives the handle for another
+/// A handle: cheap to clone, usable from handlers, HTTP endpoints and background tasks alike. All handles that come
+/// from one [`builder`](Self::builder) share one state; [`namespace`](Self::namespace) gives the handle for another
 /// namespace of the same service.
 ///
 /// # Ordering
@@ -36,9 +37,14 @@ use crate::{Health, events::ServiceEvents, membership::NamespaceState, node::Nod
 /// that are connected to one node see its messages in the same order.
 ///
 /// # Deadlines
-/// Whoever waits for the store or for other nodes waits no longer than `state.timeout`, with all repeats; then the
+/// Calls of the store and of other nodes take no longer than `state.timeout`, with all retries; then the
 /// answer is `STATE_UNAVAILABLE`, and whether something was done is open. A list that is read in pages waits so long
 /// for each.
+///
+/// # Refusals
+/// Each method that may fail with `STATE_UNAVAILABLE` fails with `STATE_REFUSED` when the store or the way to other
+/// nodes can be reached and refuses the operation: a right is missing, or a key is not as this service wrote it.
+/// [`health`](Self::health) says which, and the log has the backend's own words.
 ///
 /// # Cancellation
 /// Methods that change memberships run to their end also when their future is dropped, so that store and
@@ -104,11 +110,17 @@ impl WebSocketService {
         self.node.events.read()
     }
 
-    /// Whether this node can reach the shared state and the other nodes. Asks nobody: it is what was seen last, at most
-    /// a heartbeat ago. [`ServiceEvent`](crate::ServiceEvent) tells of each change.
+    /// Whether this node can reach the shared state and the other nodes. Makes no call: it is the latest observation,
+    /// at most a heartbeat ago. [`ServiceEvent`](crate::ServiceEvent) tells of each change.
     #[must_use]
     pub fn health(&self) -> Health {
         self.node.health()
+    }
+
+    /// The log of what is refused. For authors of servers: they report there what they refuse themselves.
+    #[must_use]
+    pub fn refusal_log(&self) -> &Arc<RefusalLog> {
+        &self.node.refusals
     }
 
     /// Connects this service to the server that holds its connections. For authors of servers: the
@@ -128,14 +140,16 @@ impl WebSocketService {
         Ok(RoomKey::new(self.namespace_name().clone(), room.to_room()?))
     }
 
+    /// An event with its arguments encoded, once.
+    fn outbound(&self, event: &str, data: impl IntoPayload) -> Result<OutboundEvent, Error> {
+        let (name, payload) = (EventName::new(event)?, data.into_payload()?);
+        limits::attachments(&self.config().limits, &payload)?;
+        Ok(OutboundEvent::new(name, payload))
+    }
+
     fn client_key(&self, client: roomwire_core::ClientId) -> ClientKey {
         ClientKey::new(self.namespace_name().clone(), client)
     }
-}
-
-/// An event with its arguments encoded, once.
-fn outbound(event: &str, data: impl IntoPayload) -> Result<OutboundEvent, Error> {
-    Ok(OutboundEvent::new(EventName::new(event)?, data.into_payload()?))
 }
 
 impl fmt::Debug for WebSocketService {

@@ -6,31 +6,25 @@ use roomwire_core::{
 };
 
 use super::WebSocketService;
-use crate::{Client, ServiceEvent, bounds, task};
+use crate::{Client, ServiceEvent, limits, task};
 
 impl WebSocketService {
     /// Makes a client of this node a member of a room, which comes into being when it does not exist.
     ///
     /// When it returns, the client gets every message that is sent to the room from then on, from any
-    /// node. Joining a room twice is one membership.
-    ///
-    /// One client's joins and leaves beyond `limits.joinsPerSecond` and `limits.joinBurst` wait their turn. A room in which
-    /// nobody of this node is yet counts twice.
+    /// node. Joining a room twice is one membership. The store is asked all the same, because another node may have
+    /// deleted the room a moment ago; while it cannot be reached, a membership that this node knows holds.
     ///
     /// # Errors
-    /// `ROOM_FULL`, `ROOM_CLOSED`, `INVALID_NAME`, `LIMIT_EXCEEDED` when the client is in `limits.roomsPerClient` rooms,
-    /// `RATE_LIMITED` when it would have to wait for its turn for more than two seconds, `CLIENT_NOT_FOUND` when it is
-    /// gone, `ROOM_NOT_FOUND` when the room was deleted at that moment, `STATE_UNAVAILABLE`, `SHUTTING_DOWN`.
+    /// `ROOM_FULL`, `ROOM_CLOSED`, `INVALID_NAME`, `LIMIT_EXCEEDED` when the client is in `limits.roomsPerClient`
+    /// rooms, `CLIENT_NOT_FOUND` when it is gone, `ROOM_NOT_FOUND` when the room was deleted at that moment,
+    /// `STATE_UNAVAILABLE`, `SHUTTING_DOWN`.
     ///
     /// # Cancellation
-    /// A join that has begun ends, also when the future is dropped. One that waits for its turn has not begun.
+    /// The join runs to its end, also when the future is dropped.
     pub async fn join_room(&self, client: &Client, room: impl ToRoom) -> Result<(), Error> {
         let (service, room) = (self.of_client(client), room.to_room()?);
-        bounds::room(&self.config().limits, &room)?;
-        // A membership that is there already costs nobody anything.
-        if !client.is_in(&room) {
-            self.node.pace.turn(client, service.namespace.weight_of_join(&room)).await?;
-        }
+        limits::room(&self.config().limits, &room)?;
         task::to_the_end(service.node.join(service.namespace, client.clone(), room)).await
     }
 
@@ -38,37 +32,33 @@ impl WebSocketService {
     /// this has returned.
     ///
     /// # Errors
-    /// `NOT_IN_ROOM`, `INVALID_NAME`, `RATE_LIMITED` as for [`join_room`](Self::join_room); `CLIENT_NOT_FOUND` when it
-    /// would have to wait for its turn and its connection is gone. An unreachable store is no error: it is told later, and
-    /// waited for no longer than `state.timeout`.
+    /// `NOT_IN_ROOM`, `INVALID_NAME`. An unreachable store is no error: the store is told later, and the call waits no
+    /// longer than `state.timeout`.
     ///
     /// # Cancellation
-    /// A leave that has begun ends, also when the future is dropped. One that waits for its turn has not begun.
+    /// The leave runs to its end, also when the future is dropped.
     pub async fn leave_room(&self, client: &Client, room: impl ToRoom) -> Result<(), Error> {
         let service = self.of_client(client);
         let (room, limit) = (room.to_room()?, service.config().state.timeout);
-        if client.is_in(&room) {
-            self.node.pace.turn(client, service.namespace.weight_of_leave(&room)).await?;
-        }
         task::to_the_end_or(limit, |left| service.node.leave(service.namespace, client.clone(), room, left)).await
     }
 
     /// Creates a room by name, with a capacity and metadata if wanted. It exists until it is deleted.
     ///
     /// # Errors
-    /// `FORBIDDEN` when there is such a room already, `INVALID_NAME`, `LIMIT_EXCEEDED` when name and metadata are larger
-    /// than `limits.metadata`, `STATE_UNAVAILABLE`.
+    /// `FORBIDDEN` when there is such a room already, `INVALID_NAME`, `LIMIT_EXCEEDED` when name and metadata are
+    /// larger than `limits.metadata`, `STATE_UNAVAILABLE`.
     pub async fn create_room(&self, room: impl ToRoom, new: NewRoom) -> Result<WebSocketRoom, Error> {
         let key = self.room_key(room)?;
-        // Nobody could join a room with a longer name.
-        bounds::room(&self.config().limits, &key.room)?;
-        bounds::notes(&self.config().limits, &new.metadata, new.name.as_ref().map_or(0, String::len))?;
+        // A room with a longer name could not be joined.
+        limits::room(&self.config().limits, &key.room)?;
+        limits::notes(&self.config().limits, &new.metadata, new.name.as_ref().map_or(0, String::len))?;
         let created = self.node.bounded(self.node.store.create_room(&key, &new)).await?;
         self.node.events.send(|| ServiceEvent::RoomCreated { room: key });
         Ok(created)
     }
 
-    /// Closes a room: nobody joins it any more once this has returned; members stay. A room that does not
+    /// Closes a room: no client can join it after this has returned. Members stay. A room that does not
     /// exist is created, closed.
     ///
     /// # Errors
@@ -99,7 +89,7 @@ impl WebSocketService {
     /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `LIMIT_EXCEEDED` when they are larger than `limits.metadata`,
     /// `STATE_UNAVAILABLE`.
     pub async fn set_room_metadata(&self, room: impl ToRoom, metadata: Metadata) -> Result<WebSocketRoom, Error> {
-        bounds::notes(&self.config().limits, &metadata, 0)?;
+        limits::notes(&self.config().limits, &metadata, 0)?;
         self.change_room(room, &RoomChange::Metadata(metadata), |room| ServiceEvent::RoomChanged { room }).await
     }
 
@@ -144,7 +134,8 @@ impl WebSocketService {
     /// # Errors
     /// `INVALID_NAME`, `STATE_UNAVAILABLE`.
     pub async fn members(&self, room: impl ToRoom, page: &PageRequest) -> Result<Page<MemberRecord>, Error> {
-        Ok(self.node.bounded(self.node.store.members(&self.room_key(room)?, page)).await?)
+        let Page { items, next } = self.node.bounded(self.node.store.members(&self.room_key(room)?, page)).await?;
+        Ok(Page { items: items.into_iter().map(MemberRecord::from).collect(), next })
     }
 
     /// How many members a room has, across the cluster; zero when there is no such room.

@@ -13,7 +13,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl WebSocketService {
     /// Stops this node in good order: refuses new clients and joins, disconnects the clients it has
-    /// (their handlers run, every `Joined` gets its `Left`), gives its lease back and ends the background work.
+    /// (their handlers run, every `Joined` gets its `Left`), gives its lease back and ends the background work. If the
+    /// store is away, another node reports that they left, when the lease has run out.
     ///
     /// Waits at most `drain.timeout` for the clients' handlers. Returns how many clients had not finished by then;
     /// they are taken out all the same. The second call waits for nothing and returns 0.
@@ -42,14 +43,14 @@ impl WebSocketService {
         });
         // All at once: a store that hangs costs the wait for one answer, not for one a client.
         let farewells = remain.map(|(namespace, client)| {
-            // Nobody listens for what it says on its way: the end is waited for.
+            // The progress reports are not read: only the end counts.
             let (says, _) = oneshot::channel();
-            node.clone().farewell(namespace, client, DisconnectReason::ServerShutdown, says)
+            node.clone().deregister(namespace, client, DisconnectReason::ServerShutdown, says)
         });
         join_all(farewells).await;
-        node.settle().await;
+        node.finish_pending_writes().await;
         node.stop();
-        node.end_life().await;
+        node.end_incarnation().await;
         node.backplane.close().await;
         unfinished
     }
@@ -60,7 +61,7 @@ impl WebSocketService {
         self.node.is_shutting_down()
     }
 
-    /// Clients that are on their way in, or still here, or whose last handler has not returned.
+    /// Sessions that are being admitted, are connected, or still run a handler.
     fn remaining(&self) -> usize {
         let clients: usize = self.node.namespaces().iter().map(|namespace| namespace.client_count()).sum();
         clients.max(self.node.sessions())

@@ -1,11 +1,13 @@
 //! Users: all connections of one user as one, and taking access back.
 
+use std::time::Duration;
+
 use roomwire_core::{
     Channel, DisconnectReason, EncodedPayload, Error, IntoPayload, NodeMessage, Page, PageRequest, Revocation, Revoked,
     Timestamp, TokenId, UserId, WebSocketClient,
 };
 
-use super::{WebSocketService, outbound};
+use super::WebSocketService;
 
 impl WebSocketService {
     /// Sends an event to all clients of a user in this namespace, in the whole cluster.
@@ -17,7 +19,8 @@ impl WebSocketService {
     /// # Errors
     /// As [`broadcast_to_room`](Self::broadcast_to_room).
     pub async fn send_to_user(&self, user: &UserId, event: &str, data: impl IntoPayload) -> Result<(), Error> {
-        let event = outbound(event, data)?;
+        let event = self.outbound(event, data)?;
+        self.node.fits_message(&event.payload)?;
         self.node.deliver_to_user(&self.namespace, user, &event);
         let namespace = self.namespace_name().clone();
         self.to_others(Channel::Namespace(namespace.clone()), || NodeMessage::ToUser {
@@ -59,21 +62,26 @@ impl WebSocketService {
         Ok(self.node.bounded(self.node.store.user_client_count(self.namespace_name(), user)).await?)
     }
 
-    /// Takes everything back that this user has shown up to now: its clients are disconnected with reason
-    /// `access revoked`, in all namespaces and on every node, and what was issued up to this second, or does not say when
-    /// it was issued, admits nobody any more.
+    /// Revokes all tokens issued to the user up to this second, and those without a time of issue. Its clients are
+    /// disconnected with reason `access revoked`, in all namespaces and on every node.
     ///
-    /// Remembered for `auth.revocation`, which must be as long as the longest life of a token. A user who logs in anew in the
-    /// same second must do so once more.
+    /// Remembered for `auth.revocation`, which must be as long as the longest life of a token.
+    ///
+    /// Tokens say in whole seconds when they were issued, so one that is issued in the second of the revocation counts
+    /// as issued before. The call returns when that second is over: a token that is issued after it, as when a user has
+    /// changed a password, holds. The revocation itself takes effect at once.
     ///
     /// # Errors
-    /// `STATE_UNAVAILABLE` when the store or other nodes could not be reached. It holds on this node all the same, which
-    /// tells the others when they are back; calling it again does no harm.
+    /// `STATE_UNAVAILABLE` when the store or other nodes could not be reached. It holds on this node all the same,
+    /// which tells the others when they are back; calling it again does no harm.
     pub async fn revoke_user(&self, user: &UserId) -> Result<(), Error> {
         let revoked_at = self.node.clock.now();
         let until = revoked_at.plus(self.config().auth.revocation);
         let subject = Revoked::User(user.clone());
-        self.node.revoke(Revocation { subject, revoked_at, until }).await
+        let told = self.node.revoke(Revocation { subject, revoked_at, until }).await;
+        let rest_of_second = 1_000 - revoked_at.as_millis() % 1_000;
+        tokio::time::sleep(Duration::from_millis(rest_of_second)).await;
+        told
     }
 
     /// As [`revoke_user`](Self::revoke_user), for one token by its name (`jti`), whosever it is: to be remembered until

@@ -162,7 +162,7 @@ impl TestClient {
 
     /// Closes the connection as a client does that goes away.
     pub fn disconnect(&self) {
-        self.connections.close(self.handle().key(), DisconnectReason::ClientDisconnected);
+        self.connections.close(&self.connection, DisconnectReason::ClientDisconnected);
     }
 
     fn send(&self, event: &str, data: impl IntoPayload, ack: Option<roomwire_core::AckId>) {

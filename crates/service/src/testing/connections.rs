@@ -124,11 +124,15 @@ impl Connections {
         self.0.lock().insert(connection.session.client().key().clone(), connection);
     }
 
-    pub(super) fn close(&self, client: &ClientKey, reason: DisconnectReason) {
-        let connection = self.0.lock().remove(client);
-        if let Some(connection) = connection {
-            connection.close(reason);
+    /// Closes a connection. A later one with the same client id stays.
+    pub(super) fn close(&self, connection: &Arc<Connection>, reason: DisconnectReason) {
+        let mut all = self.0.lock();
+        let client = connection.session.client().key();
+        if all.get(client).is_some_and(|present| Arc::ptr_eq(present, connection)) {
+            all.remove(client);
         }
+        drop(all);
+        connection.close(reason);
     }
 
     fn get(&self, client: &ClientKey) -> Result<Arc<Connection>, Undeliverable> {
@@ -184,6 +188,8 @@ impl LocalDelivery for Connections {
     }
 
     fn disconnect(&self, client: &ClientKey, reason: DisconnectReason) {
-        self.close(client, reason);
+        if let Ok(connection) = self.get(client) {
+            self.close(&connection, reason);
+        }
     }
 }

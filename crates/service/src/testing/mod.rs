@@ -1,7 +1,7 @@
 //! A gateway under test, without any socket.
 //!
 //! [`TestServer`] takes the place of a server: clients connect to it, emit events and receive messages in
-//! memory, in the same order and under the same bounds as over a network. Nothing is listening anywhere,
+//! memory, in the same order and under the same limits as over a network. Nothing is listening anywhere,
 //! so tests are fast and run side by side.
 //!
 //! ```

@@ -19,7 +19,7 @@ use crate::{Dispatcher, GatewayError, Handshake, IntoGateways, WebSocketService}
 
 /// Serves a gateway to [`TestClient`]s, in memory.
 ///
-/// Cheap to clone. Several servers whose services share a hub are a cluster.
+/// Cheap to clone. Several servers with services on one hub are a cluster.
 #[derive(Clone, Debug)]
 pub struct TestServer {
     dispatcher: Dispatcher,

@@ -1,11 +1,11 @@
-//! Questions to clients: what they answered, and who did not.
+//! Acknowledgements: the answers, and the clients without one.
 
 use std::{collections::BTreeMap, time::Duration};
 
 use roomwire_service::{ClientId, ErrorCode, Gateway, Payload, WebSocketService, testing::TestClient};
 use tokio::{task::JoinHandle, time::Instant};
 
-use crate::stage::{Cluster, Ledger, server};
+use crate::fixture::{Cluster, Ledger, server};
 
 const SOON: Duration = Duration::from_secs(5);
 

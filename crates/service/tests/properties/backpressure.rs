@@ -17,7 +17,7 @@ use roomwire_service::{
 use roomwire_state_memory::MemoryState;
 use tokio::{sync::Semaphore, time::sleep};
 
-use crate::stage::{Counters, Wire, config, eventually, stumble};
+use crate::fixture::{Counters, Wire, config, eventually, yield_randomly};
 
 const MAILBOX: usize = 16;
 /// How many events may come after the client was paused.
@@ -168,7 +168,7 @@ async fn every_pause_has_its_resume_however_events_and_handlers_meet() {
         }
         for batch in 0..40 {
             bench.send(batch * 10..batch * 10 + 10);
-            stumble().await;
+            yield_randomly().await;
         }
         bench.session.opened();
         if round % 3 == 0 {
@@ -249,7 +249,7 @@ async fn one_client_that_floods_costs_another_none_of_its_events() {
     async fn hang() -> Result<(), Error> {
         std::future::pending().await
     }
-    let server = crate::stage::server(
+    let server = crate::fixture::server(
         Gateway::new().with_state(Arc::new(AtomicUsize::new(0))).on("count", count).on("hang", hang),
     )
     .await;

@@ -9,7 +9,7 @@ use roomwire_service::{
 use roomwire_state_memory::MemoryState;
 use std::time::Duration;
 
-use crate::stage::{Counters, config};
+use crate::fixture::{Counters, config};
 
 /// Small enough for tests.
 fn small() -> Limits {
@@ -44,6 +44,23 @@ fn notes(bytes: usize) -> Metadata {
 
 fn refused<T>(code: ErrorCode, message: &str) -> Result<T, (ErrorCode, String)> {
     Err((code, message.to_owned()))
+}
+
+#[tokio::test]
+async fn metadata_that_could_not_be_read_again_is_refused() {
+    let server = server(Limits { metadata: 10_000, ..config().limits }).await;
+    let nested = |depth: usize| {
+        let value = (1..depth).fold(serde_json::Value::Null, |value, _| serde_json::Value::Array(vec![value]));
+        Metadata::from_iter([("n".to_owned(), value)])
+    };
+    let client = server.connect().await.expect("connects");
+    let service = server.service();
+    service.set_client_metadata(client.handle(), nested(120)).await.expect("set");
+    let too_deep = "payload is nested too deep; 120 levels of arrays and objects are allowed";
+    let refused = refused(ErrorCode::InvalidPayload, too_deep);
+    assert_eq!(told(service.set_client_metadata(client.handle(), nested(121)).await), refused);
+    let room = NewRoom { metadata: nested(121), ..NewRoom::default() };
+    assert_eq!(told(service.create_room("r", room).await).map(drop), refused);
 }
 
 #[tokio::test]

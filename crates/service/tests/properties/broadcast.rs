@@ -1,9 +1,9 @@
-//! A broadcast reaches everybody it is meant for, on every node, and nobody else.
+//! A broadcast reaches exactly its receivers, on every node.
 
 use roomwire_core::Namespace;
 use roomwire_service::{ClientId, Error, ErrorCode, Gateway, Handshake, Payload, testing::TestClient};
 
-use crate::stage::{Cluster, Node, server};
+use crate::fixture::{Cluster, Node, server};
 
 /// Two clients on each of three nodes, the first of them a member of `r`.
 async fn cluster() -> (Cluster, Vec<TestClient>, Vec<TestClient>) {

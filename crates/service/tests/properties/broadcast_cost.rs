@@ -1,4 +1,4 @@
-//! A broadcast reads no state, encodes once, and publishes only where somebody listens.
+//! A broadcast reads no state, encodes once, and publishes only where another node listens.
 
 use std::sync::{
     Arc,
@@ -8,7 +8,7 @@ use std::sync::{
 use roomwire_service::Gateway;
 use serde::{Serialize, Serializer};
 
-use crate::stage::Cluster;
+use crate::fixture::Cluster;
 
 /// Counts how often it is encoded.
 #[derive(Default)]

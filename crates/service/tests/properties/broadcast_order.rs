@@ -5,7 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use roomwire_service::{Gateway, testing::TestClient};
 use tokio::{sync::Barrier, task::JoinSet};
 
-use crate::stage::{Cluster, stumble, within};
+use crate::fixture::{Cluster, within, yield_randomly};
 
 const SENDERS: u32 = 4;
 const MESSAGES: u32 = 500;
@@ -39,7 +39,7 @@ async fn members_on_one_node_see_one_order_and_every_sender_keeps_its_own() {
                     together.wait().await;
                 }
                 service.broadcast_to_room("r", "n", &(sender, number)).await.expect("sends");
-                stumble().await;
+                yield_randomly().await;
             }
         });
     }
@@ -110,8 +110,8 @@ async fn after_a_join_returned_a_broadcast_from_another_node_is_received_10000_o
 async fn after_a_join_returned_a_broadcast_is_received_also_when_the_network_is_slow() {
     let cluster = Cluster::of(2, Gateway::new).await;
     for node in &cluster.nodes {
-        node.store.stumble();
-        node.bus.stumble();
+        node.store.yield_randomly();
+        node.bus.yield_randomly();
     }
     run(cluster, 4000).await;
 }

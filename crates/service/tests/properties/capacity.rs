@@ -7,7 +7,7 @@ use roomwire_service::{
 };
 use tokio::task::JoinSet;
 
-use crate::stage::Cluster;
+use crate::fixture::Cluster;
 
 const CAPACITY: usize = 10;
 const CLIENTS: usize = 200;
@@ -22,7 +22,7 @@ async fn crowd(cluster: &Cluster) -> Vec<(WebSocketService, TestClient)> {
     crowd
 }
 
-/// All join at once; returns who got in.
+/// All join at once. Returns those that are members.
 async fn race(crowd: &[(WebSocketService, TestClient)]) -> Vec<(WebSocketService, Client)> {
     let mut joins = JoinSet::new();
     for (service, client) in crowd {
@@ -73,8 +73,8 @@ async fn of_200_joins_racing_for_10_places_over_three_nodes_10_succeed_1000_time
 async fn of_200_joins_racing_for_10_places_10_succeed_also_when_the_store_is_slow() {
     let cluster = Cluster::of(3, Gateway::new).await;
     for node in &cluster.nodes {
-        node.store.stumble();
-        node.bus.stumble();
+        node.store.yield_randomly();
+        node.bus.yield_randomly();
     }
     run(cluster, 50).await;
 }

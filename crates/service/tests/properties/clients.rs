@@ -7,7 +7,7 @@ use roomwire_service::{
 };
 use roomwire_state_memory::MemoryState;
 
-use crate::stage::{Cluster, Ledger, Moment, config, eventually, watched};
+use crate::fixture::{Cluster, Ledger, Moment, config, eventually, watched};
 
 fn code<T>(result: Result<T, Error>) -> ErrorCode {
     result.err().expect("refused").code()
@@ -139,15 +139,15 @@ async fn an_admission_that_is_given_up_leaves_no_client_behind() {
         eventually("the store is told", async || node.store.take_log().contains(&"disconnect")).await;
         assert_eq!(node.service.client_count().await.expect("answers"), 0);
     }
-    node.store.stumble();
+    node.store.yield_randomly();
     for _ in 0..500 {
         let server = node.server.clone();
         let admission = tokio::spawn(async move { server.connect().await.map(drop) });
-        crate::stage::stumble().await;
+        crate::fixture::yield_randomly().await;
         admission.abort();
     }
     eventually("nobody is left", async || {
-        crate::stage::stumble().await;
+        crate::fixture::yield_randomly().await;
         node.service.client_count().await.expect("answers") == 0
     })
     .await;

@@ -1,4 +1,4 @@
-//! After a close has returned nobody joins, wherever the close and the join happen.
+//! After a close has returned no client can join, wherever the close and the join happen.
 
 use std::sync::{
     Arc,
@@ -8,7 +8,7 @@ use std::sync::{
 use roomwire_service::{ErrorCode, Gateway, testing::TestClient};
 use tokio::task::JoinSet;
 
-use crate::stage::{Cluster, stumble};
+use crate::fixture::{Cluster, yield_randomly};
 
 const CLIENTS: usize = 24;
 
@@ -22,7 +22,7 @@ async fn round(cluster: &Cluster, clients: &[(usize, TestClient)]) -> (u64, u64)
         let (service, client, sequence) =
             (cluster.nodes[*node].service.clone(), client.handle().clone(), sequence.clone());
         joins.spawn(async move {
-            stumble().await;
+            yield_randomly().await;
             let started = sequence.fetch_add(1, Ordering::SeqCst);
             (started, service.join_room(&client, "shop").await)
         });
@@ -31,7 +31,7 @@ async fn round(cluster: &Cluster, clients: &[(usize, TestClient)]) -> (u64, u64)
     let closed = tokio::spawn({
         let sequence = sequence.clone();
         async move {
-            stumble().await;
+            yield_randomly().await;
             closer.close_room("shop").await.expect("closes");
             let at = sequence.fetch_add(1, Ordering::SeqCst);
             (at, closer.member_count("shop").await.expect("answers"))
@@ -67,7 +67,7 @@ async fn run(cluster: Cluster, rounds: usize) {
         assert_eq!(locally as u64, at_end, "the nodes agree with the store");
         cluster.nodes[2].service.delete_room("shop").await.expect("deletes");
         for (_, client) in &clients {
-            crate::stage::eventually("members are out", async || client.handle().rooms().is_empty()).await;
+            crate::fixture::eventually("members are out", async || client.handle().rooms().is_empty()).await;
         }
     }
     assert!(some > 0, "closes and joins never met: {none} before, {all} after all joins");
@@ -81,7 +81,7 @@ async fn nobody_joins_after_a_close_returned() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn nobody_joins_after_a_close_returned_also_when_the_store_is_slow() {
     let cluster = Cluster::of(3, Gateway::new).await;
-    cluster.nodes.iter().for_each(|node| node.store.stumble());
+    cluster.nodes.iter().for_each(|node| node.store.yield_randomly());
     run(cluster, 300).await;
 }
 

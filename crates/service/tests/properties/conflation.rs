@@ -2,7 +2,7 @@
 
 use roomwire_service::{ErrorCode, Gateway, testing::TestClient};
 
-use crate::stage::{Cluster, Ledger, config};
+use crate::fixture::{Cluster, Ledger, config};
 
 const BUFFER: usize = 16;
 

@@ -12,18 +12,18 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::stage::{Counters, server};
+use crate::fixture::{Counters, server};
 
 const MS: Duration = Duration::from_millis(1);
 const WAIT: Duration = Duration::from_millis(200);
 
 /// What was handled: of which client, which event, with what, and when.
 #[derive(Clone, Debug)]
-struct Diary(Instant, Arc<Mutex<Vec<Entry>>>);
+struct Log(Instant, Arc<Mutex<Vec<Entry>>>);
 
 type Entry = (String, String, u32, Duration);
 
-impl Diary {
+impl Log {
     fn new() -> Self {
         Self(Instant::now(), Arc::default())
     }
@@ -39,7 +39,7 @@ impl Diary {
 }
 
 async fn note(
-    State(diary): State<Diary>,
+    State(diary): State<Log>,
     client: Client,
     name: EventName,
     Data(number): Data<u32>,
@@ -54,7 +54,7 @@ async fn ask(client: &TestClient, event: &str, number: u32) -> Result<u32, Error
 
 #[tokio::test(start_paused = true)]
 async fn the_last_of_a_burst_is_handled_when_nothing_has_come_for_the_time_to_wait() {
-    let diary = Diary::new();
+    let diary = Log::new();
     let gateway = Gateway::new().with_state(diary.clone()).on("e", note.layer(DebounceLayer::new(WAIT)));
     let server = server(gateway).await;
     let client = server.connect().await.expect("connects");
@@ -76,7 +76,7 @@ async fn the_last_of_a_burst_is_handled_when_nothing_has_come_for_the_time_to_wa
 
 #[tokio::test(start_paused = true)]
 async fn neither_another_client_nor_another_event_takes_its_place() {
-    let diary = Diary::new();
+    let diary = Log::new();
     let layer = DebounceLayer::new(WAIT);
     let gateway = Gateway::new()
         .with_state(diary.clone())
@@ -100,7 +100,7 @@ async fn neither_another_client_nor_another_event_takes_its_place() {
 async fn who_is_replaced_is_told_at_once_and_who_wins_when_it_was_handled() {
     let counters = Counters::default();
     let _counting = counters.count();
-    let diary = Diary::new();
+    let diary = Log::new();
     let gateway = Gateway::new().with_state(diary.clone()).on("e", note.layer(DebounceLayer::new(WAIT)));
     let server = server(gateway).await;
     let mut client = server.connect().await.expect("connects");
@@ -122,7 +122,7 @@ async fn who_is_replaced_is_told_at_once_and_who_wins_when_it_was_handled() {
 
 #[tokio::test(start_paused = true)]
 async fn however_long_a_burst_is_its_newest_is_handled_within_the_longest_time() {
-    let diary = Diary::new();
+    let diary = Log::new();
     let layer = DebounceLayer::new(WAIT).max_wait(1000 * MS);
     let server = server(Gateway::new().with_state(diary.clone()).on("e", note.layer(layer))).await;
     let client = server.connect().await.expect("connects");
@@ -143,7 +143,7 @@ async fn however_long_a_burst_is_its_newest_is_handled_within_the_longest_time()
 #[tokio::test(start_paused = true)]
 async fn an_event_that_waited_takes_its_turn_behind_what_came_before_its_time() {
     async fn stuck(
-        State(diary): State<Diary>,
+        State(diary): State<Log>,
         State(go): State<Arc<Semaphore>>,
         Data(number): Data<u32>,
     ) -> Result<(), Error> {
@@ -151,7 +151,7 @@ async fn an_event_that_waited_takes_its_turn_behind_what_came_before_its_time() 
         diary.1.lock().push((String::new(), String::new(), number, Duration::ZERO));
         Ok(())
     }
-    let (diary, go) = (Diary::new(), Arc::new(Semaphore::new(0)));
+    let (diary, go) = (Log::new(), Arc::new(Semaphore::new(0)));
     let gateway = Gateway::new()
         .with_state(diary.clone())
         .with_state(go.clone())
@@ -187,7 +187,7 @@ async fn an_event_that_waited_takes_its_turn_behind_what_came_before_its_time() 
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_has_one_timer_and_it_ends_with_the_client() {
-    let diary = Diary::new();
+    let diary = Log::new();
     let gateway = Gateway::new()
         .with_state(diary.clone())
         .on("e", note.layer(DebounceLayer::new(Duration::from_secs(3600))))
@@ -212,7 +212,7 @@ async fn a_burst_has_one_timer_and_it_ends_with_the_client() {
 
 #[tokio::test(start_paused = true)]
 async fn more_names_than_may_wait_are_handled_at_once() {
-    let diary = Diary::new();
+    let diary = Log::new();
     let gateway = Gateway::new().with_state(diary.clone()).fallback(note.layer(DebounceLayer::new(WAIT)));
     let server = server(gateway).await;
     let client = server.connect().await.expect("connects");

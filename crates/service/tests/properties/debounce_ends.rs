@@ -20,15 +20,15 @@ use roomwire_service::{
 use tokio::{sync::Notify, task::JoinSet, time::sleep};
 use tower::{BoxError, ServiceExt, layer::layer_fn, service_fn};
 
-use crate::stage::{eventually, server, stumble, within};
+use crate::fixture::{eventually, server, within, yield_randomly};
 
 const MS: Duration = Duration::from_millis(1);
 const WAIT: Duration = Duration::from_millis(200);
 
-type Diary = Arc<Mutex<Vec<String>>>;
+type Log = Arc<Mutex<Vec<String>>>;
 
 async fn note(
-    State(diary): State<Diary>,
+    State(diary): State<Log>,
     client: Client,
     name: EventName,
     Data(number): Data<u32>,
@@ -37,14 +37,14 @@ async fn note(
     Ok(number)
 }
 
-async fn bye(State(diary): State<Diary>, LeftRooms(rooms): LeftRooms) -> Result<(), Error> {
+async fn bye(State(diary): State<Log>, LeftRooms(rooms): LeftRooms) -> Result<(), Error> {
     diary.lock().push(format!("left {} rooms", rooms.len()));
     Ok(())
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_waits_when_its_client_goes_is_handled_first_in_the_order_sent() {
-    let diary = Diary::default();
+    let diary = Log::default();
     let layer = DebounceLayer::new(Duration::from_secs(3600));
     let gateway = Gateway::new()
         .with_state(diary.clone())
@@ -92,7 +92,7 @@ async fn a_last_word_that_hangs_does_not_keep_its_client_in_its_rooms() {
 
 #[tokio::test(start_paused = true)]
 async fn nothing_waits_where_there_is_no_turn_to_give_up() {
-    let diary = Diary::default();
+    let diary = Log::default();
     let layer = DebounceLayer::new(Duration::from_secs(3600));
     // Answers at once and hands the event on afterwards.
     let afterwards = layer_fn(|inner: EventService| {
@@ -120,7 +120,7 @@ async fn nothing_waits_where_there_is_no_turn_to_give_up() {
 
 #[tokio::test(start_paused = true)]
 async fn an_event_that_a_layer_tries_twice_is_handled_and_answered_once() {
-    let diary = Diary::default();
+    let diary = Log::default();
     let twice = layer_fn(|inner: EventService| {
         EventService::new(service_fn(move |event: Event| {
             let inner = inner.clone();
@@ -139,7 +139,7 @@ async fn an_event_that_a_layer_tries_twice_is_handled_and_answered_once() {
 
 #[tokio::test(start_paused = true)]
 async fn layers_that_wait_may_be_around_each_other_and_limits_inside_count_only_what_is_handled() {
-    let diary = Diary::default();
+    let diary = Log::default();
     let layered = note.layer(RateLimitLayer::per_minute(1)).layer(DebounceLayer::new(WAIT));
     let gateway =
         Gateway::new().with_state(diary.clone()).on("e", layered).layer(DebounceLayer::new(WAIT)).on_disconnect(bye);
@@ -172,7 +172,7 @@ async fn of_ten_thousand_bursts_that_race_with_their_time_the_last_is_always_han
     ) -> Result<u32, Error> {
         let (last, running) = &seen[client];
         assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0, "one at a time");
-        stumble().await;
+        yield_randomly().await;
         let before = last.swap(number, Ordering::SeqCst);
         assert!(before < number, "{number} after {before}");
         running.fetch_sub(1, Ordering::SeqCst);

@@ -1,10 +1,10 @@
-//! However a join, a leave and a disconnect of one client meet, nobody is left behind and every `Joined` has one
+//! However a join, a leave and a disconnect of one client meet, no member is left behind and every `Joined` has one
 //! `Left`.
 
 use roomwire_service::{ErrorCode, Gateway};
 use tokio::task::JoinSet;
 
-use crate::stage::{Cluster, Ledger, Node, stumble};
+use crate::fixture::{Cluster, Ledger, Node, yield_randomly};
 
 const ROUNDS: usize = 10_000;
 const AT_ONCE: usize = 16;
@@ -17,7 +17,7 @@ async fn round(node: &Node, number: usize) {
     let mut race = JoinSet::new();
     let (service, handle, name) = (node.service.clone(), client.handle().clone(), room.clone());
     race.spawn(async move {
-        stumble().await;
+        yield_randomly().await;
         if let Err(error) = service.join_room(&handle, &name).await {
             assert_eq!(error.code(), ErrorCode::ClientNotFound);
         }
@@ -25,14 +25,14 @@ async fn round(node: &Node, number: usize) {
     if number.is_multiple_of(2) {
         let (service, handle) = (node.service.clone(), client.handle().clone());
         race.spawn(async move {
-            stumble().await;
+            yield_randomly().await;
             if let Err(error) = service.leave_room(&handle, &room).await {
                 assert_eq!(error.code(), ErrorCode::NotInRoom);
             }
         });
     }
     race.spawn(async move {
-        stumble().await;
+        yield_randomly().await;
         client.disconnect();
     });
     while let Some(ended) = race.join_next().await {
@@ -74,8 +74,8 @@ async fn a_join_that_races_a_disconnect_leaves_nobody_behind_10000_times() {
 async fn a_join_that_races_a_disconnect_leaves_nobody_behind_10000_times_on_three_nodes() {
     let cluster = Cluster::of(3, Gateway::new).await;
     for node in &cluster.nodes {
-        node.store.stumble();
-        node.bus.stumble();
+        node.store.yield_randomly();
+        node.bus.yield_randomly();
     }
     run(cluster, ROUNDS).await;
 }

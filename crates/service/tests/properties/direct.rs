@@ -2,7 +2,7 @@
 
 use roomwire_service::{DisconnectReason, ErrorCode, Gateway};
 
-use crate::stage::{Cluster, Ledger, within};
+use crate::fixture::{Cluster, Ledger, within};
 
 #[tokio::test]
 async fn a_client_on_this_node_is_reached_without_any_state() {

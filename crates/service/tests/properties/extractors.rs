@@ -9,7 +9,7 @@ use roomwire_service::{
 };
 use tokio::sync::mpsc;
 
-use crate::stage::{server, within};
+use crate::fixture::{server, within};
 
 #[derive(Debug, Deserialize, Serialize)]
 struct Message {

@@ -10,7 +10,7 @@ use tower::{
     BoxError, ServiceBuilder, ServiceExt, layer::layer_fn, limit::ConcurrencyLimitLayer, timeout::TimeoutLayer,
 };
 
-use crate::stage::server;
+use crate::fixture::server;
 
 type Log = Arc<Mutex<Vec<&'static str>>>;
 
@@ -60,7 +60,7 @@ async fn every_kind_of_handler_can_have_layers() {
     client.emit_with_ack::<u32>("anything", &1).await.expect("acknowledged");
     client.emit_with_ack::<u32>("closure", &1).await.expect("acknowledged");
     drop(client);
-    crate::stage::eventually("it is gone", async || log.lock().len() == 4).await;
+    crate::fixture::eventually("it is gone", async || log.lock().len() == 4).await;
     assert_eq!(*log.lock(), ["connect", "fallback", "closure", "disconnect"]);
 }
 

@@ -10,7 +10,7 @@ use roomwire_service::{
 use roomwire_state_memory::MemoryHub;
 use tokio::task::JoinSet;
 
-use crate::stage::{Cluster, Ledger, Moment, Node, config, eventually, stumble};
+use crate::fixture::{Cluster, Ledger, Moment, Node, config, eventually, yield_randomly};
 
 /// Two nodes that renew their leases often.
 async fn cluster() -> Cluster {
@@ -74,6 +74,47 @@ async fn assert_whole(cluster: &Cluster, mut client: TestClient, ledger: &Ledger
     let is_even = |connected: usize| connected == ledger.disconnected().len();
     let connected = |event: &_| matches!(event, ServiceEvent::ClientConnected { .. });
     assert!(is_even(ledger.events().iter().filter(|event| connected(event)).count()), "{:?}", ledger.events());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_lease_is_renewed_while_many_clients_are_put_back() {
+    let cluster = cluster().await;
+    let node = &cluster.nodes[0];
+    let mut clients = Vec::new();
+    // More than one call of the store puts back.
+    for _ in 0..501 {
+        clients.push(node.server.connect().await.expect("connects"));
+    }
+    let first = node.store.hold(Moment::After, "restore");
+    node.store.fence().await;
+    first.reached().await;
+    let second = node.store.hold(Moment::Before, "restore");
+    let before = node.store.heartbeats();
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    first.release();
+    second.reached().await;
+    assert_eq!(node.store.heartbeats(), before + 1);
+    second.release();
+    eventually("all are back", async || node.service.client_count().await.is_ok_and(|count| count == 501)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn clients_with_many_memberships_are_put_back_by_several_calls() {
+    let cluster = cluster().await;
+    let node = &cluster.nodes[0];
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        let client = node.server.connect().await.expect("connects");
+        for room in 0..700 {
+            node.service.join_room(client.handle(), &format!("r{room}")).await.expect("joins");
+        }
+        clients.push(client);
+    }
+    node.store.take_log();
+    node.store.fence().await;
+    node.store.heartbeat().await;
+    let calls = node.store.take_log().into_iter().filter(|call| *call == "restore").count();
+    assert_eq!(calls, 2, "three clients, and one");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -152,7 +193,7 @@ async fn who_is_leaving_or_going_while_the_node_heals_is_reported_once() {
                 service.leave_room(&handle, "own").await.expect("leaves");
             }
         });
-        // It is out of the room here, and the store is told when the node has its new life.
+        // It is out of the room here, and the store is told when the node has its new incarnation.
         eventually("it is out", async || !client.handle().is_in(&"own".parse().expect("valid"))).await;
         healing.release();
         left.await.expect("no panic");
@@ -256,10 +297,39 @@ async fn who_was_admitted_before_the_loss_and_opens_after_it_takes_part() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_client_that_is_activated_while_its_node_cleans_up_is_reported_connected_before_it_joins() {
+    use roomwire_service::Dispatcher;
+    let cluster = cluster().await;
+    let ledger = Ledger::of(cluster.services());
+    let node = &cluster.nodes[0];
+    let dispatcher = Dispatcher::new(node.service.clone(), Gateway::new()).expect("mounts");
+    let handshake = Handshake::new(ClientId::new("early").expect("valid"));
+    let session = dispatcher.admit(&Namespace::root(), handshake, None).await.expect("admitted");
+    let reaped = node.store.hold(Moment::After, "reap");
+    node.store.fence().await;
+    reaped.reached().await;
+    session.opened();
+    eventually("it is active", async || node.service.local_client_count() == 1).await;
+    reaped.release();
+    node.service.join_room(session.client(), "r").await.expect("joins");
+    session.closed(DisconnectReason::ConnectionLost);
+    ledger.assert_all_left().await;
+    ledger.assert_all_gone().await;
+    let mut connected = false;
+    for (_, event) in ledger.about(session.client().id()) {
+        match event {
+            ServiceEvent::ClientConnected { .. } => connected = true,
+            ServiceEvent::ClientDisconnected { .. } => connected = false,
+            other => assert!(connected, "{other:?} of a client that is not connected"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn clients_that_come_and_go_while_their_node_is_taken_for_lost_again_and_again_leave_once() {
     let cluster = Arc::new(cluster().await);
     let ledger = Ledger::of(cluster.services());
-    cluster.nodes.iter().for_each(|node| node.store.stumble());
+    cluster.nodes.iter().for_each(|node| node.store.yield_randomly());
     let mut workers = JoinSet::new();
     for worker in 0..8 {
         let cluster = cluster.clone();
@@ -272,13 +342,13 @@ async fn clients_that_come_and_go_while_their_node_is_taken_for_lost_again_and_a
                     if let Err(error) = node.service.join_room(client.handle(), room).await {
                         assert_eq!(error.code(), ErrorCode::StateUnavailable);
                     }
-                    stumble().await;
+                    yield_randomly().await;
                 }
                 tokio::time::sleep(Duration::from_millis(rand::random_range(0..3))).await;
                 if let Err(error) = node.service.leave_room(client.handle(), "b").await {
                     assert_eq!(error.code(), ErrorCode::NotInRoom);
                 }
-                stumble().await;
+                yield_randomly().await;
                 client.disconnect();
                 while client.handle().is_connected() {
                     tokio::task::yield_now().await;

@@ -15,7 +15,7 @@ use roomwire_service::{Data, Error, ErrorCode, Event, EventService, Gateway, Pay
 use tokio::{sync::Notify, task::JoinSet};
 use tower::{BoxError, Service, ServiceBuilder, layer::layer_fn, limit::ConcurrencyLimitLayer, timeout::TimeoutLayer};
 
-use crate::stage::{server, within};
+use crate::fixture::{server, within};
 
 type Handled = Pin<Box<dyn Future<Output = Result<Payload, BoxError>> + Send>>;
 type Log = Arc<Mutex<Vec<&'static str>>>;
@@ -93,7 +93,7 @@ async fn a_limit_on_concurrency_holds_for_all_clients_together() {
     async fn work(State(gauge): State<Gauge>) -> Result<(), Error> {
         let now = gauge.0.fetch_add(1, Ordering::SeqCst) + 1;
         gauge.1.fetch_max(now, Ordering::SeqCst);
-        crate::stage::stumble().await;
+        crate::fixture::yield_randomly().await;
         gauge.0.fetch_sub(1, Ordering::SeqCst);
         Ok(())
     }
@@ -216,7 +216,7 @@ async fn an_error_of_a_layer_reaches_the_client_when_it_is_one_of_ours_and_is_in
         let told: serde_json::Value = client.expect("error").await;
         assert_eq!(
             told,
-            serde_json::json!({"code": "RATE_LIMITED", "message": "Too many requests", "retryAfterMs": 250})
+            serde_json::json!({"code": "RATE_LIMITED", "message": "Too many requests", "retryAfterMs": 250, "event": "e"})
         );
 
         let theirs = layer_fn(move |_| Refusing(std::fmt::Error, when_asked));

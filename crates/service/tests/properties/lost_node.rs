@@ -7,7 +7,7 @@ use roomwire_service::{
 };
 use tokio::{runtime::Runtime, time::Instant};
 
-use crate::stage::{Leases, Ledger, Moment, Node, eventually};
+use crate::fixture::{Leases, Ledger, Moment, Node, eventually};
 
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
@@ -84,17 +84,17 @@ async fn members_on_a_lost_node_are_named_as_silent_until_they_are_cleaned_up() 
     let clients = crowd(&mortal, 3).await;
     let mut lost: Vec<ClientId> = clients.iter().map(|client| client.id().clone()).collect();
     lost.sort_unstable();
-    let mut lives = here.server.connect().await.expect("connects");
-    here.service.join_room(lives.handle(), "all").await.expect("joins");
+    let mut incarnations = here.server.connect().await.expect("connects");
+    here.service.join_room(incarnations.handle(), "all").await.expect("joins");
     cut(own, mortal, clients).await;
 
     let (service, soon, began) = (here.service.clone(), Duration::from_millis(300), Instant::now());
     let asking = tokio::spawn(async move { service.broadcast_to_room_with_ack::<u32>("all", "n", &(), soon).await });
-    lives.next().await.expect("asked").acknowledge(&7).expect("answers");
+    incarnations.next().await.expect("asked").acknowledge(&7).expect("answers");
     let all = asking.await.expect("no panic").expect("asks");
     assert!(began.elapsed() >= soon);
     let [(client, Ok(7))] = &all.answers[..] else { panic!("{:?}", all.answers) };
-    assert_eq!((client, all.silent), (lives.id(), lost.clone()));
+    assert_eq!((client, all.silent), (incarnations.id(), lost.clone()));
     let asked = here.service.send_to_client_with_ack::<u32>(&lost[0], "n", &(), soon).await;
     assert_eq!(asked.expect_err("silent").code(), ErrorCode::Timeout);
 }

@@ -7,7 +7,7 @@ use roomwire_service::{
 };
 use roomwire_state_memory::MemoryState;
 
-use crate::stage::config;
+use crate::fixture::config;
 
 async fn service() -> WebSocketService {
     WebSocketService::builder(config()).state(MemoryState::new()).build().await.expect("builds")
@@ -94,4 +94,13 @@ async fn a_configuration_that_is_not_valid_and_a_missing_state_are_told_when_the
     assert!(told.message().contains("limits.mailbox"), "{told}");
     let told = WebSocketService::builder(WebSocketConfig::default()).build().await.expect_err("no state");
     assert_eq!(told.message(), "service cannot start: no state was chosen: call `.state(MemoryState::new())`");
+}
+
+#[tokio::test]
+async fn servers_of_shared_state_without_a_state_that_uses_them_are_refused() {
+    let mut config = config();
+    config.state.urls = vec!["redis://:secret@10.0.0.5".to_owned()];
+    let refused = WebSocketService::builder(config).state(MemoryState::new()).build().await.expect_err("is refused");
+    assert_eq!(refused.code(), ErrorCode::Internal);
+    assert!(refused.message().contains("RedisState::connect") && !refused.message().contains("secret"), "{refused}");
 }

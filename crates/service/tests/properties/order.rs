@@ -14,7 +14,7 @@ use roomwire_service::{
 use roomwire_state_memory::MemoryState;
 use tokio::sync::Barrier;
 
-use crate::stage::{Ledger, config, eventually, server, stumble, within};
+use crate::fixture::{Ledger, config, eventually, server, within, yield_randomly};
 
 /// What a client's handlers saw, and whether two of them ran at one time.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +58,7 @@ async fn twenty_thousand_events_of_one_client_are_handled_one_at_a_time_in_order
 async fn handlers_that_wait_do_not_change_the_order() {
     async fn handle(State(trace): State<Trace>, Data(number): Data<u32>) -> Result<(), Error> {
         trace.enter(number);
-        stumble().await;
+        yield_randomly().await;
         trace.exit();
         Ok(())
     }
@@ -69,7 +69,7 @@ async fn handlers_that_wait_do_not_change_the_order() {
         client.emit("count", &number);
         if number % 256 == 0 {
             // The mailbox runs empty now and then, and a new worker begins.
-            stumble().await;
+            yield_randomly().await;
         }
     }
     trace.assert_in_order(20_000).await;
@@ -114,7 +114,7 @@ async fn on_connect_ends_before_the_first_event_of_500_clients_that_emit_at_once
     #[derive(Clone, Default)]
     struct Ready(Arc<Mutex<Vec<ClientId>>>, Arc<AtomicUsize>);
     async fn connected(State(ready): State<Ready>, client: Client) -> Result<(), Error> {
-        stumble().await;
+        yield_randomly().await;
         ready.0.lock().push(client.id().clone());
         Ok(())
     }
@@ -143,7 +143,7 @@ async fn on_connect_ends_before_the_first_event_of_500_clients_that_emit_at_once
 async fn session() -> (Dispatcher, Arc<Mutex<Vec<String>>>) {
     type Log = Arc<Mutex<Vec<String>>>;
     async fn log(State(log): State<Log>, name: EventName) -> Result<(), Error> {
-        stumble().await;
+        yield_randomly().await;
         log.lock().push(name.to_string());
         Ok(())
     }
@@ -165,7 +165,7 @@ async fn what_comes_between_admission_and_opening_is_handled_after_on_connect() 
         let session = dispatcher.admit(&Namespace::root(), handshake, None).await.expect("admitted");
         session.receive(incoming("first"));
         session.receive(incoming("second"));
-        stumble().await;
+        yield_randomly().await;
         session.opened();
         session.receive(incoming("third"));
         eventually("all is handled", async || seen.lock().len() >= 4).await;

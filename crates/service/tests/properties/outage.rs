@@ -4,7 +4,7 @@ use roomwire_service::{Data, Error, ErrorCode, Gateway, WebSocketConfig, WebSock
 use roomwire_state_memory::MemoryState;
 use tokio::{task::JoinSet, time::Instant};
 
-use crate::stage::{Cluster, Ledger, Moment, config, watched};
+use crate::fixture::{Cluster, Ledger, Moment, config, eventually, watched};
 
 /// With the time that operations have by default.
 fn hasty() -> WebSocketConfig {
@@ -34,14 +34,16 @@ async fn without_a_store_joins_fail_and_leaves_disconnects_and_local_messages_go
 
     node.service.leave_room(leaves.handle(), "r").await.expect("leaves");
     goes.disconnect();
-    ledger.gone(1).await;
+    eventually("it is gone", async || node.service.local_client_count() == 2).await;
     node.service.broadcast_to_room("r", "news", &1).await.expect("sends");
     node.service.broadcast("news", &2).await.expect("sends");
     node.service.send_to_client(stays.id(), "news", &3).await.expect("sends");
     for number in 1..=3 {
         assert_eq!(stays.expect::<i32>("news").await, number);
     }
+    assert_eq!(ledger.left("r"), [], "the store has not confirmed it");
     node.store.come_back();
+    ledger.gone(1).await;
     assert_eq!(ledger.left("r").len(), 2);
     node.service.join_room(stays.handle(), "r2").await.expect("joins again");
 }

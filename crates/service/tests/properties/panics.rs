@@ -1,4 +1,4 @@
-//! A panic costs its client an `INTERNAL` error, and nobody anything else.
+//! A panic answers its client with `INTERNAL` and harms no other.
 
 use std::{
     pin::Pin,
@@ -16,7 +16,7 @@ use roomwire_service::{
 use serde_json::Value;
 use tower::{BoxError, Service, layer::layer_fn};
 
-use crate::stage::{Ledger, eventually, server, stumble, within};
+use crate::fixture::{Ledger, eventually, server, within, yield_randomly};
 
 async fn echo(Data(number): Data<u32>) -> Result<u32, Error> {
     Ok(number)
@@ -36,7 +36,7 @@ async fn before_waiting() -> Result<(), Error> {
 }
 
 async fn after_waiting() -> Result<(), Error> {
-    stumble().await;
+    yield_randomly().await;
     tokio::task::yield_now().await;
     panic!("after an await: {}", 7)
 }

@@ -13,7 +13,7 @@ use roomwire_state_memory::MemoryState;
 use tokio::{sync::Semaphore, time::advance};
 use tower::{ServiceBuilder, ServiceExt, layer::layer_fn, limit::ConcurrencyLimitLayer};
 
-use crate::stage::{Counters, config, eventually, server, within};
+use crate::fixture::{Counters, config, eventually, server, within};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -96,8 +96,7 @@ async fn who_wanted_no_acknowledgement_is_told_by_the_event_error() {
     let mut client = server.connect().await.expect("connects");
     (0..2).for_each(|number| client.emit("e", &number));
     let told: serde_json::Value = client.expect("error").await;
-    let expected =
-        serde_json::json!({"code": "RATE_LIMITED", "message": "Too many events of this name", "retryAfterMs": 1000});
+    let expected = serde_json::json!({"code": "RATE_LIMITED", "message": "Too many events of this name", "retryAfterMs": 1000, "event": "e"});
     assert_eq!(told, expected);
 }
 
@@ -128,7 +127,7 @@ async fn an_event_that_is_refused_takes_no_place_in_what_is_inside() {
     go.add_permits(1);
 }
 
-/// Whoever names a user is that user.
+/// Accepts the user that a client names.
 #[derive(Debug)]
 struct Believing;
 

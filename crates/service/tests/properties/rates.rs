@@ -1,4 +1,4 @@
-//! What a client sends above its rates is refused in turn, and whoever goes on must go.
+//! What a client sends above its rates is refused in turn, and a client that goes on is disconnected.
 
 use std::{sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use roomwire_service::{
 use roomwire_state_memory::MemoryState;
 use tokio::{sync::Semaphore, time::advance};
 
-use crate::stage::{Counters, Ledger, Wire, config, eventually};
+use crate::fixture::{Counters, Ledger, Wire, config, eventually};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -70,7 +70,9 @@ async fn who_wanted_no_acknowledgement_is_told_by_the_event_error() {
     let mut client = server.connect().await.expect("connects");
     (0..4).for_each(|number| client.emit("echo", &number));
     let told: serde_json::Value = client.expect("error").await;
-    assert_eq!(told, serde_json::json!({"code": "RATE_LIMITED", "message": "Too many events", "retryAfterMs": 100}));
+    let expected =
+        serde_json::json!({"code": "RATE_LIMITED", "message": "Too many events", "retryAfterMs": 100, "event": "echo"});
+    assert_eq!(told, expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,7 +169,7 @@ async fn what_is_no_event_counts_as_one() {
     let dispatcher = Dispatcher::new(service, Gateway::new()).expect("mounts");
     let id = ClientId::new("c").expect("valid");
     let session = dispatcher.admit(&Namespace::root(), Handshake::new(id.clone()), None).await.expect("admitted");
-    let refuse = || session.refuse(None, 0, Error::with_message(ErrorCode::InvalidPayload, "nonsense"));
+    let refuse = || session.refuse(None, None, 0, Error::with_message(ErrorCode::InvalidPayload, "nonsense"));
     (0..3 + 30).for_each(|_| refuse());
     assert_eq!(wire.disconnects(), []);
     (0..3).for_each(|_| refuse());
@@ -185,7 +187,7 @@ async fn the_defaults_bear_a_person_and_stop_a_flood() {
         advance(20 * MS).await;
     }
     let mut hostile = server.connect().await.expect("connects");
-    for number in 0..10_000 {
+    for number in 0..20_000 {
         hostile.emit("echo", &number);
         if number % 100 == 0 {
             tokio::task::yield_now().await;
@@ -195,4 +197,27 @@ async fn the_defaults_bear_a_person_and_stop_a_flood() {
     ledger.gone(1).await;
     assert_eq!(ledger.disconnected()[0].1, DisconnectReason::RateLimited);
     assert_eq!(ask(&person, 1).await, Ok(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_defaults_bear_a_cursor_typing_and_scrolling_at_once_and_two_hundred_events_in_one_tick() {
+    let server = server(Limits::default(), Gateway::new().on("echo", echo)).await;
+    let mut client = server.connect().await.expect("connects");
+    // Sixty cursor positions, sixty scroll positions and ten keys a second, for a minute.
+    for second in 0..60 {
+        if second % 10 == 0 {
+            (0..200).for_each(|number| client.emit("echo", &number));
+        }
+        for frame in 0..60 {
+            client.emit("echo", &frame);
+            client.emit("echo", &frame);
+            if frame % 6 == 0 {
+                client.emit("echo", &frame);
+            }
+            advance(Duration::from_micros(16_667)).await;
+        }
+        assert_eq!(ask(&client, second).await, Ok(second), "in second {second}");
+    }
+    let received = client.drain();
+    assert!(received.is_empty(), "a refusal would be an `error` event: {received:?}");
 }

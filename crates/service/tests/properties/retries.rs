@@ -1,12 +1,12 @@
 //! `retryConfig`: which calls of the store are repeated, how often, with which pauses and for how long.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use roomwire_service::{ErrorCode, Gateway, NewRoom, WebSocketConfig, testing::TestClient};
+use roomwire_service::{ErrorCode, Gateway, NewRoom, WebSocketConfig, WebSocketService, testing::TestClient};
 use roomwire_state_memory::MemoryState;
 use tokio::time::Instant;
 
-use crate::stage::{Moment, Node, watched};
+use crate::fixture::{Log, Moment, Node, WatchedBus, WatchedStore, watched};
 
 /// A node whose callers have all the time that `retryConfig` gives them, unless it is set otherwise.
 async fn node(set: impl FnOnce(&mut WebSocketConfig)) -> (Node, TestClient) {
@@ -91,11 +91,37 @@ async fn a_refusal_is_not_repeated() {
 
 #[tokio::test(start_paused = true)]
 async fn what_must_not_happen_twice_is_not_repeated() {
-    let (node, _client) = node(|config| config.retry_config.attempts = 3).await;
+    let (node, _client) = node(|config| {
+        // The pauses of three repeats may take longer than the default of 10 s.
+        (config.retry_config.attempts, config.retry_config.timeout) = (3, Duration::from_secs(600));
+    })
+    .await;
     node.store.go_down();
     let refused = node.service.create_room("r", NewRoom::default()).await.expect_err("the store is away");
     assert_eq!(refused.code(), ErrorCode::StateUnavailable);
     let refused = node.service.delete_room("r").await.expect_err("the store is away");
     assert_eq!(refused.code(), ErrorCode::StateUnavailable);
-    assert_eq!(node.store.take_log(), ["create_room", "delete_room"]);
+    let log = node.store.take_log();
+    assert_eq!(log.iter().filter(|call| **call == "create_room").count(), 1);
+    // A deletion that is repeated is the same one.
+    assert_eq!(log.iter().filter(|call| **call == "delete_room").count(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_that_waits_for_its_backend_says_what_for_and_fails_with_the_reason_on_one_line() {
+    let log = Log::capture();
+    let state = Arc::new(MemoryState::new());
+    let (store, bus) = (WatchedStore::new(state.clone()), WatchedBus::new(state));
+    store.go_down();
+    let builder = WebSocketService::builder(WebSocketConfig::default()).state_and_backplane(store, bus);
+    let error = builder.build().await.expect_err("the store is away");
+    let lines = log.take_lines();
+    assert!(!lines.is_empty() && lines.len() <= 3, "{lines:?}");
+    assert!(
+        lines.iter().all(|line| line.starts_with("WARN service cannot start yet, trying again error=")),
+        "{lines:?}"
+    );
+    let printed = format!("{error:?}");
+    assert!(printed.starts_with("STATE_UNAVAILABLE: Shared state cannot be reached"), "{printed}");
+    assert!(!printed.contains('{') && printed.lines().count() == 1, "{printed}");
 }

@@ -5,7 +5,7 @@ use roomwire_service::{
     ClientId, Error, ErrorCode, Gateway, LeaveReason, Metadata, NewRoom, PageRequest, ServiceEvent, WebSocketService,
 };
 
-use crate::stage::{Cluster, Ledger, Stay, eventually, server};
+use crate::fixture::{Cluster, Ledger, Stay, eventually, server};
 
 fn key(room: &str) -> RoomKey {
     RoomKey::new(Namespace::root(), RoomId::new(room).expect("valid"))
@@ -132,7 +132,7 @@ async fn a_deleted_room_is_left_by_all_its_members_on_every_node_once_and_can_be
     assert_eq!(ledger.left("r"), everybody);
     assert_eq!(code(cluster.nodes[1].service.leave_room(clients[1].handle(), "r").await), ErrorCode::NotInRoom);
 
-    // A new life of the room: nothing of the old one comes back.
+    // A new incarnation of the room: nothing of the old one comes back.
     join_all(&cluster, &clients).await;
     cluster.nodes[2].service.broadcast_to_room("r", "news", &1).await.expect("sends");
     for client in &mut clients {

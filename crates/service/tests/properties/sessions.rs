@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use roomwire_core::{LeaveReason, Namespace};
 use roomwire_service::{
-    Client, ClientId, DisconnectReason, Dispatcher, Error, Gateway, Handshake, LeftRooms, Session, State,
-    WebSocketService,
+    Client, ClientId, DisconnectReason, Dispatcher, Error, EventName, Gateway, Handshake, Incoming, LeftRooms, Payload,
+    Session, State, WebSocketService,
 };
 use roomwire_state_memory::MemoryState;
 use tokio::{
@@ -13,7 +13,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::stage::{Ledger, config, eventually, server, within};
+use crate::fixture::{Ledger, config, eventually, server, within};
 
 async fn join(service: WebSocketService, client: Client) -> Result<(), Error> {
     service.join_room(&client, "r").await
@@ -30,16 +30,16 @@ async fn session(gateway: Gateway) -> (WebSocketService, Session) {
 #[tokio::test(start_paused = true)]
 async fn a_handler_that_hangs_keeps_its_client_in_its_rooms_for_five_seconds_at_most() {
     #[derive(Clone)]
-    struct Stage(Arc<Notify>, mpsc::UnboundedSender<String>);
-    async fn hang(State(stage): State<Stage>) -> Result<(), Error> {
-        stage.0.notified().await;
+    struct Fixture(Arc<Notify>, mpsc::UnboundedSender<String>);
+    async fn hang(State(fixture): State<Fixture>) -> Result<(), Error> {
+        fixture.0.notified().await;
         Ok(())
     }
-    async fn gone(State(stage): State<Stage>, LeftRooms(rooms): LeftRooms) -> Result<(), Error> {
-        stage.1.send(format!("{rooms:?}")).map_err(Error::internal)
+    async fn gone(State(fixture): State<Fixture>, LeftRooms(rooms): LeftRooms) -> Result<(), Error> {
+        fixture.1.send(format!("{rooms:?}")).map_err(Error::internal)
     }
     let (go, (told, mut heard)) = (Arc::new(Notify::new()), mpsc::unbounded_channel::<String>());
-    let gateway = Gateway::new().with_state(Stage(go.clone(), told)).on("join", join).on("hang", hang);
+    let gateway = Gateway::new().with_state(Fixture(go.clone(), told)).on("join", join).on("hang", hang);
     let server = server(gateway.on_disconnect(gone)).await;
     let ledger = Ledger::of([server.service().clone()]);
     let client = server.connect().await.expect("connects");
@@ -101,6 +101,30 @@ async fn a_session_that_never_opened_runs_no_handler_and_reports_nothing() {
     assert_eq!(service.shutdown().await, 0, "it is finished");
     ledger.complete().await;
     assert!(ledger.disconnected().is_empty());
+}
+
+#[tokio::test]
+async fn a_session_that_opens_while_the_node_stops_runs_no_handler() {
+    #[derive(Clone)]
+    struct Ran(mpsc::UnboundedSender<EventName>);
+    async fn note(State(ran): State<Ran>, event: EventName) -> Result<(), Error> {
+        ran.0.send(event).map_err(Error::internal)
+    }
+    let (ran, mut handlers) = mpsc::unbounded_channel();
+    let gateway = Gateway::new().with_state(Ran(ran)).on_connect(note).on_disconnect(note).fallback(note);
+    let (service, session) = session(gateway).await;
+    let ledger = Ledger::of([service.clone()]);
+    let stopping = tokio::spawn({
+        let service = service.clone();
+        async move { service.shutdown().await }
+    });
+    eventually("it stops", async || service.is_shutting_down()).await;
+    session.opened();
+    session.receive(Incoming { name: "event".into(), payload: Payload::default(), ack: None });
+    session.closed(DisconnectReason::ClientDisconnected);
+    assert_eq!(within("the stop", stopping).await.expect("no panic"), 0);
+    ledger.gone(1).await;
+    assert_eq!(handlers.try_recv().ok(), None, "on_disconnect does not run without on_connect");
 }
 
 #[tokio::test(start_paused = true)]

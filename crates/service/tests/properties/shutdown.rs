@@ -1,4 +1,4 @@
-//! A node that stops in good order: everybody is told, nobody new comes, and it ends in time.
+//! Graceful shutdown: clients are told, new ones are refused, and it ends in time.
 
 use std::{
     sync::{
@@ -20,7 +20,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::stage::{Cluster, Ledger, Node, config, eventually, stumble, watched, within};
+use crate::fixture::{Cluster, Ledger, Node, config, eventually, watched, within, yield_randomly};
 
 async fn join(service: WebSocketService, client: Client) -> Result<(), Error> {
     service.join_room(&client, "r").await
@@ -40,18 +40,18 @@ async fn node(drain: Duration, gateway: Gateway) -> Node {
 #[tokio::test]
 async fn handlers_end_everybody_leaves_once_with_the_reason_and_nobody_new_comes() {
     #[derive(Clone)]
-    struct Stage(Arc<Notify>, mpsc::UnboundedSender<String>);
-    async fn work(State(stage): State<Stage>, service: WebSocketService, client: Client) -> Result<String, Error> {
-        stage.0.notified().await;
+    struct Fixture(Arc<Notify>, mpsc::UnboundedSender<String>);
+    async fn work(State(fixture): State<Fixture>, service: WebSocketService, client: Client) -> Result<String, Error> {
+        fixture.0.notified().await;
         let refused = service.join_room(&client, "late").await.expect_err("it stops");
-        stage.1.send(format!("worked, {}", refused.code())).map_err(Error::internal)?;
+        fixture.1.send(format!("worked, {}", refused.code())).map_err(Error::internal)?;
         Ok("done".to_owned())
     }
-    async fn gone(State(stage): State<Stage>, why: DisconnectReason) -> Result<(), Error> {
-        stage.1.send(format!("gone, {why}")).map_err(Error::internal)
+    async fn gone(State(fixture): State<Fixture>, why: DisconnectReason) -> Result<(), Error> {
+        fixture.1.send(format!("gone, {why}")).map_err(Error::internal)
     }
     let (go, (told, mut heard)) = (Arc::new(Notify::new()), mpsc::unbounded_channel::<String>());
-    let gateway = Gateway::new().with_state(Stage(go.clone(), told)).on("work", work).on_disconnect(gone);
+    let gateway = Gateway::new().with_state(Fixture(go.clone(), told)).on("work", work).on_disconnect(gone);
     let node = node(Duration::from_secs(60), gateway).await;
     let ledger = Ledger::of([node.service.clone()]);
     let mut client = node.server.connect().await.expect("connects");
@@ -120,7 +120,7 @@ async fn the_lease_is_given_back_and_nothing_is_left_to_clean_up() {
         survivor.store.heartbeat().await;
         assert_eq!(survivor.service.clients(&PageRequest::first(9)).await.expect("answers").items, []);
         assert!(!survivor.store.take_log().contains(&"reap"), "nothing is left to clean up");
-        assert_eq!(stops.store.take_log(), Vec::<&str>::new(), "no life begins after the end");
+        assert_eq!(stops.store.take_log(), Vec::<&str>::new(), "no incarnation begins after the end");
         drop(ledger);
     }
 }
@@ -149,7 +149,7 @@ async fn who_is_admitted_but_not_there_yet_is_sent_away_when_it_opens() {
 async fn whatever_clients_do_while_a_node_stops_everybody_who_joined_leaves_once() {
     for _ in 0..100 {
         let node = node(Duration::from_secs(60), Gateway::new()).await;
-        node.store.stumble();
+        node.store.yield_randomly();
         let ledger = Ledger::of([node.service.clone()]);
         let connected = Arc::new(AtomicUsize::new(0));
         let mut clients = JoinSet::new();
@@ -160,14 +160,14 @@ async fn whatever_clients_do_while_a_node_stops_everybody_who_joined_leaves_once
                     connected.fetch_add(1, Ordering::SeqCst);
                     // Refused when the node stops meanwhile; the client is gone then, or soon will be.
                     let joined = node.service.join_room(client.handle(), "r").await;
-                    stumble().await;
+                    yield_randomly().await;
                     if joined.is_ok() && rand::random() {
                         let _ = node.service.leave_room(client.handle(), "r").await;
                     }
                 }
             });
         }
-        stumble().await;
+        yield_randomly().await;
         assert_eq!(node.service.shutdown().await, 0);
         within("the end", clients.join_all()).await;
         ledger.gone(connected.load(Ordering::SeqCst)).await;

@@ -6,7 +6,7 @@ use roomwire_service::{DisconnectReason, ErrorCode, Gateway, testing::TestClient
 
 use serde_json::Value;
 
-use crate::stage::{Cluster, Ledger, config, within};
+use crate::fixture::{Cluster, Ledger, config, within};
 
 const BUFFER: usize = 16;
 

@@ -1,11 +1,13 @@
-//! Who is asked for which channel.
+//! Which server is asked for which channel.
+
+mod probe;
+mod refusals;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use metrics::counter;
 use rand::RngExt;
 use redis::{FromRedisValue, PushInfo, PushKind, Value};
-use roomwire_core::{BackplaneEvent, Printable};
+use roomwire_core::{BackplaneEvent, Escaped, Refusal};
 use tokio::{
     sync::{
         mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -14,9 +16,11 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 
+use self::probe::Probe;
 use crate::{
+    command_connection::Failure,
     frame::{Frame, Origin},
-    link::{Link, LinkId, Signal},
+    pubsub_connection::{LinkId, PubSubConnection, Signal, TimeLimits},
     state::Shared,
     topology::{Address, Topology},
 };
@@ -28,10 +32,13 @@ const CONFIRMATION: Duration = Duration::from_millis(400);
 /// The pauses between two tries to connect grow from the one to the other.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(800)];
 
+/// Where the server's answer to a subscription goes.
+type Confirm = oneshot::Sender<Result<(), Refusal>>;
+
 /// What the service wants.
 #[derive(Debug)]
 pub(super) enum Order {
-    Subscribe { name: String, slot: u16, confirm: oneshot::Sender<()> },
+    Subscribe { name: String, slot: u16, confirm: Confirm },
     Unsubscribe { name: String },
 }
 
@@ -43,16 +50,21 @@ struct Wanted {
     confirmed: Option<LinkId>,
     /// Since when a server has been asked.
     asked: Option<Instant>,
-    waiting: Vec<oneshot::Sender<()>>,
+    waiting: Vec<Confirm>,
+    /// Whether it was ever confirmed: the service counts on it then.
+    in_force: bool,
 }
 
-/// The one place that knows all subscriptions of a node. It ends when nobody gives orders any more.
+/// The one task that knows all subscriptions of a node. It ends when all senders of its orders are dropped.
 pub(super) struct Hub {
     shared: Arc<Shared>,
     origin: Origin,
+    /// The origin as text, by which no other node's channel is named.
+    name: String,
     events: UnboundedSender<BackplaneEvent>,
     wanted: HashMap<String, Wanted>,
-    links: HashMap<Address, Link>,
+    links: HashMap<Address, PubSubConnection>,
+    probes: HashMap<LinkId, Probe>,
     /// How many tries to connect to a server have failed in a row.
     failures: HashMap<Address, u32>,
     next_link: LinkId,
@@ -61,6 +73,10 @@ pub(super) struct Hub {
     topology: Arc<Topology>,
     /// Whether messages have been missed since the last gap that was reported.
     interrupted: bool,
+    /// When the service was told last of a refusal.
+    reported: Option<Instant>,
+    /// When it was logged last that connections of one address are at different servers.
+    warned: Option<Instant>,
 }
 
 impl Hub {
@@ -69,16 +85,20 @@ impl Hub {
         let topology = shared.router.topology().borrow().clone();
         Self {
             shared,
+            name: format!("{:016x}", u64::from_be_bytes(origin)),
             origin,
             events,
             wanted: HashMap::new(),
             links: HashMap::new(),
+            probes: HashMap::new(),
             failures: HashMap::new(),
             next_link: 0,
             signals,
             received: Some(received),
             topology,
             interrupted: false,
+            reported: None,
+            warned: None,
         }
     }
 
@@ -87,6 +107,8 @@ impl Hub {
         let mut topology = self.shared.router.topology();
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut probes = interval(probe::EVERY);
+        probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.connect_missing();
         loop {
             tokio::select! {
@@ -112,6 +134,7 @@ impl Hub {
                     self.follow(present);
                 }
                 _ = look.tick() => self.look_after(),
+                _ = probes.tick() => self.probe_all(),
             }
         }
     }
@@ -123,16 +146,17 @@ impl Hub {
         }
     }
 
-    fn subscribe(&mut self, name: &str, slot: u16, confirm: oneshot::Sender<()>) {
+    fn subscribe(&mut self, name: &str, slot: u16, confirm: Confirm) {
         let wanted = self.wanted.entry(name.to_owned()).or_insert_with(|| Wanted {
             slot,
             confirmed: None,
             asked: None,
             waiting: Vec::new(),
+            in_force: false,
         });
         if wanted.confirmed.is_some() {
-            // Whoever asked may have given up by now.
-            let _ = confirm.send(());
+            // Fails when the caller has given up by now.
+            let _ = confirm.send(Ok(()));
             return;
         }
         wanted.waiting.push(confirm);
@@ -171,9 +195,12 @@ impl Hub {
                 self.ask_for_all(&server);
                 self.report_gap();
             }
-            Signal::Down(id, reason) => {
+            Signal::Down(id, failure) => {
                 let Some(server) = self.server_of(id) else { return };
-                tracing::debug!(target: "roomwire", server = %Printable(&server), reason = %Printable(reason), "connection for messages is away");
+                tracing::debug!(target: "roomwire", server = %Escaped(&server), reason = %Escaped(&failure), "connection for messages is away");
+                if let Failure::Answered(error) = &failure {
+                    self.connection_refused(&server, error);
+                }
                 let was_up = self.links.remove(&server).is_some_and(|link| link.is_up);
                 if was_up {
                     self.lose(id);
@@ -185,6 +212,8 @@ impl Hub {
                 self.ask_for_topology();
             }
             Signal::Push(id, push) => self.take(id, push),
+            Signal::Refused(command, error) => self.command_refused(&command, &error),
+            Signal::Unheard(id) => self.reopen(id),
         }
     }
 
@@ -198,34 +227,43 @@ impl Hub {
                     self.deliver(bytes);
                 }
             }
-            PushKind::SSubscribe => {
-                let Some(wanted) = self.wanted.get_mut(&name) else { return };
-                wanted.confirmed = Some(id);
-                for waiting in wanted.waiting.drain(..) {
-                    let _ = waiting.send(());
-                }
-                self.report_gap();
-            }
-            PushKind::SUnsubscribe => {
-                let Some(wanted) = self.wanted.get_mut(&name) else { return };
-                if wanted.confirmed == Some(id) {
-                    // Nobody asked for that: the slot went to another server.
-                    (wanted.confirmed, wanted.asked) = (None, None);
-                    self.interrupt();
-                    self.ask_for_topology();
-                }
-            }
+            PushKind::SSubscribe => self.confirm(id, &name),
+            PushKind::SUnsubscribe => self.revoke(id, &name),
             _ => {}
         }
     }
 
+    fn confirm(&mut self, id: LinkId, name: &str) {
+        // A link that was given up may have said this before.
+        if self.server_of(id).is_none() || self.is_probe(id, name, true) {
+            return;
+        }
+        let Some(wanted) = self.wanted.get_mut(name) else { return };
+        (wanted.confirmed, wanted.in_force) = (Some(id), true);
+        for waiting in wanted.waiting.drain(..) {
+            let _ = waiting.send(Ok(()));
+        }
+        self.report_gap();
+    }
+
+    fn revoke(&mut self, id: LinkId, name: &str) {
+        if self.is_probe(id, name, false) {
+            return;
+        }
+        let Some(wanted) = self.wanted.get_mut(name).filter(|wanted| wanted.confirmed == Some(id)) else { return };
+        // Not by an order of this node: the slot went to another server.
+        (wanted.confirmed, wanted.asked) = (None, None);
+        self.interrupt();
+        self.ask_for_topology();
+    }
+
     fn deliver(&mut self, bytes: Vec<u8>) {
         match Frame::read(self.origin, bytes) {
-            // Fails when nobody listens any more, and then nobody misses it.
+            // Fails if the receiver was dropped; the message is not needed then.
             Frame::Message(message) => drop(self.events.send(BackplaneEvent::Message(message))),
             Frame::Settings(text) => self.shared.rooms.hear(&text),
             Frame::Own => {}
-            Frame::Foreign => counter!("roomwire_backplane_foreign_total").increment(1),
+            Frame::Unreadable(reason) => drop(self.events.send(BackplaneEvent::Unreadable(reason))),
         }
     }
 
@@ -305,11 +343,11 @@ impl Hub {
             }
             let failures = self.failures.get(&server).copied().unwrap_or_default();
             self.next_link += 1;
-            let link = Link::open(
+            let link = PubSubConnection::open(
                 self.next_link,
                 self.shared.router.connection_to(&server),
                 pause_after(failures),
-                self.shared.router.connect_timeout(),
+                TimeLimits { connect: self.shared.router.connect_timeout(), transfer: self.shared.router.transfer() },
                 self.signals.clone(),
             );
             self.links.insert(server, link);

@@ -1,5 +1,8 @@
-//! The contract that every backend keeps, kept on one Redis server and on a Redis Cluster of three.
+//! The contract that every backend keeps, kept on one Redis server and on a Redis Cluster of three, by a user with no
+//! right beyond those that the documentation names.
 
+#[path = "../support/least_user.rs"]
+mod least_user;
 mod nodes;
 
 mod server {

@@ -6,6 +6,8 @@ use roomwire_core::contract_tests::{Cluster, Node};
 use roomwire_state_redis::{RedisConfig, RedisState};
 use roomwire_test_servers::{RedisCluster, RedisServer};
 
+use crate::least_user;
+
 /// Handles on one Redis, as processes of their own would have them.
 pub(crate) struct RedisNodes {
     config: RedisConfig,
@@ -22,18 +24,24 @@ enum Servers {
 impl RedisNodes {
     pub(crate) async fn on_a_server() -> Self {
         let server = RedisServer::start().await;
+        least_user::create(&server, &least_user::rules()).await;
         Self { config: config(RedisConfig::new(server.url())), _servers: Servers::One(server) }
     }
 
     pub(crate) async fn on_a_cluster() -> Self {
         let cluster = RedisCluster::start(3, 0).await;
+        let mut rules = least_user::rules();
+        rules.extend(["+cluster|slots".to_owned(), "+asking".to_owned()]);
+        for server in cluster.servers() {
+            least_user::create(server, &rules).await;
+        }
         Self { config: config(RedisConfig::nodes(cluster.urls())), _servers: Servers::Cluster(cluster) }
     }
 }
 
 /// The properties are about what happens, not about how fast: a busy machine has time.
 fn config(config: RedisConfig) -> RedisConfig {
-    config.timeout(Duration::from_secs(10)).connect_timeout(Duration::from_secs(10))
+    least_user::sign_in(config).timeout(Duration::from_secs(10)).connect_timeout(Duration::from_secs(10))
 }
 
 #[async_trait::async_trait]

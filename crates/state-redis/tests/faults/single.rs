@@ -6,7 +6,7 @@ use roomwire_core::{NewRoom, StateError, StateStore};
 use roomwire_state_redis::RedisConfig;
 use roomwire_test_servers::{RedisServer, Settings, ShiftedClock};
 
-use crate::stage::{LEASE, Node, client, room};
+use crate::fixture::{LEASE, Node, client, room};
 
 /// `connect` (as every write but `join`) does not look whether the server is behind, and raises the server's count, so
 /// that the heartbeat finds nothing missing: the lost join is never noticed.
@@ -21,7 +21,7 @@ async fn a_lost_write_is_noticed_though_others_were_made_since() {
     server.start_again().await;
 
     node.connect("somebody-else").await;
-    let status = node.state.renew_lease(&node.life, LEASE).await.expect("renews");
+    let status = node.state.renew_lease(&node.incarnation, LEASE).await.expect("renews");
     assert_eq!(node.state.member_count(&room("r")).await.expect("reads"), 0, "the join is gone");
     assert!(status.behind, "and nobody is told");
 }
@@ -44,17 +44,17 @@ async fn nobody_takes_the_place_of_a_member_that_the_server_lost() {
     // Two heartbeats, by the end of which everybody should be back.
     for _ in 0..2 {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        if first.state.renew_lease(&first.life, LEASE).await.expect("renews").behind {
+        if first.state.renew_lease(&first.incarnation, LEASE).await.expect("renews").behind {
             first.restore("a", &room("r"), uid).await;
         }
-        second.state.renew_lease(&second.life, LEASE).await.expect("renews");
+        second.state.renew_lease(&second.incarnation, LEASE).await.expect("renews");
     }
     let late = second.join("b", &room("r")).await;
     assert!(late.is_err(), "\"a\" is a member on its node, and the room has one place");
 }
 
-/// A node that is new does not know that there was data: it may make a room before the others bring theirs back. What is
-/// known of the room goes before that.
+/// A node that is new does not know that there was data: it may make a room before the others bring theirs back. What
+/// is known of the room goes before that.
 #[tokio::test]
 async fn a_room_that_a_new_node_made_after_a_flush_gets_its_settings_back() {
     let server = RedisServer::start().await;
@@ -70,7 +70,7 @@ async fn a_room_that_a_new_node_made_after_a_flush_gets_its_settings_back() {
     new.connect("b").await;
     new.join("b", &room("r")).await.expect("joins: nobody knows better");
     // The next heartbeat of the first.
-    assert!(matches!(first.state.renew_lease(&first.life, LEASE).await, Err(StateError::Fenced)));
+    assert!(matches!(first.state.renew_lease(&first.incarnation, LEASE).await, Err(StateError::Fenced)));
     first.begin().await;
     first.restore("a", &room("r"), uid).await;
     let back = first.state.room(&room("r")).await.expect("reads").expect("is there");
@@ -97,7 +97,7 @@ async fn a_clock_that_goes_back_does_not_refuse_newcomers_again() {
     clock.set_ahead(Duration::ZERO);
     for _ in 0..4 {
         tokio::time::sleep(Duration::from_secs(1)).await;
-        node.state.renew_lease(&node.life, LEASE).await.expect("renews");
+        node.state.renew_lease(&node.incarnation, LEASE).await.expect("renews");
     }
     node.connect("b").await;
     node.join("b", &room("r")).await.expect("joins: for the next hour nobody can");

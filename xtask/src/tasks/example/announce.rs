@@ -19,7 +19,7 @@ pub(super) struct Announcement {
 }
 
 impl Announcement {
-    /// Starts trying. Says nothing when the port is not known, or when somebody else answers on it already.
+    /// Starts trying. Prints nothing if the port is unknown, or if another program answers on it already.
     pub(super) fn start(name: &'static str, address: Option<SocketAddr>) -> Self {
         let Some(address) = address.filter(|address| !answers(*address)) else {
             return Self { _stop: None };
@@ -47,7 +47,7 @@ pub(super) fn address(host: Option<&str>, port: Option<&str>) -> Option<SocketAd
     Some(reachable(SocketAddr::new(host, port)))
 }
 
-/// Whether somebody listens there.
+/// Whether a program listens there.
 pub(super) fn answers(address: SocketAddr) -> bool {
     TcpStream::connect_timeout(&address, PATIENCE).is_ok()
 }

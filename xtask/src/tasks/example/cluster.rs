@@ -86,7 +86,7 @@ pub(super) fn run(session: &Session, example: &ExampleArgs, nodes: u8) -> anyhow
 
 impl<'a> Cluster<'a> {
     fn new(session: &'a Session, example: &'a ExampleArgs) -> anyhow::Result<Self> {
-        // The workers of an nginx that root has started are somebody else, and must find their way.
+        // The workers of an nginx that root has started run as another user, and must reach the files.
         let folder = tempfile::Builder::new()
             .prefix("roomwire-cluster-")
             .permissions(Permissions::from_mode(0o711))

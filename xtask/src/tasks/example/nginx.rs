@@ -47,7 +47,7 @@ fn replaced(text: &str, listen: SocketAddr, nodes: &[SocketAddr]) -> anyhow::Res
         let after_first = values.find([' ', ';']).map_or("", |at| &values[at..]);
         let own = match directive {
             "access_log" => vec![format!("access_log access.log{after_first}")],
-            // That a node is away is told already, by who started it.
+            // The launcher reports already that a node is away.
             "error_log" => vec!["error_log stderr crit;".to_owned()],
             "http" => vec![
                 TEMPORARY

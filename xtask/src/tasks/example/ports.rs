@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 /// The port of an example that is told no other: the service's own default.
 pub(super) const DEFAULT_PORT: u16 = 3000;
 
-/// Some ports of the loopback address that nobody listens on.
+/// Some free ports of the loopback address.
 pub(super) fn free<const N: usize>() -> io::Result<[SocketAddr; N]> {
     Ok(free_ones(N)?.try_into().unwrap_or_else(|_| unreachable!("as many were found as were asked for")))
 }
@@ -21,7 +21,7 @@ pub(super) fn free_ones(count: usize) -> io::Result<Vec<SocketAddr>> {
     held.iter().map(TcpListener::local_addr).collect()
 }
 
-/// Where `ROOMWIRE_HOST` and `ROOMWIRE_PORT` want an address that nobody listens on yet.
+/// The address of `ROOMWIRE_HOST` and `ROOMWIRE_PORT`, if it is free.
 pub(super) fn wanted() -> anyhow::Result<SocketAddr> {
     let host = env::var("ROOMWIRE_HOST").unwrap_or_else(|_| Ipv4Addr::LOCALHOST.to_string());
     let host = host.parse().with_context(|| format!("ROOMWIRE_HOST is {host:?}, which is no IP address"))?;
@@ -45,7 +45,7 @@ fn check(address: SocketAddr) -> anyhow::Result<SocketAddr> {
     }
 }
 
-/// Where one who is on this machine finds it: listening everywhere includes here.
+/// The address for this machine: a server that listens on all addresses is on loopback as well.
 pub(super) fn reachable(address: SocketAddr) -> SocketAddr {
     let host = match address.ip() {
         IpAddr::V4(any) if any.is_unspecified() => Ipv4Addr::LOCALHOST.into(),

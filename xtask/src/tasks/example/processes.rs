@@ -32,7 +32,7 @@ pub(super) struct Processes<'a> {
     running: Vec<Process>,
     /// Those that have ended and are not reaped yet.
     ended: HashSet<Pid>,
-    /// Set when those who wait for the stop want it at once.
+    /// Set when the stop must not wait.
     hurried: bool,
 }
 
@@ -130,9 +130,9 @@ impl<'a> Processes<'a> {
     }
 
     /// Asks a process to end and waits until it has, which it must sooner or later. A second signal to this run is for
-    /// those who cannot wait.
+    /// callers that cannot wait.
     fn end(&mut self, process: &Process) -> bool {
-        // It is not reaped yet, so nobody else can have its id. An error says that it has ended.
+        // It is not reaped yet, so its id is not reused. An error means that it has ended.
         let send = |signal| _ = kill_process_group(process.leader, signal);
         send(if self.hurried { Signal::KILL } else { Signal::TERM });
         let deadline = Instant::now() + STOP;

@@ -1,4 +1,4 @@
-//! Somebody who signs tokens, with a key that nobody else has.
+//! An issuer of tokens with a key of its own.
 
 use std::sync::LazyLock;
 

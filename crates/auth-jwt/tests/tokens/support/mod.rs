@@ -67,7 +67,7 @@ pub(crate) fn showing(token: &str) -> ConnectRequest {
     request
 }
 
-/// Whether it admits whoever shows this token.
+/// Whether it accepts this token.
 pub(crate) async fn admits(authenticator: &JwtAuthenticator, token: &str) -> bool {
     authenticator.authenticate(&showing(token)).await.is_ok()
 }

@@ -18,7 +18,7 @@ use tokio_rustls::{TlsAcceptor, server::TlsStream};
 pub use error::TlsError;
 use files::{Contents, Files};
 
-/// What the server shows who it is with, as it stands in the files `tls.cert` and `tls.key`.
+/// The server's certificate and private key, from the files `tls.cert` and `tls.key`.
 pub(crate) struct Certificates {
     files: Files,
     /// What was read last, whether it was of use or not.

@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use super::Certificates;
 
 impl Certificates {
-    /// Looks at the files every so often, for as long as it is polled, and uses what is new for new connections; those that
-    /// stand keep what they have.
+    /// Looks at the files every so often, for as long as it is polled, and uses what is new for new connections; those
+    /// that stand keep what they have.
     ///
-    /// Files that cannot be used are told once, and the last good pair stays: while one file is written and the other is
-    /// not yet, they do not fit, and the next look finds both.
+    /// Files that cannot be used are told once, and the last good pair stays: while one file is written and the other
+    /// is not yet, they do not fit, and the next look finds both.
     pub(crate) async fn renew_every(&self, pause: Duration) {
         let mut unreadable = false;
         loop {

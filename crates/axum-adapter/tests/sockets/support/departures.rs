@@ -26,7 +26,7 @@ impl Departures {
 
     /// The next one, which must come.
     pub(crate) async fn next(&mut self) -> Departure {
-        within("a client departs", self.0.recv()).await.expect("the gateway lives")
+        within("a client departs", self.0.recv()).await.expect("the gateway incarnations")
     }
 
     /// The reason of the next one, which must be this client's.
@@ -41,7 +41,7 @@ impl Departures {
         self.0.try_recv().ok()
     }
 
-    /// Whether nobody departed that was not asked for.
+    /// Whether no other client departed.
     pub(crate) fn is_empty(&mut self) -> bool {
         self.0.try_recv().is_err()
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
 };
 
 use super::within;
@@ -28,6 +28,13 @@ impl Http {
         let stream = TcpStream::connect(address).await.expect("connects");
         stream.set_nodelay(true).expect("no delay");
         Self::over(stream, address)
+    }
+
+    /// A connection from another address of this machine.
+    pub(crate) async fn connect_from(local: &str, server: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(local.parse().expect("an address"), 0)).expect("binds");
+        Self::over(socket.connect(server).await.expect("connects"), server)
     }
 
     pub(crate) fn over(stream: TcpStream, address: SocketAddr) -> Self {

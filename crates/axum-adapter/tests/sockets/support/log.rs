@@ -20,7 +20,7 @@ impl Log {
         Self::of("warn,roomwire=debug")
     }
 
-    /// Everything that anybody logs at any level, on the thread of a test, but who prints packets by trade: the logger
+    /// Everything that is logged at any level on the thread of a test, except by libraries that log packets: the logger
     /// keeps these silent, which `logging.rs` shows.
     pub(crate) fn capture_all() -> Self {
         Self::of("trace,tungstenite=off,tokio_tungstenite=off")

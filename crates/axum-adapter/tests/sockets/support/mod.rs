@@ -1,12 +1,15 @@
 //! A server on a loopback port, and clients that speak the protocol byte by byte.
 
-#[path = "../../../../service/tests/properties/stage/counters.rs"]
+#[path = "../../../../service/tests/properties/fixture/counters.rs"]
 mod counters;
 mod departures;
+mod fixture;
 mod http;
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../../../../service/tests/properties/fixture/ledger.rs"]
+mod ledger;
 mod log;
 mod polling;
-mod stage;
 mod store;
 pub(crate) mod tls;
 mod websocket;
@@ -15,10 +18,11 @@ use std::time::Duration;
 
 pub(crate) use counters::Counters;
 pub(crate) use departures::{Departure, Departures};
+pub(crate) use fixture::{Fixture, config, defaults};
 pub(crate) use http::{Answer, Http};
+pub(crate) use ledger::Ledger;
 pub(crate) use log::Log;
 pub(crate) use polling::Polling;
-pub(crate) use stage::{Stage, config};
 pub(crate) use store::GatedStore;
 pub(crate) use tls::{Certificate, Wss};
 pub(crate) use websocket::{Frame, WebSocket, frame, handshake, head};

@@ -14,7 +14,8 @@ use super::within;
 pub(crate) enum Frame {
     Text(String),
     Binary(Vec<u8>),
-    Close,
+    /// With its code and reason.
+    Close(Option<(u16, String)>),
 }
 
 /// The head of a client's frame: of this kind and length, masked with zeros.
@@ -54,20 +55,30 @@ const HEADERS: &str = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocke
 
 /// The request that asks for a websocket.
 pub(crate) fn handshake(query: &str) -> String {
-    format!("GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nhost: localhost\r\n{HEADERS}\r\n")
+    handshake_with(query, "")
+}
+
+fn handshake_with(query: &str, lines: &str) -> String {
+    format!("GET /socket.io/?EIO=4&transport=websocket{query} HTTP/1.1\r\nhost: localhost\r\n{HEADERS}{lines}\r\n")
 }
 
 impl WebSocket {
     /// Asks for a websocket; the answer's status when there is none.
     pub(crate) async fn ask(address: SocketAddr, query: &str) -> Result<Self, (u16, String)> {
         let stream = TcpStream::connect(address).await.expect("connects");
-        Self::ask_on(stream, query).await
+        Self::ask_on(stream, &handshake(query)).await
     }
 
-    async fn ask_on(stream: TcpStream, query: &str) -> Result<Self, (u16, String)> {
+    /// As [`Self::ask`], with extra header lines, each ended by CR LF.
+    pub(crate) async fn ask_with(address: SocketAddr, lines: &str) -> Result<Self, (u16, String)> {
+        let stream = TcpStream::connect(address).await.expect("connects");
+        Self::ask_on(stream, &handshake_with("", lines)).await
+    }
+
+    async fn ask_on(stream: TcpStream, request: &str) -> Result<Self, (u16, String)> {
         stream.set_nodelay(true).expect("no delay");
         let mut socket = Self { stream: BufReader::new(stream), session: String::new(), unread: VecDeque::new() };
-        socket.write(handshake(query).as_bytes()).await;
+        socket.write(request.as_bytes()).await;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             head.push(within("the answer to the handshake", socket.stream.read_u8()).await.expect("an answer"));
@@ -107,10 +118,11 @@ impl WebSocket {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.set_recv_buffer_size(bytes).expect("a buffer");
         let stream = socket.connect(address).await.expect("connects");
-        Self::ask_on(stream, query).await
+        Self::ask_on(stream, &handshake(query)).await
     }
 
-    async fn opened(mut self) -> Self {
+    /// Reads the packet that opens the session.
+    pub(crate) async fn opened(mut self) -> Self {
         let Some(Frame::Text(open)) = self.frame().await else { panic!("no open packet") };
         let open: serde_json::Value = serde_json::from_str(&open[1..]).expect("an open packet");
         self.session = open["sid"].as_str().expect("a session").to_owned();
@@ -160,7 +172,10 @@ impl WebSocket {
         match first {
             0x81 => Some(Frame::Text(String::from_utf8(payload).expect("text"))),
             0x82 => Some(Frame::Binary(payload)),
-            0x88 => Some(Frame::Close),
+            0x88 => Some(Frame::Close(payload.split_at_checked(2).map(|(code, reason)| {
+                let code = u16::from_be_bytes([code[0], code[1]]);
+                (code, String::from_utf8(reason.to_vec()).expect("text"))
+            }))),
             other => panic!("a frame of kind {other:#x}"),
         }
     }
@@ -177,7 +192,7 @@ impl WebSocket {
                     Frame::Text(close) if close == "1" => {}
                     Frame::Text(text) => return Some(text),
                     Frame::Binary(bytes) => panic!("{} bytes", bytes.len()),
-                    Frame::Close => return None,
+                    Frame::Close(_) => return None,
                 }
             }
         })

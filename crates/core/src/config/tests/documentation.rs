@@ -17,7 +17,10 @@ fn fenced(language: &str) -> &'static str {
 fn every_key_is_listed_with_its_variable_default_allowed_values_and_meaning() {
     let mut table = "| key | variable | default | allowed | meaning |\n|---|---|---|---|---|\n".to_owned();
     for key in ConfigKey::all() {
-        let default = key.default().map_or_else(|| "none".to_owned(), |default| format!("`{default}`"));
+        let default = match (key.default(), key.default_rule()) {
+            (Some(default), _) => format!("`{default}`"),
+            (None, rule) => rule.unwrap_or("none").to_owned(),
+        };
         let (name, variable, allowed, meaning) = (key.name(), key.variable(), key.allowed(), key.meaning());
         table.push_str(&format!("| `{name}` | `{variable}` | {default} | {allowed} | {meaning} |\n"));
     }

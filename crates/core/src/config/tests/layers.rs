@@ -98,3 +98,32 @@ fn debug_output_of_a_loader_holds_no_values() {
     let loader = WebSocketConfig::loader().variables(variables(&[("REDIS_PASSWORD", "hunter2")]));
     assert!(!format!("{loader:?}").contains("hunter2"));
 }
+
+#[test]
+fn variables_that_kubernetes_sets_for_a_service_are_left_alone() {
+    let mut pairs = Vec::new();
+    for service in ["ROOMWIRE", "ROOMWIRE_REDIS", "ROOMWIRE_API_V2"] {
+        for (name, value) in [
+            ("SERVICE_HOST", "10.0.0.7"),
+            ("SERVICE_PORT", "3000"),
+            ("SERVICE_PORT_HTTP", "3000"),
+            ("PORT", "tcp://10.0.0.7:3000"),
+            ("PORT_3000_TCP", "tcp://10.0.0.7:3000"),
+            ("PORT_3000_TCP_PROTO", "tcp"),
+            ("PORT_3000_TCP_PORT", "3000"),
+            ("PORT_3000_TCP_ADDR", "10.0.0.7"),
+            ("PORT_53_UDP", "udp://10.0.0.7:53"),
+        ] {
+            pairs.push((format!("{service}_{name}"), value));
+        }
+    }
+    let mut pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+    assert_eq!(load_variables(&pairs).expect("allowed"), WebSocketConfig::default());
+    // What the pod sets itself replaces what Kubernetes would set.
+    pairs.retain(|(name, _)| *name != "ROOMWIRE_PORT");
+    pairs.push(("ROOMWIRE_PORT", "4000"));
+    assert_eq!(load_variables(&pairs).expect("allowed").port, 4000);
+    for (name, value) in [("ROOMWIRE_PORT", "many"), ("ROOMWIRE_PORT_X_TCP", "1"), ("ROOMWIRE_SERVICE", "1")] {
+        load_variables(&[(name, value)]).expect_err(name);
+    }
+}

@@ -64,8 +64,6 @@ fn other_values() -> Vec<(&'static str, Value)> {
         ("limits.eventBurst", json!(1)),
         ("limits.bytesPerSecond", json!(1024)),
         ("limits.byteBurst", json!(1_073_741_824)),
-        ("limits.joinsPerSecond", json!(1)),
-        ("limits.joinBurst", json!(1)),
         ("limits.connectionsPerAddress", json!(1)),
         ("limits.reconnectsPerSecond", json!(100_000)),
         ("limits.reconnectBurst", json!(1)),

@@ -27,7 +27,7 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     ("tls.reload", "a whole number of milliseconds from 1000 to 86400000", &["999"]),
     (
         "allowedOrigins",
-        "a list of origins such as https://app.example.com, none twice, or * alone for all",
+        "a list of origins such as https://app.example.com (no path and no slash at the end, no port 80 or 443), none twice, or * alone for all",
         &["[\"app.example.com\"]", "[\"null\"]", "[\"https://a.example/\"]", "[\"*\", \"https://a.example\"]"],
     ),
     (
@@ -77,8 +77,6 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     ("limits.eventBurst", "a whole number from 1 to 1000000", &["0"]),
     ("limits.bytesPerSecond", "a whole number of bytes from 1024 to 1073741824", &["1023"]),
     ("limits.byteBurst", "a whole number of bytes from 1024 to 1073741824", &["1023"]),
-    ("limits.joinsPerSecond", "a whole number from 1 to 100000", &["0"]),
-    ("limits.joinBurst", "a whole number from 1 to 100000", &["0"]),
     ("limits.connectionsPerAddress", "a whole number from 1 to 1000000", &["0"]),
     ("limits.reconnectsPerSecond", "a whole number from 1 to 100000", &["0"]),
     ("limits.reconnectBurst", "a whole number from 1 to 100000", &["0"]),

@@ -66,3 +66,19 @@ fn values_that_do_not_fit_each_other_are_refused() {
     };
     assert_eq!(config.validate(), Ok(()));
 }
+
+#[test]
+fn an_address_may_have_half_of_all_connections_unless_set() {
+    for (max_connections, half) in [(1, 1), (2, 1), (3, 2), (1000, 500), (u32::MAX, 1 << 31)] {
+        let mut config = WebSocketConfig { max_connections, ..Default::default() };
+        assert_eq!(config.connections_per_address(), half);
+        config.limits.connections_per_address = Some(7);
+        assert_eq!(config.connections_per_address(), 7);
+    }
+    let mut config = WebSocketConfig::default();
+    config.limits.connections_per_address = Some(0);
+    assert_eq!(
+        refused(&config),
+        ["limits.connectionsPerAddress = 0 in code: expected a whole number from 1 to 1000000"]
+    );
+}

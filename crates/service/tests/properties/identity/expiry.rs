@@ -8,22 +8,22 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::stage::{BEGIN, Believer, Shown, Stage, refusal};
-use crate::stage::{eventually, within};
+use super::fixture::{BEGIN, Believer, Fixture, Shown, refusal};
+use crate::fixture::{eventually, within};
 
 type Departures = mpsc::UnboundedReceiver<DisconnectReason>;
 
-async fn stage() -> (Stage, Departures) {
+async fn fixture() -> (Fixture, Departures) {
     type Log = mpsc::UnboundedSender<DisconnectReason>;
     async fn gone(State(log): State<Log>, why: DisconnectReason) -> Result<(), Error> {
         log.send(why).map_err(Error::internal)
     }
     let (log, departures) = mpsc::unbounded_channel();
     let gateway = Gateway::new().with_state::<Log>(log).on_disconnect(gone);
-    (Stage::new(Believer, gateway).await, departures)
+    (Fixture::new(Believer, gateway).await, departures)
 }
 
-/// What a client sent and nobody handled before its identity was over is not handled.
+/// Events that wait when the client's identity expires are not handled.
 #[tokio::test]
 async fn what_waits_to_be_handled_ends_with_the_identity_that_sent_it() {
     type Handled = mpsc::UnboundedSender<u32>;
@@ -33,15 +33,15 @@ async fn what_waits_to_be_handled_ends_with_the_identity_that_sent_it() {
         Ok(())
     }
     let (handled, mut seen) = mpsc::unbounded_channel();
-    let stage = Stage::new(Believer, Gateway::new().with_state::<Handled>(handled).on("slow", slow)).await;
+    let fixture = Fixture::new(Believer, Gateway::new().with_state::<Handled>(handled).on("slow", slow)).await;
     let named = Shown { token: Some("one".to_owned()), ..Shown::of("ada") };
-    let ada = stage.connect("a", &named).await.expect("admitted");
+    let ada = fixture.connect("a", &named).await.expect("admitted");
     for number in 0..100_u32 {
         ada.emit("slow", &number);
     }
     assert_eq!(within("the first", seen.recv()).await, Some(0));
     let until = Timestamp::from_millis(BEGIN + 1_000_000);
-    let service = stage.server.service();
+    let service = fixture.server.service();
     service.revoke_token(&TokenId::new("one").expect("valid"), until).await.expect("revokes");
     eventually("it is gone", async || !ada.handle().is_connected()).await;
     tokio::time::sleep(Duration::from_millis(300)).await;
@@ -63,13 +63,13 @@ async fn renew(client: &TestClient, shown: &Shown) -> Result<Value, Error> {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_is_told_and_disconnected_when_its_identity_expires_and_not_before() {
-    let (stage, mut departures) = stage().await;
-    let mut ada = stage.connect("a", &Shown::of("ada").until(BEGIN + 60_000)).await.expect("admitted");
-    let bob = stage.connect("b", &Shown::of("bob")).await.expect("admitted");
-    stage.clock.set(Timestamp::from_millis(BEGIN + 59_999));
+    let (fixture, mut departures) = fixture().await;
+    let mut ada = fixture.connect("a", &Shown::of("ada").until(BEGIN + 60_000)).await.expect("admitted");
+    let bob = fixture.connect("b", &Shown::of("bob")).await.expect("admitted");
+    fixture.clock.set(Timestamp::from_millis(BEGIN + 59_999));
     tokio::time::sleep(Duration::from_secs(120)).await;
     assert!(ada.handle().is_connected() && ada.drain().is_empty());
-    stage.clock.advance(Duration::from_millis(1));
+    fixture.clock.advance(Duration::from_millis(1));
     let began = tokio::time::Instant::now();
     assert_eq!(told(&mut ada).await, "TOKEN_EXPIRED");
     assert_eq!(within("on_disconnect", departures.recv()).await, Some(DisconnectReason::TokenExpired));
@@ -79,30 +79,30 @@ async fn a_client_is_told_and_disconnected_when_its_identity_expires_and_not_bef
 
 #[tokio::test(start_paused = true)]
 async fn what_is_renewed_in_time_holds_on_and_says_until_when() {
-    let (stage, mut departures) = stage().await;
-    let mut ada = stage.connect("a", &Shown::of("ada").until(BEGIN + 1_000)).await.expect("admitted");
+    let (fixture, mut departures) = fixture().await;
+    let mut ada = fixture.connect("a", &Shown::of("ada").until(BEGIN + 1_000)).await.expect("admitted");
     let newer = Shown::of("ada").until(BEGIN + 5_000).with_claims(&json!({ "role": "editor" }));
     let answer = renew(&ada, &newer).await.expect("renewed");
     assert_eq!(answer, json!({ "expiresAt": Timestamp::from_millis(BEGIN + 5_000) }));
     assert_eq!(ada.handle().identity().claims["role"], "editor");
-    stage.clock.set(Timestamp::from_millis(BEGIN + 4_999));
+    fixture.clock.set(Timestamp::from_millis(BEGIN + 4_999));
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert!(ada.handle().is_connected());
     // Something that holds for ever takes the end away, and something shorter brings it back.
     assert_eq!(renew(&ada, &Shown::of("ada")).await.expect("renewed"), json!({}));
-    stage.clock.set(Timestamp::from_millis(BEGIN + 10_000));
+    fixture.clock.set(Timestamp::from_millis(BEGIN + 10_000));
     tokio::time::sleep(Duration::from_secs(10)).await;
     assert!(ada.handle().is_connected());
     renew(&ada, &Shown::of("ada").until(BEGIN + 10_001)).await.expect("renewed");
-    stage.clock.advance(Duration::from_millis(1));
+    fixture.clock.advance(Duration::from_millis(1));
     assert_eq!(told(&mut ada).await, "TOKEN_EXPIRED");
     assert_eq!(within("on_disconnect", departures.recv()).await, Some(DisconnectReason::TokenExpired));
 }
 
 #[tokio::test(start_paused = true)]
 async fn nobody_becomes_somebody_else_by_renewing_and_what_was_shown_before_holds_on() {
-    let (stage, _departures) = stage().await;
-    let ada = stage.connect("a", &Shown::of("ada").until(BEGIN + 1_000)).await.expect("admitted");
+    let (fixture, _departures) = fixture().await;
+    let ada = fixture.connect("a", &Shown::of("ada").until(BEGIN + 1_000)).await.expect("admitted");
     for other in [Shown::of("bob"), Shown::default()] {
         let (code, message) = refusal(renew(&ada, &other).await);
         assert_eq!(code, ErrorCode::Forbidden);
@@ -117,15 +117,15 @@ async fn nobody_becomes_somebody_else_by_renewing_and_what_was_shown_before_hold
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_renewal_that_races_the_end_is_either_acknowledged_and_stays_or_refused_and_goes() {
-    let (stage, _departures) = stage().await;
+    let (fixture, _departures) = fixture().await;
     let (mut stayed, mut went) = (0, 0);
     for round in 0..400_u64 {
         let now = BEGIN + round * 10;
-        stage.clock.set(Timestamp::from_millis(now));
+        fixture.clock.set(Timestamp::from_millis(now));
         let end = Timestamp::from_millis(now + 5);
-        let ada = stage.connect(&format!("a{round}"), &Shown::of("ada").until(now + 5)).await.expect("admitted");
-        let expire = || stage.clock.set(Timestamp::from_millis(now + 5));
-        // In some rounds it is clear who comes first, in most it is not.
+        let ada = fixture.connect(&format!("a{round}"), &Shown::of("ada").until(now + 5)).await.expect("admitted");
+        let expire = || fixture.clock.set(Timestamp::from_millis(now + 5));
+        // In some rounds the order is clear, in most it is not.
         let mover = async {
             match round % 4 {
                 0 => eventually("it was renewed", async || ada.handle().identity().expires_at != Some(end)).await,
@@ -147,11 +147,11 @@ async fn a_renewal_that_races_the_end_is_either_acknowledged_and_stays_or_refuse
         let renewed = async {
             tokio::select! {
                 answer = renew(&ada, &longer) => answer.is_ok(),
-                // Nobody answers a client that is gone.
+                // A client that is gone gets no answer.
                 () = eventually("its end", async || !ada.handle().is_connected()) => false,
             }
         };
-        let (renewed, (), poke) = tokio::join!(renewed, mover, stage.connect(&eve, &short));
+        let (renewed, (), poke) = tokio::join!(renewed, mover, fixture.connect(&eve, &short));
         drop(poke);
         if renewed {
             stayed += 1;
@@ -167,11 +167,11 @@ async fn a_renewal_that_races_the_end_is_either_acknowledged_and_stays_or_refuse
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_clients_that_expire_together_go_together_and_who_left_before_is_not_remembered() {
-    let (stage, mut departures) = stage().await;
+    let (fixture, mut departures) = fixture().await;
     let mut clients = Vec::new();
     for number in 0..10_000 {
         let shown = Shown::of("ada").until(BEGIN + 1_000 + number % 7);
-        clients.push(stage.connect(&format!("c{number}"), &shown).await.expect("admitted"));
+        clients.push(fixture.connect(&format!("c{number}"), &shown).await.expect("admitted"));
     }
     for client in clients.drain(..5_000) {
         client.disconnect();
@@ -179,23 +179,23 @@ async fn ten_thousand_clients_that_expire_together_go_together_and_who_left_befo
     for _ in 0..5_000 {
         assert_eq!(within("on_disconnect", departures.recv()).await, Some(DisconnectReason::ClientDisconnected));
     }
-    stage.clock.advance(Duration::from_millis(1_010));
+    fixture.clock.advance(Duration::from_millis(1_010));
     for _ in 0..5_000 {
         assert_eq!(within("on_disconnect", departures.recv()).await, Some(DisconnectReason::TokenExpired));
     }
-    assert_eq!(stage.server.service().client_count().await.expect("counts"), 0);
+    assert_eq!(fixture.server.service().client_count().await.expect("counts"), 0);
 }
 
 #[tokio::test]
 async fn what_was_taken_back_neither_admits_nor_renews() {
-    let (stage, mut departures) = stage().await;
+    let (fixture, mut departures) = fixture().await;
     let named = |token: &str| Shown { token: Some(token.to_owned()), ..Shown::of("ada").until(BEGIN + 60_000) };
-    let ada = stage.connect("a", &named("one")).await.expect("admitted");
-    let service = stage.server.service();
+    let ada = fixture.connect("a", &named("one")).await.expect("admitted");
+    let service = fixture.server.service();
     let until = Timestamp::from_millis(BEGIN + 60_000);
     service.revoke_token(&TokenId::new("two").expect("valid"), until).await.expect("revokes");
     assert_eq!(refusal(renew(&ada, &named("two")).await).0, ErrorCode::Unauthorized);
-    assert_eq!(refusal(stage.connect("b", &named("two")).await).0, ErrorCode::Unauthorized);
+    assert_eq!(refusal(fixture.connect("b", &named("two")).await).0, ErrorCode::Unauthorized);
     renew(&ada, &named("three")).await.expect("renewed");
     // What it showed first is not what it has now.
     service.revoke_token(&TokenId::new("one").expect("valid"), until).await.expect("revokes");

@@ -1,6 +1,6 @@
-//! Who clients are, how long that holds, and what they may do for it.
+//! The identity of clients: authentication, expiry and authorization.
 
 mod admission;
 mod expiry;
+mod fixture;
 mod policy;
-mod stage;

@@ -3,32 +3,33 @@
 use async_trait::async_trait;
 use roomwire_core::Namespace;
 use roomwire_service::{
-    ActingClient, Actor, ClientId, Data, Error, ErrorCode, Gateway, PageRequest, RoomId, RoomPolicy, WebSocketService,
+    Actor, AuthorizedClient, ClientId, Data, Error, ErrorCode, Gateway, PageRequest, RoomId, RoomPolicy,
+    WebSocketService,
     testing::{TestClient, TestServer},
 };
 use roomwire_state_memory::MemoryState;
 use serde_json::{Value, json};
 
-use super::stage::{Believer, Shown, Stage, refusal, showing};
-use crate::stage::{config, server};
+use super::fixture::{Believer, Fixture, Shown, refusal, showing};
+use crate::fixture::{config, server};
 
 fn gateway() -> Gateway {
-    async fn join(me: ActingClient, Data(room): Data<RoomId>) -> Result<(), Error> {
+    async fn join(me: AuthorizedClient, Data(room): Data<RoomId>) -> Result<(), Error> {
         me.join_room(&room).await
     }
-    async fn leave(me: ActingClient, Data(room): Data<RoomId>) -> Result<(), Error> {
+    async fn leave(me: AuthorizedClient, Data(room): Data<RoomId>) -> Result<(), Error> {
         me.leave_room(&room).await
     }
-    async fn say(me: ActingClient, Data(room): Data<RoomId>) -> Result<(), Error> {
+    async fn say(me: AuthorizedClient, Data(room): Data<RoomId>) -> Result<(), Error> {
         me.broadcast_to_room(&room, "said", me.client().id()).await
     }
-    async fn tell(me: ActingClient, Data(room): Data<RoomId>) -> Result<(), Error> {
+    async fn tell(me: AuthorizedClient, Data(room): Data<RoomId>) -> Result<(), Error> {
         me.broadcast_to_others(&room, "said", me.client().id()).await
     }
-    async fn whisper(me: ActingClient, Data(client): Data<ClientId>) -> Result<(), Error> {
+    async fn whisper(me: AuthorizedClient, Data(client): Data<ClientId>) -> Result<(), Error> {
         me.send_to_client(&client, "whispered", me.client().id()).await
     }
-    async fn who(me: ActingClient, Data(room): Data<RoomId>) -> Result<Vec<ClientId>, Error> {
+    async fn who(me: AuthorizedClient, Data(room): Data<RoomId>) -> Result<Vec<ClientId>, Error> {
         let page = me.members(&room, &PageRequest::first(10)).await?;
         Ok(page.items.into_iter().map(|member| member.client).collect())
     }
@@ -45,9 +46,9 @@ const YES: Result<Value, ErrorCode> = Ok(Value::Null);
 
 #[tokio::test]
 async fn by_default_members_publish_to_their_rooms_and_read_them_and_nobody_else_does() {
-    let stage = Stage::new(Believer, gateway()).await;
-    let mut ada = stage.connect("a", &Shown::of("ada")).await.expect("admitted");
-    let mut bob = stage.connect("b", &Shown::of("bob")).await.expect("admitted");
+    let fixture = Fixture::new(Believer, gateway()).await;
+    let mut ada = fixture.connect("a", &Shown::of("ada")).await.expect("admitted");
+    let mut bob = fixture.connect("b", &Shown::of("bob")).await.expect("admitted");
     assert_eq!(ask(&ada, "join", "room").await, YES);
     for event in ["say", "tell", "who"] {
         assert_eq!(ask(&bob, event, "room").await, NO, "{event}");
@@ -70,13 +71,13 @@ async fn by_default_members_publish_to_their_rooms_and_read_them_and_nobody_else
 
 #[tokio::test]
 async fn claims_grant_without_any_code_and_renewed_claims_at_once() {
-    let stage = Stage::new(Believer, gateway()).await;
-    let mut listener = stage.connect("l", &Shown::of("listener")).await.expect("admitted");
+    let fixture = Fixture::new(Believer, gateway()).await;
+    let mut listener = fixture.connect("l", &Shown::of("listener")).await.expect("admitted");
     for room in ["team-7-chat", "news"] {
-        stage.server.service().join_room(listener.handle(), room).await.expect("joins");
+        fixture.server.service().join_room(listener.handle(), room).await.expect("joins");
     }
     let claims = json!({ "rooms": { "join": ["team-7-*"], "publish": ["news"], "members": ["n*"] }, "message": true });
-    let ada = stage.connect("a", &Shown::of("ada").with_claims(&claims)).await.expect("admitted");
+    let ada = fixture.connect("a", &Shown::of("ada").with_claims(&claims)).await.expect("admitted");
     assert_eq!(ask(&ada, "join", "team-7-chat").await, YES);
     assert_eq!(ask(&ada, "join", "news").await, NO);
     assert_eq!(ask(&ada, "say", "news").await, YES);
@@ -95,7 +96,7 @@ async fn claims_grant_without_any_code_and_renewed_claims_at_once() {
 
 #[tokio::test]
 async fn nobody_in_particular_joins_only_where_nobody_is_asked_who_he_is() {
-    let asking = Stage::new(Believer, gateway()).await;
+    let asking = Fixture::new(Believer, gateway()).await;
     let stranger = asking.connect("s", &Shown::default()).await.expect("admitted");
     assert_eq!(ask(&stranger, "join", "room").await, NO);
     let granted = Shown::default().with_claims(&json!({ "rooms": ["lobby"] }));
@@ -107,7 +108,7 @@ async fn nobody_in_particular_joins_only_where_nobody_is_asked_who_he_is() {
     assert_eq!(ask(&anybody, "say", "room").await, YES);
 }
 
-/// Rooms of one's own name only, everything else as it is by default; nobody messages the boss.
+/// Rooms of one's own name only, everything else as it is by default; messages to the boss are refused.
 #[derive(Debug)]
 struct OwnRooms;
 
@@ -140,7 +141,7 @@ async fn a_policy_of_the_application_decides_what_it_writes_and_the_rest_stays_a
     assert_eq!(ask(&bob, "say", "ada").await, NO);
     assert_eq!(ask(&bob, "whisper", "ada").await, YES);
     assert_eq!(ask(&bob, "whisper", "boss").await.expect_err("refused").as_str(), "BOSS_IS_BUSY");
-    // What the server decides is nobody's to refuse.
+    // No policy refuses what the server decides.
     server.service().join_room(bob.handle(), "ada").await.expect("joins");
     server.service().broadcast_to_room("ada", "said", &1).await.expect("sends");
 }

@@ -6,8 +6,8 @@ use roomwire_core::BackplaneEvent;
 use roomwire_service::ErrorCode;
 use tokio::time::{Instant, sleep};
 
-use super::{CERTAIN, cluster, compared, compared_without_gap, key, member, room, rooms_of};
-use crate::stage::{Moment, eventually};
+use super::{CERTAIN, cluster, compared, compared_without_gap, key, member, resurrect_in, room, rooms_of};
+use crate::fixture::{Moment, eventually};
 
 #[tokio::test(start_paused = true)]
 async fn a_room_that_was_deleted_during_a_gap_is_forgotten_and_not_brought_back() {
@@ -39,8 +39,8 @@ async fn a_membership_that_was_seen_after_a_gap_and_is_lost_later_is_put_back() 
     let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
     let _client = member(node, "c").await;
     compared(node).await;
-    let (store, life) = node.store.behind_its_back();
-    assert!(store.leave(&life, &key("c"), &room("own")).await.expect("leaves"));
+    let (store, incarnation) = node.store.behind_its_back();
+    assert!(store.leave(&incarnation, &key("c"), &room("own")).await.expect("leaves"));
     sleep(CERTAIN).await;
     assert_eq!(rooms_of(&other.service, "c").await, ["own", "r"]);
 }
@@ -93,4 +93,22 @@ async fn who_leaves_or_goes_while_news_of_a_deletion_are_on_their_way_is_reporte
         ledger.gone(1).await;
         ledger.assert_all_left().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deleted_room_that_came_back_with_older_data_can_be_joined() {
+    let (cluster, ledger) = cluster().await;
+    let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
+    let client = member(node, "c").await;
+    let (store, incarnation) = node.store.behind_its_back();
+    let uid = store.join(&incarnation, &key("c"), &room("r")).await.expect("is a member").uid;
+    other.service.delete_room("r").await.expect("deletes");
+    eventually("the deletion is known", async || client.handle().rooms() == ["own"]).await;
+    resurrect_in(node, "ghost", vec![(room("r"), uid)]).await;
+    for joins in [node, other] {
+        let newcomer = joins.server.connect().await.expect("connects");
+        joins.service.join_room(newcomer.handle(), "r").await.expect("joins");
+        newcomer.disconnect();
+    }
+    ledger.gone(2).await;
 }

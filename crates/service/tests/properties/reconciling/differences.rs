@@ -7,7 +7,7 @@ use roomwire_service::{Handshake, ServiceEvent, testing::TestClient};
 use tokio::time::{Instant, sleep};
 
 use super::{CERTAIN, ROUND, cluster, id, key, member, resurrect, room, rooms_of};
-use crate::stage::eventually;
+use crate::fixture::{Log, eventually};
 
 #[tokio::test(start_paused = true)]
 async fn a_membership_that_the_store_lost_is_put_back() {
@@ -16,13 +16,13 @@ async fn a_membership_that_the_store_lost_is_put_back() {
     let mut client = member(node, "c").await;
     ledger.complete().await;
     let before = ledger.stays();
-    let (store, life) = node.store.behind_its_back();
-    assert!(store.leave(&life, &key("c"), &room("own")).await.expect("leaves"));
+    let (store, incarnation) = node.store.behind_its_back();
+    assert!(store.leave(&incarnation, &key("c"), &room("own")).await.expect("leaves"));
     let began = Instant::now();
     eventually("it is back", async || rooms_of(&other.service, "c").await == ["own", "r"]).await;
     assert!(began.elapsed() <= CERTAIN, "{:?}", began.elapsed());
     ledger.complete().await;
-    assert_eq!(ledger.stays(), before, "nobody heard of it");
+    assert_eq!(ledger.stays(), before, "no event reports it");
     other.service.broadcast_to_room("own", "news", &1).await.expect("sends");
     assert_eq!(client.expect::<i32>("news").await, 1);
     node.service.leave_room(client.handle(), "own").await.expect("leaves");
@@ -42,9 +42,9 @@ async fn a_client_that_the_store_lost_is_put_back_with_all_it_had() {
     }
     ledger.complete().await;
     let before = ledger.stays();
-    let (store, life) = node.store.behind_its_back();
+    let (store, incarnation) = node.store.behind_its_back();
     for number in 0..250 {
-        store.disconnect(&life, &key(&format!("c{number}"))).await.expect("disconnects");
+        store.disconnect(&incarnation, &key(&format!("c{number}"))).await.expect("disconnects");
     }
     let began = Instant::now();
     eventually("they are back", async || other.service.client_count().await.expect("answers") == 250).await;
@@ -54,10 +54,39 @@ async fn a_client_that_the_store_lost_is_put_back_with_all_it_had() {
         assert_eq!((known.rooms.len(), &known.metadata["note"]), (2, &"kept".into()));
     }
     ledger.complete().await;
-    assert_eq!(ledger.stays(), before, "nobody heard of it");
+    assert_eq!(ledger.stays(), before, "no event reports it");
     clients.iter().for_each(TestClient::disconnect);
     ledger.gone(250).await;
     assert_eq!(ledger.assert_all_left().await, 500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_of_which_the_store_lost_a_part_is_written_anew_and_warned_of_once_a_minute() {
+    let log = Log::capture();
+    let (cluster, ledger) = cluster().await;
+    let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
+    let _clients = [member(node, "c").await, member(node, "d").await];
+    ledger.complete().await;
+    let before = ledger.stays();
+    log.take_lines();
+    for is_warned_of in [true, false, true] {
+        node.store.take_log();
+        node.store.damage(&key("c"));
+        let began = Instant::now();
+        eventually("it is written anew", async || !node.store.is_damaged()).await;
+        assert!(began.elapsed() <= ROUND, "{:?}", began.elapsed());
+        let written = node.store.take_log().into_iter().filter(|call| *call == "restore").count();
+        assert_eq!(written, 1, "and no other client is");
+        eventually("the warning", async || !is_warned_of || log.contains("WARN")).await;
+        let warned = log.take_lines().into_iter().filter(|line| line.contains("the store had lost or changed")).count();
+        assert_eq!(warned, usize::from(is_warned_of));
+        if !is_warned_of {
+            sleep(Duration::from_secs(60)).await;
+        }
+    }
+    assert_eq!(rooms_of(&other.service, "c").await, ["own", "r"]);
+    ledger.complete().await;
+    assert_eq!(ledger.stays(), before, "no event reports it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -66,12 +95,12 @@ async fn a_membership_that_ended_and_came_back_in_the_store_is_ended_again() {
     let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
     let client = member(node, "c").await;
     node.service.leave_room(client.handle(), "own").await.expect("leaves");
-    let (store, life) = node.store.behind_its_back();
-    store.join(&life, &key("c"), &room("own")).await.expect("joins");
+    let (store, incarnation) = node.store.behind_its_back();
+    store.join(&incarnation, &key("c"), &room("own")).await.expect("joins");
     let began = Instant::now();
     eventually("it is ended", async || rooms_of(&other.service, "c").await == ["r"]).await;
     assert!(began.elapsed() <= ROUND, "{:?}", began.elapsed());
-    assert_eq!(ledger.left("own").len(), 1, "nobody heard of it");
+    assert_eq!(ledger.left("own").len(), 1, "no event reports it");
     client.disconnect();
     ledger.gone(1).await;
     assert_eq!(ledger.assert_all_left().await, 2);
@@ -89,7 +118,7 @@ async fn a_client_that_went_and_came_back_in_the_store_is_taken_out_again() {
     eventually("it is out", async || other.service.client_count().await.expect("answers") == 0).await;
     assert!(began.elapsed() <= ROUND, "{:?}", began.elapsed());
     assert_eq!(other.service.room_count().await.expect("answers"), 0);
-    assert_eq!((ledger.assert_all_left().await, ledger.disconnected().len()), (2, 1), "nobody heard of it");
+    assert_eq!((ledger.assert_all_left().await, ledger.disconnected().len()), (2, 1), "no event reports it");
 }
 
 #[tokio::test(start_paused = true)]
@@ -103,11 +132,11 @@ async fn a_store_that_fell_behind_is_told_everything_at_once_and_what_it_should_
     ledger.complete().await;
     let before = ledger.stays();
 
-    let (store, life) = node.store.behind_its_back();
+    let (store, incarnation) = node.store.behind_its_back();
     resurrect(node, "went", &["r"]).await;
-    store.join(&life, &key("lost"), &room("own")).await.expect("joins");
-    store.leave(&life, &key("lost"), &room("r")).await.expect("leaves");
-    store.disconnect(&life, &key("stays")).await.expect("disconnects");
+    store.join(&incarnation, &key("lost"), &room("own")).await.expect("joins");
+    store.leave(&incarnation, &key("lost"), &room("r")).await.expect("leaves");
+    store.disconnect(&incarnation, &key("stays")).await.expect("disconnects");
     node.store.fall_behind();
     let began = Instant::now();
     eventually("the store is right", async || {
@@ -122,7 +151,7 @@ async fn a_store_that_fell_behind_is_told_everything_at_once_and_what_it_should_
         began.elapsed()
     );
     ledger.complete().await;
-    assert_eq!(ledger.stays(), before, "nobody heard of it");
+    assert_eq!(ledger.stays(), before, "no event reports it");
     assert!(ledger.events().contains(&ServiceEvent::StateLost), "but that data was lost is said");
 }
 
@@ -145,8 +174,8 @@ async fn who_leaves_or_goes_before_a_loss_is_mended_is_reported_once_all_the_sam
         let (cluster, ledger) = cluster().await;
         let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
         let client = member(node, "c").await;
-        let (store, life) = node.store.behind_its_back();
-        assert!(store.leave(&life, &key("c"), &room("own")).await.expect("leaves"));
+        let (store, incarnation) = node.store.behind_its_back();
+        assert!(store.leave(&incarnation, &key("c"), &room("own")).await.expect("leaves"));
         if goes {
             client.disconnect();
         } else {
@@ -155,6 +184,7 @@ async fn who_leaves_or_goes_before_a_loss_is_mended_is_reported_once_all_the_sam
         }
         ledger.gone(1).await;
         assert_eq!(ledger.assert_all_left().await, 2);
-        assert!(!cluster.hears("own") && other.service.room("own").await.is_err());
+        assert!(other.service.room("own").await.is_err());
+        cluster.hears_no_more_of("own").await;
     }
 }

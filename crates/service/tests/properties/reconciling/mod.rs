@@ -1,4 +1,4 @@
-//! A node compares itself with the store and mends what differs, both ways, and nobody hears of it.
+//! A node compares itself with the store and repairs differences in both directions, without service events.
 
 mod deletions;
 mod differences;
@@ -14,9 +14,9 @@ use roomwire_service::{ClientId, Gateway, Handshake, WebSocketConfig, WebSocketS
 use roomwire_state_memory::MemoryHub;
 use tokio::time::sleep;
 
-use crate::stage::{Cluster, Ledger, Moment, Node, eventually};
+use crate::fixture::{Cluster, Ledger, Moment, Node, eventually};
 
-/// Two nodes on one store that compare twice a minute; the clock jumps ahead whenever nobody works.
+/// Two nodes on one store that compare twice a minute; the clock jumps ahead whenever all tasks are idle.
 async fn cluster() -> (Cluster, Ledger) {
     let mut config = WebSocketConfig::default();
     config.lease.reconcile = Duration::from_secs(30);
@@ -59,11 +59,15 @@ const CERTAIN: Duration = Duration::from_secs(36 + 10);
 
 /// Makes up a client in the store, as data from before it went would.
 async fn resurrect(node: &Node, name: &str, rooms: &[&str]) {
-    let (store, life) = node.store.behind_its_back();
+    let rooms = rooms.iter().map(|name| (room(name), RoomUid::random())).collect();
+    resurrect_in(node, name, rooms).await;
+}
+
+async fn resurrect_in(node: &Node, name: &str, rooms: Vec<(RoomKey, RoomUid)>) {
+    let (store, incarnation) = node.store.behind_its_back();
     let client =
         NewClient { key: key(name), user: None, metadata: Metadata::new(), connected_at: Timestamp::default() };
-    let rooms = rooms.iter().map(|name| (room(name), RoomUid::random())).collect();
-    store.restore(&life, &[LiveClient { client, rooms }]).await.expect("restores");
+    store.restore(&incarnation, &[LiveClient { client, rooms }]).await.expect("restores");
 }
 
 /// Returns when a comparison has begun and ended from now on, after a gap.

@@ -8,7 +8,7 @@ use roomwire_state_memory::MemoryHub;
 use tokio::time::{Instant, sleep};
 
 use super::{cluster, compared, id, member, resurrect};
-use crate::stage::{Moment, eventually};
+use crate::fixture::{Moment, eventually};
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_an_outage_and_a_loss_are_followed_by_a_comparison_at_once() {
@@ -80,7 +80,7 @@ async fn a_client_that_was_registered_and_never_came_is_taken_out() {
     let refused = node.server.connect().await.expect_err("is not answered");
     assert_eq!(refused.code(), ErrorCode::StateUnavailable);
     eventually("it is out", async || other.service.client_count().await.expect("answers") == 0).await;
-    // Nobody waited for it to the end.
+    // No caller waited for its end.
     let answer = node.store.hold(Moment::After, "connect");
     let connecting = node.service.handle_connection(Handshake::new(id("c")));
     tokio::select! {

@@ -1,5 +1,5 @@
-//! A node that compares itself with the store all the time, while clients come, join, leave and go: it gets in nobody's
-//! way, and what it mends is right.
+//! A node that compares itself with the store all the time, while clients connect, join, leave and disconnect: it gets
+//! in no client's way, and what it mends is right.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use roomwire_service::{ErrorCode, Gateway, testing::TestClient};
 use roomwire_state_memory::{ManualClock, MemoryHub};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::stage::{Cluster, Ledger, Node, config, eventually, stumble};
+use crate::fixture::{Cluster, Ledger, Node, config, eventually, yield_randomly};
 
 const ROOMS: [&str; 4] = ["a", "b", "c", "d"];
 const WORKERS: usize = 8;
@@ -31,8 +31,8 @@ async fn cluster() -> (Cluster, Ledger) {
     let cluster = Cluster::configured(hub, config, 2, Gateway::new).await;
     let ledger = Ledger::of(cluster.services());
     for node in &cluster.nodes {
-        node.store.stumble();
-        node.bus.stumble();
+        node.store.yield_randomly();
+        node.bus.yield_randomly();
     }
     (cluster, ledger)
 }
@@ -48,7 +48,7 @@ fn compare_all_the_time(cluster: &Cluster, over: &Arc<AtomicBool>) -> JoinHandle
     })
 }
 
-/// What was done to the store by those who come and go.
+/// The store calls of clients that connect and disconnect.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Calls {
     leave: usize,
@@ -84,14 +84,14 @@ async fn round(node: &Node, stays: &TestClient) -> Calls {
                 node.service.leave_room(client, room).await.expect("leaves");
                 calls.leave += 1;
             }
-            stumble().await;
+            yield_randomly().await;
         }
     }
     comes.disconnect();
     calls
 }
 
-/// Waits until the store holds of these clients what they know themselves, and of nobody else.
+/// Waits until the store holds of these clients what they know themselves, and of no others.
 async fn assert_equal(clients: &[(Node, TestClient)]) {
     let service = &clients[0].0.service;
     eventually("nobody else is known", async || service.client_count().await.expect("answers") == clients.len() as u64)
@@ -151,7 +151,7 @@ async fn without_a_fault_there_is_nothing_to_mend_however_often_it_is_looked() {
     assert_eq!(cluster.nodes[0].service.room_count().await.expect("answers"), 0);
 }
 
-/// Breaks what the store holds of those who stay, and brings back who went, until it is over.
+/// Damages the store's entries of clients that stay, and restores those of clients that are gone, until it is over.
 fn sabotage(cluster: &Cluster, stay: &[(Node, TestClient)], over: &Arc<AtomicBool>) -> JoinHandle<usize> {
     let stay = Vec::from_iter(stay.iter().map(|(node, client)| (node.clone(), client.handle().clone())));
     let (nodes, over) = (cluster.nodes.clone(), over.clone());
@@ -159,20 +159,20 @@ fn sabotage(cluster: &Cluster, stay: &[(Node, TestClient)], over: &Arc<AtomicBoo
         let mut broken = 0;
         while !over.load(Ordering::Relaxed) {
             let (node, client) = &stay[rand::random_range(0..stay.len())];
-            let (store, life) = node.store.behind_its_back();
+            let (store, incarnation) = node.store.behind_its_back();
             let key = ClientKey::new(Namespace::root(), client.id().clone());
             let room = RoomKey::new(Namespace::root(), ROOMS[rand::random_range(0..4)].parse().expect("valid"));
             match rand::random_range(0..4) {
-                0 => drop(store.leave(&life, &key, &room).await.expect("leaves")),
-                1 => drop(store.disconnect(&life, &key).await.expect("disconnects")),
-                2 => drop(store.join(&life, &key, &room).await),
+                0 => drop(store.leave(&incarnation, &key, &room).await.expect("leaves")),
+                1 => drop(store.disconnect(&incarnation, &key).await.expect("disconnects")),
+                2 => drop(store.join(&incarnation, &key, &room).await),
                 _ => {
                     let went = ClientKey::new(Namespace::root(), "went".parse().expect("valid"));
                     let connected_at = Timestamp::default();
                     let client = NewClient { key: went, user: None, metadata: Metadata::new(), connected_at };
                     let rooms = vec![(room, RoomUid::random())];
-                    let (store, life) = nodes[rand::random_range(0..2)].store.behind_its_back();
-                    store.restore(&life, &[LiveClient { client, rooms }]).await.expect("restores");
+                    let (store, incarnation) = nodes[rand::random_range(0..2)].store.behind_its_back();
+                    store.restore(&incarnation, &[LiveClient { client, rooms }]).await.expect("restores");
                 }
             }
             broken += 1;

@@ -2,8 +2,8 @@
 
 use roomwire_service::{DisconnectReason, Gateway, Identity, testing::TestClient};
 
-use super::stage::{connect, ends, reasons, user};
-use crate::stage::{Cluster, Ledger};
+use super::fixture::{connect, ends, reasons, user};
+use crate::fixture::{Cluster, Ledger};
 
 /// Two clients of ada on each of three nodes, and one of bob.
 async fn crowd(cluster: &Cluster) -> (Vec<TestClient>, Vec<TestClient>) {

@@ -6,8 +6,8 @@ use roomwire_core::{BackplaneEvent, PageRequest, Revoked, StateStore};
 use roomwire_service::ErrorCode;
 use roomwire_state_memory::MemoryHub;
 
-use super::stage::{connect, ends, showed, user};
-use crate::stage::{Leases, eventually};
+use super::fixture::{connect, ends, showed, user};
+use crate::fixture::{Leases, eventually};
 
 /// Whether a store knows that this user's access was taken back.
 async fn knows(store: &dyn StateStore, name: &str) -> bool {

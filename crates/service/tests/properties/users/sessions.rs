@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use roomwire_service::{Gateway, Identity, PageRequest, WebSocketService};
 
-use super::stage::{connect, user};
-use crate::stage::{Cluster, Leases, Ledger, Node, eventually};
+use super::fixture::{connect, user};
+use crate::fixture::{Cluster, Leases, Ledger, Node, eventually};
 
 /// The ids of ada's sessions; the count must agree.
 async fn sessions(service: &WebSocketService) -> BTreeSet<String> {

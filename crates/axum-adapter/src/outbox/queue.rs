@@ -1,0 +1,203 @@
+//! The queue of messages that the engine has no room for.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    hash::Hash,
+};
+
+use super::Load;
+
+/// Messages in sending order. A message with a key replaces the queued one with the same key, at its place.
+///
+/// Only messages without a key count as waiting. Those with a key are bounded by dropping the oldest.
+#[derive(Debug)]
+pub(super) struct ConflatingQueue<K, M> {
+    waiting: BTreeMap<u64, Entry<K, M>>,
+    next: u64,
+    /// Where the message of each key waits.
+    turns: HashMap<K, u64>,
+    /// The turns of messages with keys, and their bytes.
+    replaceable: BTreeSet<u64>,
+    replaceable_bytes: usize,
+    /// Of the messages without keys.
+    packets: usize,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Entry<K, M> {
+    key: Option<K>,
+    load: Load,
+    message: M,
+}
+
+/// What became of a message with a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// It took the place of an older one.
+    pub(super) replaced: bool,
+    /// So many of other keys were dropped.
+    pub(super) dropped: usize,
+}
+
+impl<K, M> Default for ConflatingQueue<K, M> {
+    fn default() -> Self {
+        Self {
+            waiting: BTreeMap::new(),
+            next: 0,
+            turns: HashMap::new(),
+            replaceable: BTreeSet::new(),
+            replaceable_bytes: 0,
+            packets: 0,
+            bytes: 0,
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash, M> ConflatingQueue<K, M> {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// How many messages without a key wait, and their bytes.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.packets, self.bytes)
+    }
+
+    pub(super) fn push(&mut self, load: Load, message: M) {
+        self.packets += 1;
+        self.bytes += load.bytes;
+        self.append(Entry { key: None, load, message });
+    }
+
+    /// Keeps at most `most` messages with keys, and of these at most `bytes` bytes, but always the newest.
+    pub(super) fn push_latest(&mut self, key: &K, load: Load, message: M, most: usize, bytes: usize) -> Kept {
+        self.replaceable_bytes += load.bytes;
+        let older = self.turns.get(key).and_then(|turn| self.waiting.get_mut(turn));
+        let replaced = if let Some(entry) = older {
+            self.replaceable_bytes -= entry.load.bytes;
+            (entry.load, entry.message) = (load, message);
+            true
+        } else {
+            let turn = self.append(Entry { key: Some(key.clone()), load, message });
+            self.turns.insert(key.clone(), turn);
+            self.replaceable.insert(turn);
+            false
+        };
+        let mut dropped = 0;
+        while (self.replaceable.len() > most || self.replaceable_bytes > bytes)
+            && let Some(turn) = self.replaceable.iter().copied().find(|turn| self.turns.get(key) != Some(turn))
+        {
+            self.take(turn);
+            dropped += 1;
+        }
+        Kept { replaced, dropped }
+    }
+
+    /// The next message.
+    pub(super) fn first(&mut self) -> Option<(Load, &mut M)> {
+        self.waiting.values_mut().next().map(|entry| (entry.load, &mut entry.message))
+    }
+
+    pub(super) fn take_first(&mut self) -> Option<M> {
+        let turn = *self.waiting.keys().next()?;
+        self.take(turn)
+    }
+
+    /// Forgets all messages of which this does not hold.
+    pub(super) fn retain(&mut self, mut stays: impl FnMut(&M) -> bool) {
+        let gone: Vec<u64> =
+            self.waiting.iter().filter(|(_, entry)| !stays(&entry.message)).map(|(turn, _)| *turn).collect();
+        for turn in gone {
+            self.take(turn);
+        }
+    }
+
+    fn append(&mut self, entry: Entry<K, M>) -> u64 {
+        let turn = self.next;
+        self.next += 1;
+        self.waiting.insert(turn, entry);
+        turn
+    }
+
+    fn take(&mut self, turn: u64) -> Option<M> {
+        let Entry { key, load, message } = self.waiting.remove(&turn)?;
+        match key {
+            Some(key) => {
+                self.turns.remove(&key);
+                self.replaceable.remove(&turn);
+                self.replaceable_bytes -= load.bytes;
+            }
+            None => {
+                self.packets -= 1;
+                self.bytes -= load.bytes;
+            }
+        }
+        Some(message)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ConflatingQueue, Kept, Load};
+
+    const ONE: Load = Load { frames: 1, bytes: 10 };
+
+    fn all(mut held: ConflatingQueue<&str, u32>) -> Vec<u32> {
+        std::iter::from_fn(|| held.take_first()).collect()
+    }
+
+    #[test]
+    fn the_newest_of_a_key_is_sent_in_the_turn_of_the_first() {
+        let mut held = ConflatingQueue::default();
+        held.push(ONE, 1);
+        assert_eq!(held.push_latest(&"a", ONE, 2, 9, 999), Kept { replaced: false, dropped: 0 });
+        held.push(ONE, 3);
+        held.push_latest(&"b", ONE, 4, 9, 999);
+        assert_eq!(held.push_latest(&"a", ONE, 5, 9, 999), Kept { replaced: true, dropped: 0 });
+        assert_eq!(held.waiting(), (2, 20), "what can be replaced does not count");
+        assert_eq!(held.take_first(), Some(1));
+        assert_eq!(held.take_first(), Some(5));
+        held.push_latest(&"a", ONE, 6, 9, 999);
+        assert_eq!(all(held), [3, 4, 6]);
+    }
+
+    #[test]
+    fn of_too_many_keys_those_that_wait_longest_are_dropped_and_nothing_else() {
+        let mut held = ConflatingQueue::default();
+        held.push(ONE, 0);
+        let names: Vec<String> = (1..=1000).map(|number| number.to_string()).collect();
+        let mut dropped = 0;
+        for (number, name) in (1..).zip(&names) {
+            dropped += held.push_latest(&name.as_str(), ONE, number, 3, 999).dropped;
+        }
+        assert_eq!(dropped, 997);
+        assert_eq!(held.waiting.len(), 4, "no trace is left of what was dropped");
+        assert_eq!(all(held), [0, 998, 999, 1000]);
+    }
+
+    #[test]
+    fn of_too_many_bytes_the_newest_stays_though_it_is_too_large_alone() {
+        let mut held = ConflatingQueue::default();
+        held.push_latest(&"a", ONE, 1, 9, 25);
+        held.push_latest(&"b", ONE, 2, 9, 25);
+        assert_eq!(
+            held.push_latest(&"a", Load { frames: 1, bytes: 30 }, 3, 9, 25),
+            Kept { replaced: true, dropped: 1 }
+        );
+        assert_eq!(held.replaceable_bytes, 30);
+        assert_eq!(all(held), [3]);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_counted_any_more() {
+        let mut held = ConflatingQueue::default();
+        held.push(ONE, 1);
+        held.push(ONE, 2);
+        held.push_latest(&"a", ONE, 3, 9, 999);
+        held.retain(|message| *message == 2);
+        assert_eq!((held.waiting(), held.replaceable_bytes), ((1, 10), 0));
+        held.push_latest(&"a", ONE, 4, 9, 999);
+        assert_eq!(all(held), [2, 4]);
+    }
+}

@@ -1,0 +1,71 @@
+//! The HTTP responses to requests that are refused.
+
+use axum::{
+    Json,
+    body::Body,
+    response::{IntoResponse, Response},
+};
+use http::{HeaderValue, StatusCode, header};
+use roomwire_core::{Error, ErrorCode};
+
+use crate::handshake::OversizedHead;
+
+/// 503 with the code and message as JSON.
+pub(crate) fn unavailable(error: &Error) -> Response<Body> {
+    (StatusCode::SERVICE_UNAVAILABLE, Json(error)).into_response()
+}
+
+/// The response while the service is switched off.
+pub(crate) fn disabled() -> Response<Body> {
+    unavailable(&Error::with_message(ErrorCode::ShuttingDown, "The service is switched off (enabled: false)"))
+}
+
+/// 429 with the code and message as JSON, and in `Retry-After` the seconds to wait when they are known.
+pub(crate) fn too_many(error: &Error) -> Response<Body> {
+    let mut response = (StatusCode::TOO_MANY_REQUESTS, Json(error)).into_response();
+    if let Some(wait) = error.retry_after() {
+        let seconds = wait.as_millis().div_ceil(1000);
+        if let Ok(seconds) = HeaderValue::try_from(seconds.to_string()) {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+    }
+    response
+}
+
+/// 403, with what to do about it.
+pub(crate) fn forbidden(advice: String) -> Response<Body> {
+    (StatusCode::FORBIDDEN, Json(Error::with_message(ErrorCode::Forbidden, advice))).into_response()
+}
+
+/// 431: more headers than `limits.headers`, or a larger head than `limits.headerBytes`.
+pub(crate) fn head_too_large(oversized: OversizedHead) -> Response<Body> {
+    let problem = match oversized {
+        OversizedHead::Headers => "The request has more headers than limits.headers allows",
+        OversizedHead::Bytes => {
+            "The head of the request is larger than limits.headerBytes allows; are there large cookies?"
+        }
+    };
+    let error = Error::with_message(ErrorCode::LimitExceeded, problem);
+    (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, Json(error)).into_response()
+}
+
+/// 413: a larger body than an event within `limits.payload` can have.
+pub(crate) fn payload_too_large() -> Response<Body> {
+    let error = Error::with_message(ErrorCode::PayloadTooLarge, "The request is larger than limits.payload allows");
+    (StatusCode::PAYLOAD_TOO_LARGE, Json(error)).into_response()
+}
+
+/// The engine's answer about an unknown session, to the byte.
+pub(crate) fn unknown_session() -> Response<Body> {
+    const UNKNOWN: &str = r#"{"code":"1","message":"Session ID unknown"}"#;
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], UNKNOWN).into_response()
+}
+
+/// 408: the body did not come in time. The connection ends.
+pub(crate) fn body_timeout() -> Response<Body> {
+    let problem = "The request's body did not come within limits.handshakeTimeout";
+    let mut response =
+        (StatusCode::REQUEST_TIMEOUT, Json(Error::with_message(ErrorCode::Timeout, problem))).into_response();
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}

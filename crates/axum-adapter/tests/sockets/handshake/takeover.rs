@@ -1,0 +1,83 @@
+//! A session cannot be reached without its ticket.
+
+use roomwire_service::{Data, Error, Gateway};
+
+use super::{OPEN, UNKNOWN, UPGRADE, ask};
+use crate::support::{Departures, Fixture, Http, Polling, WebSocket, config};
+
+async fn echo(Data(said): Data<String>) -> Result<String, Error> {
+    Ok(said)
+}
+
+/// All that an attacker may try with what it knows of a session.
+async fn tries(fixture: &Fixture, known: &str) {
+    let target = format!("{OPEN}&sid={known}");
+    let socket = format!("/socket.io/?EIO=4&transport=websocket&sid={known}");
+    for origin in ["", "origin: https://evil.example\r\n", "origin: null\r\n"] {
+        let expected = if origin.is_empty() { (400, UNKNOWN) } else { (403, "FORBIDDEN") };
+        for (method, target, headers, body) in [
+            ("POST", &target, String::new(), r#"42["echo","stolen"]"#),
+            ("POST", &target, String::new(), "1"),
+            ("GET", &target, String::new(), ""),
+            ("GET", &socket, UPGRADE.to_owned(), ""),
+            ("GET", &socket, String::new(), ""),
+            ("POST", &socket, String::new(), "41"),
+            ("PUT", &target, String::new(), "1"),
+        ] {
+            let answer = ask(fixture.address, method, target, &format!("{origin}{headers}"), body).await;
+            assert_eq!(answer.status, expected.0, "{method} {target} {origin}: {answer:?}");
+            assert!(answer.body.contains(expected.1), "{method} {target} {origin}: {answer:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_session_is_not_reached_by_its_public_id_nor_by_a_guess_and_its_client_notices_nothing() {
+    let (gateway, mut departures) = Departures::of(Gateway::new().on("echo", echo));
+    let fixture = Fixture::new(config(), gateway).await;
+    let mut polling = Polling::connect(fixture.address).await;
+    let mut socket = WebSocket::connect(fixture.address).await;
+    fixture.holds(2).await;
+    let other = Polling::open(fixture.address).await;
+    let proof = other.ticket.rsplit_once('.').expect("a ticket").1.to_owned();
+    for round in 0..10 {
+        // The victim waits for messages meanwhile.
+        polling.begin_poll().await;
+        for known in [
+            polling.session.clone(),
+            socket.session.clone(),
+            format!("{}.{proof}", polling.session),
+            format!("{}.", polling.session),
+            format!("{}.{}", polling.session, "A".repeat(22)),
+            polling.ticket[..polling.ticket.len() - 1].to_owned(),
+            format!("{}&sid={}", polling.session, other.ticket),
+            "AAAAAAAAAAAAAAAA".to_owned(),
+            String::new(),
+        ] {
+            tries(&fixture, &known).await;
+        }
+        assert_eq!(polling.post(&format!(r#"42{round}["echo","mine"]"#)).await.status, 200);
+        let mut packets = polling.polled().await.expect("an answer").body;
+        if packets == "2" {
+            assert_eq!(polling.post("3").await.status, 200);
+            packets = polling.poll().await.concat();
+        }
+        assert_eq!(packets, format!(r#"43{round}["mine"]"#));
+        assert_eq!(socket.ask_for(round, r#"["echo","mine"]"#).await, r#"["mine"]"#);
+    }
+    assert!(departures.is_empty());
+    assert_eq!(fixture.service.local_client_count(), 2);
+}
+
+#[tokio::test]
+async fn a_ticket_is_of_this_process_alone_and_a_session_that_is_over_is_as_unknown_as_one_that_never_was() {
+    let (here, there) = (Fixture::new(config(), Gateway::new()).await, Fixture::new(config(), Gateway::new()).await);
+    let mut polling = Polling::connect(here.address).await;
+    let target = format!("{OPEN}&sid={}", polling.ticket);
+    let elsewhere = Http::once(there.address, "POST", &target, "1").await;
+    assert_eq!((elsewhere.status, &*elsewhere.body), (400, UNKNOWN));
+    assert_eq!(polling.post("1").await.status, 200);
+    here.empty().await;
+    let over = Http::once(here.address, "GET", &target, "").await;
+    assert_eq!((over.status, &*over.body), (400, UNKNOWN));
+}

@@ -1,0 +1,112 @@
+//! What a client is told of its events.
+
+use std::time::Instant;
+
+use bytestring::ByteString;
+use roomwire_core::{AckId, Error, ErrorCode, Escaped, EventName, OutboundEvent, Payload};
+use serde::Serialize;
+
+use super::{Event, session::Inner};
+use crate::{Client, limits, metrics};
+
+/// How a client learns the outcome of its event.
+#[derive(Clone, Debug)]
+pub(super) enum ReplyTo {
+    /// By the acknowledgement that it asked for.
+    Acknowledgement(AckId),
+    /// Only when it failed: by the event `error`, which names the event if it has a name.
+    ErrorEvent { about: Option<ByteString> },
+}
+
+impl ReplyTo {
+    /// Of an event with this name, if it is known. Of a long one the beginning is told.
+    pub(super) fn new(name: Option<&str>, ack: Option<AckId>) -> Self {
+        // A copy: a slice would keep the whole message in memory.
+        let about = |name: &str| name[..name.floor_char_boundary(EventName::MAX_BYTES)].into();
+        ack.map_or_else(|| Self::ErrorEvent { about: name.map(about) }, Self::Acknowledgement)
+    }
+}
+
+impl Inner {
+    /// An event that waited was replaced by a newer one.
+    pub(super) fn superseded(&self, event: &Event) {
+        let error = Error::new(ErrorCode::Superseded);
+        metrics::event_handled(error.code().as_str());
+        if let Some(ack) = event.ack {
+            self.answer(&ReplyTo::Acknowledgement(ack), Err(error));
+        }
+    }
+
+    /// An event was handled.
+    pub(super) fn handled(&self, began: Instant, name: &EventName, ack: Option<AckId>, reply: Result<Payload, Error>) {
+        let reply = reply.and_then(|payload| self.check_answer(payload));
+        let outcome = reply.as_ref().map_or_else(|error| error.code().as_str(), |_| "OK");
+        metrics::event_handled(outcome);
+        tracing::debug!(
+            target: "roomwire", client = %Escaped(self.client.id()), event = ?name, outcome, took = ?began.elapsed(), "event"
+        );
+        if ack.is_some() || reply.is_err() {
+            self.answer(&ReplyTo::new(Some(name.as_str()), ack), reply);
+        }
+    }
+
+    /// Tells the client what became of its event.
+    pub(super) fn answer(&self, to: &ReplyTo, reply: Result<Payload, Error>) {
+        let service = &self.service;
+        // A handler that ends late must not answer in the next stay of the same client id.
+        let Some(_claim) = self.client.claim() else { return };
+        if let Err(error) = &reply {
+            log_internal(&self.client, error);
+        }
+        let payload = match (reply, to) {
+            (Ok(payload), ReplyTo::Acknowledgement(_)) => Ok(payload),
+            (Ok(_), ReplyTo::ErrorEvent { .. }) => return,
+            (Err(error), ReplyTo::Acknowledgement(_)) => Payload::encode(&FailedAnswer { error: &error }),
+            (Err(error), ReplyTo::ErrorEvent { about }) => {
+                Payload::encode(&ErrorEvent { error: &error, event: about.as_deref() })
+            }
+        };
+        // Codes, messages and names are plain text: they can always be written.
+        let Ok(payload) = payload else { return };
+        match to {
+            ReplyTo::Acknowledgement(ack) => {
+                service.node.acknowledge(&service.namespace, self.client.key(), *ack, &payload);
+            }
+            ReplyTo::ErrorEvent { .. } => {
+                let event = OutboundEvent::new(EventName::ERROR, payload);
+                // A client that is gone need not be told.
+                let _ = service.node.deliver_to_client(&service.namespace, self.client.id(), &event);
+            }
+        }
+    }
+
+    /// An answer that its client can read.
+    fn check_answer(&self, payload: Payload) -> Result<Payload, Error> {
+        limits::attachments(&self.service.config().limits, &payload)
+            .inspect_err(|_| self.service.node.refusals.attachments_of_answer(&self.client))?;
+        Ok(payload)
+    }
+}
+
+/// What a client gets as the acknowledgement of an event that failed.
+#[derive(Serialize)]
+struct FailedAnswer<'a> {
+    error: &'a Error,
+}
+
+/// What a client gets as the event `error`.
+#[derive(Serialize)]
+struct ErrorEvent<'a> {
+    #[serde(flatten)]
+    error: &'a Error,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<&'a str>,
+}
+
+/// Failures of the server itself are logged; what a client did wrong is its own affair.
+pub(super) fn log_internal(client: &Client, error: &Error) {
+    if error.code() == ErrorCode::Internal {
+        let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        tracing::error!(target: "roomwire", client = %Escaped(client.id()), error = %Escaped(error), source = %Escaped(source), "a handler failed");
+    }
+}

@@ -1,0 +1,82 @@
+//! The end of a session: events that were received before, and then `on_disconnect`.
+
+use std::{
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use roomwire_core::{DisconnectReason, Escaped, EventName, Payload, RoomId};
+use tokio::time::timeout;
+
+use super::{
+    Event, Session,
+    mailbox::{Accepted, Job},
+    respond::log_internal,
+    route,
+    session::Inner,
+};
+
+/// How long the clean-up after a disconnect waits for the handlers of earlier events, and the next stay of the same
+/// client id for `on_disconnect`.
+pub(crate) const HANDLER_GRACE: Duration = Duration::from_secs(5);
+
+impl Session {
+    /// The connection is gone. What was received before is handled first, for at most five seconds; then the
+    /// client leaves its rooms and `on_disconnect` runs. Only the first call counts.
+    ///
+    /// The id may be admitted again at once: [`admit`](super::Dispatcher::admit) waits until this session has ended.
+    ///
+    /// Events of a client with an identity that is no longer valid are dropped, also those received before.
+    pub fn closed(&self, reason: DisconnectReason) {
+        let inner = &self.0;
+        inner.hung_up.notify_one();
+        if matches!(inner.client.reason_or(reason), DisconnectReason::AccessRevoked | DisconnectReason::TokenExpired) {
+            inner.mailbox.discard_pending();
+            inner.deferred.clear();
+        }
+        let has_more = !inner.deferred.is_empty();
+        let accepted = inner.put(Job::Closed(reason));
+        if accepted == Accepted::Queued || accepted == Accepted::StartWorker && has_more {
+            // A handler that hangs must not keep its client in its rooms.
+            let late = inner.clone();
+            inner.service.node.runtime.spawn(async move {
+                tokio::time::sleep(HANDLER_GRACE).await;
+                late.service.handle_disconnect(&late.client, reason).await;
+                // A node that stops begins no stay, and its handlers still answer.
+                if !late.service.is_shutting_down() {
+                    drop(late.claim.lock().take());
+                }
+            });
+        }
+    }
+}
+
+impl Inner {
+    pub(super) async fn departed(self: &Arc<Self>, reason: DisconnectReason) {
+        let reason = self.client.reason_or(reason);
+        let claim = self.claim.lock().take();
+        self.service.handle_disconnect(&self.client, reason).await;
+        // Also when another task removed the client before.
+        let rooms: Arc<[RoomId]> = self.client.left_rooms().into();
+        tracing::debug!(target: "roomwire", client = %Escaped(self.client.id()), %reason, "disconnected");
+        let handler = self.routes.on_disconnect.as_ref().filter(|_| self.welcomed.load(Ordering::Acquire));
+        if let Some(handler) = handler {
+            let event =
+                Event { departure: Some((reason, rooms)), ..self.event(EventName::DISCONNECT, Payload::default()) };
+            let mut running = pin!(route::run(handler, event));
+            let ended = match timeout(HANDLER_GRACE, &mut running).await {
+                Ok(ended) => ended,
+                Err(_) => {
+                    // The next stay of this client id waits no longer.
+                    drop(claim);
+                    running.await
+                }
+            };
+            if let Err(error) = ended {
+                log_internal(&self.client, &error);
+            }
+        }
+        self.service.node.session_ends();
+    }
+}

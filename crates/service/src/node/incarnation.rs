@@ -1,0 +1,42 @@
+//! The incarnation under which this node writes.
+
+use parking_lot::RwLock as SyncRwLock;
+use roomwire_core::{Incarnation, NodeId};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// The present incarnation of this node.
+///
+/// A change of memberships holds it from the store call until this node's memory agrees. So a node that begins a new
+/// incarnation re-registers exactly what its memory holds.
+#[derive(Debug)]
+pub(crate) struct CurrentIncarnation {
+    held: RwLock<Incarnation>,
+    current: SyncRwLock<Incarnation>,
+}
+
+impl CurrentIncarnation {
+    pub(crate) fn begin(node: NodeId) -> Self {
+        let incarnation = Incarnation::begin(node);
+        Self { held: RwLock::new(incarnation.clone()), current: SyncRwLock::new(incarnation) }
+    }
+
+    /// The incarnation, which stays until the guard is dropped.
+    pub(crate) async fn hold(&self) -> RwLockReadGuard<'_, Incarnation> {
+        self.held.read().await
+    }
+
+    /// Waits for exclusive access, to replace the incarnation.
+    pub(super) async fn replace(&self) -> RwLockWriteGuard<'_, Incarnation> {
+        self.held.write().await
+    }
+
+    /// Makes [`Self::current`] return what was written to the guard of [`Self::replace`].
+    pub(super) fn publish(&self, incarnation: &Incarnation) {
+        *self.current.write() = incarnation.clone();
+    }
+
+    /// The incarnation at this moment, without waiting.
+    pub(crate) fn current(&self) -> Incarnation {
+        self.current.read().clone()
+    }
+}

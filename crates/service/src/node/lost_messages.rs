@@ -1,0 +1,60 @@
+//! Messages of other nodes that this node cannot read: damaged ones, and those of another version of Roomwire.
+//!
+//! Such a message is lost, and any message may have been in it: an app's event, the deletion of a room, a revocation.
+//! So it is a gap of the backplane. Gaps of this kind are reported at most once a minute: in a rolling upgrade every
+//! message of an older node is one.
+
+use std::fmt;
+
+use parking_lot::Mutex;
+use roomwire_core::{Escaped, LogThrottle};
+use tokio::time::Instant;
+
+use super::Node;
+use crate::{ServiceEvent, metrics};
+
+/// What is not reported yet.
+#[derive(Debug, Default)]
+pub(super) struct LostMessages(Mutex<Unreported>);
+
+#[derive(Debug, Default)]
+struct Unreported {
+    throttle: LogThrottle,
+    /// Why the last one could not be read.
+    reason: String,
+}
+
+impl Node {
+    /// Counts a message that cannot be read, and reports it now or within a minute.
+    pub(super) fn message_is_lost(&self, reason: &dyn fmt::Display) {
+        metrics::backplane_ignored();
+        tracing::debug!(target: "roomwire", error = %Escaped(reason), "message was ignored");
+        self.note_gap();
+        // The next heartbeat reads the revocations, whenever the gap is reported.
+        self.revocations.note_stale();
+        let mut unreported = self.lost_messages.0.lock();
+        unreported.reason = Escaped(reason).to_string();
+        if let Some(messages) = unreported.throttle.count(Instant::now().into_std()) {
+            self.report_unreadable(messages, &unreported.reason);
+        }
+    }
+
+    /// Reports the messages that were lost since the last report, if that is a minute ago.
+    pub(super) fn report_lost_messages(&self) {
+        let mut unreported = self.lost_messages.0.lock();
+        if let Some(messages) = unreported.throttle.due(Instant::now().into_std()) {
+            self.report_unreadable(messages, &unreported.reason);
+        }
+    }
+
+    fn report_unreadable(&self, messages: u64, reason: &str) {
+        metrics::backplane_gap();
+        tracing::warn!(
+            target: "roomwire", messages, reason = %Escaped(reason),
+            "messages of other nodes cannot be read and are lost: run the same version of Roomwire on all nodes, and publish \
+             nothing else on its channels"
+        );
+        self.events.send(|| ServiceEvent::BackplaneGap);
+        self.compare_at_once();
+    }
+}

@@ -1,0 +1,319 @@
+//! One connection for commands that many callers share, and that is opened again whenever it broke.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use deadpool_redis::{Connection, Pool, PoolError};
+use parking_lot::Mutex;
+use redis::{Cmd, ErrorKind, Pipeline, RedisError, Value, aio::MultiplexedConnection};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+/// How long a sign of life may take before the connection is given up.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A server that had less time than this to answer is not called slow. Commands are sent with whatever is left of the
+/// time of their operation, which may be next to nothing.
+const FAIR: Duration = Duration::from_millis(200);
+/// No new attempt to connect is made for this long after one failed.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Why a command has no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The server answered with an error.
+    #[error("{0}")]
+    Answered(RedisError),
+    /// No connection could be opened: nothing was sent.
+    #[error("connection failed: {0}")]
+    Unconnected(String),
+    /// The connection broke. The command may have been carried out.
+    #[error("connection broke: {0}")]
+    Broken(String),
+    /// Another server has the slot by now: nothing was sent to it.
+    #[error("the slot has moved to another server")]
+    Moved,
+    /// No answer by the deadline. The command may have been carried out.
+    #[error("no answer in time")]
+    TimedOut,
+    /// Not sent: the server has not answered for a while, and is being asked whether it is still there.
+    #[error("the server does not answer at the moment")]
+    Stalled,
+}
+
+/// Whether a command is worth waiting for a connection that was lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reconnect {
+    /// Until the deadline.
+    Wait,
+    /// In the background: the command fails at once.
+    DoNotWait,
+}
+
+/// A connection of a pool, shared.
+#[derive(Clone, Debug)]
+pub(crate) struct CommandConnection(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    pool: Pool,
+    current: Mutex<Option<Arc<Live>>>,
+    /// Held by the task that connects.
+    connecting: tokio::sync::Mutex<()>,
+    /// Set while there is no connection and there was one, or one was tried: then one is opened in the background.
+    lost: AtomicBool,
+    /// When and why the last try to connect failed.
+    failed: Mutex<Option<(Instant, Failure)>>,
+}
+
+struct Live {
+    connection: MultiplexedConnection,
+    /// What the pool gave out; it is taken from the pool when the connection is given up.
+    pooled: Mutex<Option<Connection>>,
+    /// Set while the server has not answered in time.
+    stalled: AtomicBool,
+    /// Set while it is asked for a sign of life.
+    probed: AtomicBool,
+}
+
+impl std::fmt::Debug for Live {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Live").field("stalled", &self.stalled).finish_non_exhaustive()
+    }
+}
+
+impl CommandConnection {
+    pub(crate) fn new(pool: Pool) -> Self {
+        Self(Arc::new(Shared {
+            pool,
+            current: Mutex::default(),
+            connecting: tokio::sync::Mutex::default(),
+            lost: AtomicBool::new(false),
+            failed: Mutex::default(),
+        }))
+    }
+
+    /// Sends a command. Commands that are sent one after another are carried out in that order, as long as the
+    /// connection does not break.
+    pub(crate) async fn send(&self, command: &Cmd, reconnect: Reconnect, deadline: Instant) -> Result<Value, Failure> {
+        let live = self.live(reconnect, deadline).await?;
+        let mut connection = live.connection.clone();
+        let sent = Instant::now();
+        self.answer(&live, sent, timeout_at(deadline, connection.send_packed_command(command)).await)
+    }
+
+    /// Sends several commands together and returns the last answer.
+    pub(crate) async fn send_all(&self, commands: &Pipeline, deadline: Instant) -> Result<Value, Failure> {
+        let live = self.live(Reconnect::Wait, deadline).await?;
+        let mut connection = live.connection.clone();
+        let sent = Instant::now();
+        let answers = timeout_at(deadline, connection.send_packed_commands(commands, 0, commands.len())).await;
+        self.answer(&live, sent, answers.map(|answers| answers.map(|mut all| all.pop().unwrap_or(Value::Nil))))
+    }
+
+    /// Gives the connection up: the next command opens another.
+    pub(crate) fn reset(&self) {
+        if let Some(live) = self.0.current.lock().take() {
+            live.leave_pool();
+        }
+    }
+
+    fn answer<E>(
+        &self,
+        live: &Arc<Live>,
+        sent: Instant,
+        answer: Result<Result<Value, RedisError>, E>,
+    ) -> Result<Value, Failure> {
+        match answer {
+            Ok(Ok(value)) => value.extract_error().map_err(Failure::Answered),
+            Ok(Err(error)) if error.is_unrecoverable_error() || error.is_io_error() => {
+                self.0.give_up(live);
+                Err(Failure::Broken(error.to_string()))
+            }
+            Ok(Err(error)) => Err(Failure::Answered(error)),
+            Err(_) => {
+                // One slow answer is no broken connection: others fail fast until the server answers again.
+                if sent.elapsed() >= FAIR && !live.stalled.swap(true, Ordering::AcqRel) {
+                    self.0.probe(live);
+                }
+                Err(Failure::TimedOut)
+            }
+        }
+    }
+
+    /// Checks in the background whether the connection still works.
+    pub(crate) fn suspect(&self) {
+        let live = self.0.current.lock().clone();
+        if let Some(live) = live.filter(|live| !live.stalled.load(Ordering::Acquire)) {
+            self.0.probe(&live);
+        }
+    }
+
+    async fn live(&self, reconnect: Reconnect, deadline: Instant) -> Result<Arc<Live>, Failure> {
+        if let Some(live) = self.0.usable()? {
+            return Ok(live);
+        }
+        if reconnect == Reconnect::DoNotWait && self.0.lost.load(Ordering::Acquire) {
+            return Err(self.0.why_lost());
+        }
+        let opened = timeout_at(deadline, async {
+            let _connecting = self.0.connecting.lock().await;
+            if let Some(live) = self.0.usable()? {
+                return Ok(live);
+            }
+            self.0.open().await
+        });
+        opened.await.unwrap_or_else(|_| Err(Failure::Unconnected("no connection in time".to_owned())))
+    }
+}
+
+impl Shared {
+    fn usable(&self) -> Result<Option<Arc<Live>>, Failure> {
+        match &*self.current.lock() {
+            Some(live) if live.stalled.load(Ordering::Acquire) => Err(Failure::Stalled),
+            Some(live) => Ok(Some(live.clone())),
+            None => Ok(None),
+        }
+    }
+
+    async fn open(self: &Arc<Self>) -> Result<Arc<Live>, Failure> {
+        if let Some((since, failure)) = &*self.failed.lock()
+            && since.elapsed() < PAUSE
+        {
+            return Err(failure.clone());
+        }
+        match self.pool.get().await {
+            Ok(connection) => {
+                let live = Arc::new(Live {
+                    connection: MultiplexedConnection::clone(&connection),
+                    pooled: Mutex::new(Some(connection)),
+                    stalled: AtomicBool::new(false),
+                    probed: AtomicBool::new(false),
+                });
+                *self.failed.lock() = None;
+                *self.current.lock() = Some(live.clone());
+                self.lost.store(false, Ordering::Release);
+                Ok(live)
+            }
+            // It is there and says no: to the user, or because it still loads its data.
+            Err(PoolError::Backend(error)) if is_answer(&error) => {
+                let failure = Failure::Answered(error);
+                *self.failed.lock() = Some((Instant::now(), failure.clone()));
+                Err(failure)
+            }
+            Err(error) => {
+                let failure = Failure::Unconnected(error.to_string());
+                *self.failed.lock() = Some((Instant::now(), failure.clone()));
+                self.reopen();
+                Err(failure)
+            }
+        }
+    }
+
+    /// For a command that does not wait: a server that refuses the connection is not away.
+    fn why_lost(&self) -> Failure {
+        match &*self.failed.lock() {
+            Some((_, refused @ Failure::Answered(_))) => refused.clone(),
+            _ => Failure::Unconnected("the server is away".to_owned()),
+        }
+    }
+
+    /// Asks for a sign of life; without one the connection is given up.
+    fn probe(self: &Arc<Self>, live: &Arc<Live>) {
+        if live.probed.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (live, shared) = (live.clone(), self.clone());
+        tokio::spawn(async move {
+            let mut connection = live.connection.clone();
+            match timeout(PATIENCE, connection.send_packed_command(&redis::cmd("PING"))).await {
+                Ok(Ok(_)) => {
+                    live.probed.store(false, Ordering::Release);
+                    live.stalled.store(false, Ordering::Release);
+                }
+                Ok(Err(_)) | Err(_) => shared.give_up(&live),
+            }
+        });
+    }
+
+    fn give_up(self: &Arc<Self>, live: &Arc<Live>) {
+        let was_present = {
+            let mut current = self.current.lock();
+            current.take_if(|present| Arc::ptr_eq(present, live)).is_some()
+        };
+        live.leave_pool();
+        if was_present {
+            self.reopen();
+        }
+    }
+
+    /// Opens a connection in the background, however long that takes, so that commands that do not wait for one find it
+    /// as soon as the server is back.
+    fn reopen(self: &Arc<Self>) {
+        if self.lost.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let connection = Arc::downgrade(self);
+        tokio::spawn(async move {
+            while let Some(connection) = connection.upgrade() {
+                let connecting = connection.connecting.lock().await;
+                let is_open = connection.current.lock().is_some() || connection.open().await.is_ok();
+                drop(connecting);
+                if is_open {
+                    return;
+                }
+                drop(connection);
+                sleep(PAUSE).await;
+            }
+        });
+    }
+}
+
+/// Whether a server said this, and not the library or the network.
+pub(crate) fn is_answer(error: &RedisError) -> bool {
+    error.code().is_some() || error.kind() == ErrorKind::AuthenticationFailed
+}
+
+impl Live {
+    fn leave_pool(&self) {
+        if let Some(connection) = self.pooled.lock().take() {
+            drop(Connection::take(connection));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use redis::IntoConnectionInfo;
+    use roomwire_test_servers::RedisServer;
+    use tokio::time::{Instant, sleep};
+
+    use super::{Failure, Reconnect};
+    use crate::shard::Shard;
+
+    #[tokio::test]
+    async fn a_server_is_called_slow_only_by_who_gave_it_time() {
+        let server = RedisServer::start().await;
+        let info = server.url().into_connection_info().expect("valid");
+        let shard = Shard::new(&info, 1, Duration::from_secs(1)).expect("valid");
+        let ping = redis::cmd("PING");
+        let send = async |time| shard.send(0, &ping, Reconnect::Wait, Instant::now() + time).await;
+        send(Duration::from_secs(1)).await.expect("answers");
+        server.stop_answering();
+        assert!(matches!(send(Duration::from_millis(10)).await, Err(Failure::TimedOut)));
+        let (answer, ()) = tokio::join!(send(Duration::from_secs(5)), async {
+            sleep(Duration::from_millis(50)).await;
+            server.go_on();
+        });
+        answer.expect("whoever comes next waits for the answer");
+        server.stop_answering();
+        assert!(matches!(send(Duration::from_millis(300)).await, Err(Failure::TimedOut)));
+        assert!(matches!(send(Duration::from_secs(5)).await, Err(Failure::Stalled)), "at once");
+        server.go_on();
+    }
+}

@@ -1,0 +1,75 @@
+// A network between client and server that is slow, goes silent, or breaks.
+import { createServer, connect } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+
+const SLICE_MS = 20;
+
+export class Line {
+  #server;
+  #sockets = new Set();
+  #silent = false;
+  #bytesPerSecond = { up: Infinity, down: Infinity };
+
+  /** A line to the port of a server; its own address is `url`. */
+  static async to(port) {
+    const line = new Line();
+    line.#server = createServer({ pauseOnConnect: true }, (client) => line.#carry(client, connect(port, "127.0.0.1")));
+    await new Promise((resolve, reject) => line.#server.once("error", reject).listen(0, "127.0.0.1", resolve));
+    line.url = `http://127.0.0.1:${line.#server.address().port}`;
+    return line;
+  }
+
+  /** From now on so many bytes a second each way. */
+  limit({ up = Infinity, down = Infinity }) {
+    this.#bytesPerSecond = { up, down };
+  }
+
+  /** Nothing arrives, either way, on the connections that are open; new ones work: another network. */
+  forget() {
+    for (const socket of this.#sockets) socket.isForgotten = true;
+  }
+
+  /** Nothing arrives on any connection until `wake`: the lid is closed. */
+  sleep() {
+    this.#silent = true;
+  }
+
+  wake() {
+    this.#silent = false;
+  }
+
+  #carry(client, server) {
+    for (const socket of [client, server]) {
+      socket.setNoDelay(true);
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket)).on("error", () => {});
+    }
+    this.#pump(client, server, "up");
+    this.#pump(server, client, "down");
+  }
+
+  async #pump(from, to, way) {
+    try {
+      for await (const chunk of from) {
+        let rest = chunk;
+        while (rest.length > 0) {
+          while (this.#silent) await pause(SLICE_MS);
+          if (from.isForgotten) return await new Promise((resolve) => from.once("close", resolve));
+          const rate = this.#bytesPerSecond[way];
+          const size = rate === Infinity ? rest.length : Math.max(1, Math.floor((rate * SLICE_MS) / 1000));
+          if (!to.write(rest.subarray(0, size))) await new Promise((resolve) => to.once("drain", resolve).once("close", resolve));
+          rest = rest.subarray(size);
+          if (rate !== Infinity) await pause(SLICE_MS);
+        }
+      }
+      to.end();
+    } catch {
+      to.destroy();
+    }
+  }
+
+  async close() {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise((resolve) => this.#server.close(resolve));
+  }
+}
