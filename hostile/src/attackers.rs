@@ -9,7 +9,7 @@ const NICE: i32 = 19;
 
 /// Runs attackers on threads that yield the processor to the server and the crowd.
 ///
-/// In incarnation attackers come with machines of their own. Here all share one, and what they compute, such as a
+/// Real attackers come with machines of their own. Here all share one, and what they compute, such as a
 /// million mutations, must not count as what their attack costs others.
 pub struct Attackers(Option<Runtime>);
 

@@ -77,7 +77,8 @@ impl Crowd {
     ///
     /// # Panics
     /// When anybody lost anything, was refused or disconnected, or when the 99th percentile of the latencies during
-    /// the attack is more than twice as high as without.
+    /// the attack is more than twice as high as without, and more than twice as high as beside a program that keeps the
+    /// machine busy.
     pub(crate) async fn verdict(self, row: &str) {
         self.ledger.close();
         eventually("all is heard", LAST, async || {
@@ -101,9 +102,13 @@ impl Crowd {
         );
         let heard = latencies.count(Phase::Attack);
         assert!(heard >= ENOUGH, "the attack was over before the crowd could notice: {heard} messages");
-        let (quiet, attack) = (latencies.percentile(Phase::Quiet, 99.0), latencies.percentile(Phase::Attack, 99.0));
-        let most = quiet.max(FLOOR) * 2;
-        assert!(attack <= most, "p99 was {quiet:?} and became {attack:?}; {most:?} are allowed");
+        let [quiet, busy, attack] =
+            [Phase::Quiet, Phase::Busy, Phase::Attack].map(|phase| latencies.percentile(phase, 99.0));
+        let most = quiet.max(busy).max(FLOOR) * 2;
+        assert!(
+            attack <= most,
+            "p99 was {quiet:?}, on a busy machine {busy:?}, and became {attack:?}; {most:?} are allowed"
+        );
     }
 }
 

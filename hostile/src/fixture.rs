@@ -1,14 +1,22 @@
 //! A server, its crowd, and attackers.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::NonZero,
+    path::Path,
+    thread::{self, available_parallelism},
+    time::Duration,
+};
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::{Attackers, Crowd, PATIENCE, Phase, Server, Settings, allow_many_files, eventually};
 
 /// How long the crowd is alone before the first attack.
 const QUIET: Duration = Duration::from_secs(4);
-/// How long it is alone after each attack.
+/// How long the machine is kept busy before the first attack, and again after the last.
+const BUSY: Duration = Duration::from_secs(2);
+/// How long the crowd is alone after each attack.
 const REST: Duration = Duration::from_secs(1);
 
 /// All of it is gone when this is dropped.
@@ -47,7 +55,21 @@ impl Fixture {
         let crowd = Crowd::come(server.address, &settings.connect, newcomers).await;
         let fixture = Self { server, crowd, attackers: Attackers::new(), row, began };
         sleep(QUIET).await;
+        fixture.keep_the_machine_busy().await;
         fixture
+    }
+
+    /// Computes on every core without a word to the server: what that costs the crowd is the machine's doing, and an
+    /// attack on the same cores may cost as much.
+    async fn keep_the_machine_busy(&self) {
+        self.crowd.begin(Phase::Busy);
+        let until = Instant::now() + BUSY;
+        for _ in 0..available_parallelism().map_or(1, NonZero::get) {
+            thread::spawn(move || while Instant::now() < until {});
+        }
+        sleep_until(until).await;
+        self.crowd.begin(Phase::Quiet);
+        sleep(REST).await;
     }
 
     /// Where clients connect to.
@@ -101,6 +123,7 @@ impl Fixture {
     /// # Panics
     /// When they are not.
     pub async fn verdict(self) {
+        self.keep_the_machine_busy().await;
         self.server.verdict().await;
         self.crowd.verdict(self.row).await;
         println!("{}: {:.1?} in all", self.row, self.began.elapsed());

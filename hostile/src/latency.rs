@@ -9,13 +9,19 @@ use std::{
 use hdrhistogram::Histogram;
 use parking_lot::Mutex;
 
-/// Whether the server is under attack.
+/// What happens besides the crowd's chat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The crowd is alone.
+    /// Nothing.
     Quiet,
-    /// It is not.
+    /// Another program keeps every core of the machine busy, and leaves the server alone.
+    Busy,
+    /// The server is attacked.
     Attack,
+}
+
+impl Phase {
+    const ALL: [Self; 3] = [Self::Quiet, Self::Busy, Self::Attack];
 }
 
 /// What is below this is noise: of two cores that the server, the crowd and the attackers share with whatever else the
@@ -28,8 +34,7 @@ pub(crate) const FLOOR: Duration = Duration::from_millis(if cfg!(debug_assertion
 /// The latencies of all messages, by the phase in which they were sent.
 pub(crate) struct Latencies {
     phase: AtomicU8,
-    quiet: Mutex<Histogram<u64>>,
-    attack: Mutex<Histogram<u64>>,
+    histograms: [Mutex<Histogram<u64>>; Phase::ALL.len()],
 }
 
 impl Latencies {
@@ -39,11 +44,11 @@ impl Latencies {
             Ok(histogram) => Mutex::new(histogram),
             Err(error) => panic!("{error}"),
         };
-        Self { phase: AtomicU8::new(0), quiet: histogram(), attack: histogram() }
+        Self { phase: AtomicU8::new(Phase::Quiet as u8), histograms: Phase::ALL.map(|_| histogram()) }
     }
 
     pub(crate) fn set_phase(&self, phase: Phase) {
-        self.phase.store(u8::from(phase == Phase::Attack), Ordering::Relaxed);
+        self.phase.store(phase as u8, Ordering::Relaxed);
     }
 
     pub(crate) fn phase(&self) -> u8 {
@@ -51,24 +56,23 @@ impl Latencies {
     }
 
     pub(crate) fn record(&self, phase: u8, latency: Duration) {
-        let histogram = if phase == 0 { &self.quiet } else { &self.attack };
+        let Some(histogram) = self.histograms.get(usize::from(phase)) else { return };
         histogram.lock().saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
     }
 
     /// The latency that so many of a hundred messages do not exceed.
     pub(crate) fn percentile(&self, phase: Phase, percent: f64) -> Duration {
-        let histogram = if phase == Phase::Quiet { &self.quiet } else { &self.attack };
-        Duration::from_micros(histogram.lock().value_at_percentile(percent))
+        Duration::from_micros(self.histograms[phase as usize].lock().value_at_percentile(percent))
     }
 
     pub(crate) fn count(&self, phase: Phase) -> u64 {
-        if phase == Phase::Quiet { self.quiet.lock().len() } else { self.attack.lock().len() }
+        self.histograms[phase as usize].lock().len()
     }
 }
 
 impl fmt::Display for Latencies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for phase in [Phase::Quiet, Phase::Attack] {
+        for phase in Phase::ALL {
             let at = |percent| self.percentile(phase, percent).as_secs_f64() * 1000.0;
             let count = self.count(phase);
             write!(f, " {phase:?}: {count}, p50 {:.2} ms, p99 {:.2} ms, max {:.1} ms;", at(50.0), at(99.0), at(100.0))?;
