@@ -15,7 +15,7 @@ use serde::Serialize;
 /// ```
 ///
 /// While something is refused, `refused` is there too: `{"what": "script join", "code": "NOPERM", "reason": "…",
-/// "since": "…"}`.
+/// "since": "…"}`. For a minute after lost data, so is `dataLost`, the time when it was noticed.
 ///
 /// A node that is not healthy still serves its clients: those of one room on one node hear each other, and leave and
 /// go. What it cannot do is admit them to rooms, and reach other nodes.
@@ -29,10 +29,15 @@ pub struct Health {
     /// What the shared state or the way to the other nodes refused within the last minute, though it can be reached.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
+    /// When the shared state was found to have lost data, if within the last minute. The nodes put back what they
+    /// have; for the first seconds clients that want to join a room may be refused with `STATE_UNAVAILABLE`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data_lost: Option<Timestamp>,
 }
 
 impl Health {
-    /// Whether everything can be reached and nothing is refused.
+    /// Whether everything can be reached and nothing is refused. Lost data does not count: it is put back in seconds,
+    /// and a load balancer that took all nodes out for them would make it worse.
     #[must_use]
     pub fn is_healthy(&self) -> bool {
         self.state.available && self.backplane.available && self.refused.is_none()

@@ -45,6 +45,14 @@ pub enum ConnectError {
         /// What was tried and failed.
         reason: String,
     },
+    /// The server uses TLS and the URL does not, or the other way round.
+    #[error("Redis at {server} {advice}")]
+    Tls {
+        /// Its host and port.
+        server: String,
+        /// What to change.
+        advice: &'static str,
+    },
     /// The server said no to the user or the password.
     #[error("Redis at {server} refused the user or the password: {reason}")]
     Refused {

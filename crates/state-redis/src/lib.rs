@@ -41,6 +41,7 @@ mod shard;
 mod state;
 mod store;
 mod subscriptions;
+mod tls_mismatch;
 mod topology;
 mod users;
 mod write_counts;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
-use redis::{AsyncConnectionConfig, Client, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError};
+use redis::{AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, RedisError};
 use roomwire_core::Escaped;
 use tokio::time::timeout;
 
@@ -13,6 +13,7 @@ use crate::{
     refusal::refusal,
     rights,
     shard::address_of,
+    tls_mismatch,
 };
 
 /// The oldest major version with sharded messages.
@@ -51,7 +52,12 @@ async fn try_all(config: &RedisConfig, seeds: &[ConnectionInfo]) -> Result<(usiz
     for (index, seed) in seeds.iter().enumerate() {
         match check(config, seed, seeds.len()).await {
             Ok(clustered) => return Ok((index, clustered)),
-            Err(error @ ConnectError::Unreachable { .. }) => problem = error,
+            Err(error @ ConnectError::Unreachable { .. }) => {
+                if let Some(advice) = tls_mismatch::advice(seed, config.connect_timeout).await {
+                    return Err(ConnectError::Tls { server: address_of(seed).to_string(), advice });
+                }
+                problem = error;
+            }
             Err(error) => return Err(error),
         }
     }
@@ -65,7 +71,7 @@ async fn check(config: &RedisConfig, seed: &ConnectionInfo, servers: usize) -> R
         _ if matches!(error.code(), Some("NOAUTH" | "WRONGPASS")) => {
             ConnectError::Refused { server: server.clone(), reason: error.to_string() }
         }
-        _ => ConnectError::Unreachable { server: server.clone(), reason: format!("{error}{}", hint(seed, &error)) },
+        _ => ConnectError::Unreachable { server: server.clone(), reason: error.to_string() },
     };
     let settings = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(config.connect_timeout))
@@ -120,19 +126,6 @@ async fn check(config: &RedisConfig, seed: &ConnectionInfo, servers: usize) -> R
         );
     }
     Ok(clustered)
-}
-
-/// What to look at when one side speaks TLS and the other does not: the error itself does not say so.
-fn hint(seed: &ConnectionInfo, error: &RedisError) -> &'static str {
-    let speaks_tls = matches!(seed.addr(), ConnectionAddr::TcpTls { .. });
-    let was_ended = error.is_connection_dropped() && !error.is_connection_refusal();
-    match speaks_tls {
-        true if was_ended || error.is_timeout() => {
-            "; if the server does not use TLS, write redis:// instead of rediss://"
-        }
-        false if was_ended => "; if the server uses TLS, write rediss:// instead of redis://",
-        _ => "",
-    }
 }
 
 /// The answer to `INFO`.

@@ -5,7 +5,6 @@ mod least_user;
 
 use std::{fs, time::Duration};
 
-use roomwire_core::config::RetryConfig;
 use roomwire_state_redis::{ConnectError, RedisConfig, RedisState};
 use roomwire_test_servers::{RedisCluster, RedisServer, Settings};
 use tokio::time::Instant;
@@ -189,14 +188,4 @@ async fn the_password_is_not_blamed_for_a_missing_right_nor_the_other_way_round(
     let config = RedisConfig::new(server.url()).username(least_user::NAME).password("wrong");
     let error = RedisState::connect(&config).await.expect_err("is refused");
     assert!(matches!(error, ConnectError::Refused { .. }), "{error}");
-}
-
-#[tokio::test]
-async fn tls_on_one_side_only_is_hinted_at() {
-    let server = RedisServer::start().await;
-    let retry = RetryConfig { attempts: 0, ..RetryConfig::default() };
-    let config = RedisConfig::new(server.url().replace("redis://", "rediss://")).retry(retry);
-    let config = config.connect_timeout(Duration::from_millis(500));
-    let error = RedisState::connect(&config).await.expect_err("speaks no TLS").to_string();
-    assert!(error.contains("write redis:// instead of rediss://"), "{error}");
 }

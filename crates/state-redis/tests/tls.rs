@@ -1,6 +1,9 @@
 //! `rediss://`: commands and messages go over TLS, and only to a server that is trusted.
 
-use std::{fs, time::Duration};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -55,4 +58,21 @@ async fn a_server_that_nobody_vouches_for_is_refused() {
     }
     let error = RedisState::connect(&RedisConfig::new(&url).ca_certificate("no PEM")).await;
     assert!(matches!(error, Err(ConnectError::Certificate(_))), "{error:?}");
+}
+
+#[tokio::test]
+async fn tls_on_one_side_only_is_refused_at_once_in_words() {
+    let (server, url, _) = server().await;
+    let without_tls = url.replace("rediss://", "redis://");
+    let with_tls = server.url().replace("redis://", "rediss://");
+    for (url, advice) in [
+        (without_tls, "uses TLS: write rediss://"),
+        (with_tls, "does not use TLS: write redis:// instead of rediss://"),
+    ] {
+        let began = Instant::now();
+        let error = RedisState::connect(&RedisConfig::new(url)).await.expect_err("is refused");
+        assert!(matches!(error, ConnectError::Tls { .. }), "{error:?}");
+        assert!(error.to_string().contains(advice), "{error}");
+        assert!(began.elapsed() < Duration::from_secs(5), "it is not tried again: {:?}", began.elapsed());
+    }
 }

@@ -5,9 +5,14 @@ use std::{
     time::Duration,
 };
 
-use roomwire_core::{Clock, Escaped, StateError};
+use parking_lot::Mutex;
+use roomwire_core::{Clock, Escaped, StateError, Timestamp};
+use tokio::time::Instant;
 
-use super::{Node, refusals::Refusals};
+use super::{
+    Node,
+    refusals::{MINUTE, Refusals},
+};
 use crate::{
     Health, ServiceEvent,
     health::{Availability, HealthState},
@@ -20,6 +25,8 @@ pub(super) struct BackendHealth {
     state: HealthState,
     backplane: HealthState,
     pub(super) refusals: Refusals,
+    /// When the store was last found to have lost data.
+    data_lost: Mutex<Option<(Instant, Timestamp)>>,
     /// How often messages of other nodes were missed, or began to be.
     gaps: AtomicU64,
     /// Whether this node is to be compared with the store once that was told all it was not.
@@ -34,6 +41,7 @@ impl BackendHealth {
             state: HealthState::available(clock),
             backplane: HealthState::available(clock),
             refusals: Refusals::default(),
+            data_lost: Mutex::default(),
             gaps: AtomicU64::new(0),
             comparison_due: AtomicBool::new(false),
         }
@@ -42,11 +50,19 @@ impl BackendHealth {
 
 impl Node {
     pub(crate) fn health(&self) -> Health {
+        let recent = self.backend_health.data_lost.lock().filter(|(noticed, _)| noticed.elapsed() < MINUTE);
         Health {
             state: self.backend_health.state.now(),
             backplane: self.backend_health.backplane.now(),
             refused: self.backend_health.refusals.present(),
+            data_lost: recent.map(|(_, since)| since),
         }
+    }
+
+    /// The store has lost data of this node, which is about to put it back.
+    pub(super) fn state_lost_data(&self) {
+        *self.backend_health.data_lost.lock() = Some((Instant::now(), self.clock.now()));
+        self.events.send(|| ServiceEvent::StateLost);
     }
 
     /// The heartbeat came through.

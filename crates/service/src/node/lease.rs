@@ -89,7 +89,7 @@ impl Node {
         let status = self.call(until, self.store.renew_lease(incarnation, self.config.lease.duration)).await?;
         if status.behind {
             tracing::warn!(target: "roomwire", incarnation = %Escaped(&incarnation), "the store lost writes of this node, re-registering its clients");
-            self.events.send(|| ServiceEvent::StateLost);
+            self.state_lost_data();
             self.note_incomplete();
             self.compare_soon();
         }

@@ -75,7 +75,7 @@ impl Node {
         match self.bounded(self.store.begin_lease(lost, self.config.lease.duration)).await {
             Ok(()) => {
                 tracing::warn!(target: "roomwire", incarnation = %Escaped(&lost), "the store lost this node's data, re-registering its clients");
-                self.events.send(|| ServiceEvent::StateLost);
+                self.state_lost_data();
                 Ok(true)
             }
             Err(StateError::Fenced) => Ok(false),

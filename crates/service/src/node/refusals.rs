@@ -10,7 +10,7 @@ use super::Node;
 use crate::{ServiceEvent, health::Refused, metrics};
 
 /// The shortest time between two reports of one kind, and how long a refusal counts as present.
-const MINUTE: Duration = Duration::from_secs(60);
+pub(super) const MINUTE: Duration = Duration::from_secs(60);
 /// How many kinds are remembered. A backend has fewer operations and codes.
 const KINDS: usize = 256;
 

@@ -37,14 +37,14 @@ async fn health_says_what_can_be_reached_and_since_when() {
     let builder = WebSocketService::builder(config).state_and_backplane(store.clone(), bus.clone());
     let service = builder.clock(clock.clone()).build().await.expect("builds");
     let since_start = Availability { available: true, since: clock.now() };
-    assert_eq!(service.health(), Health { state: since_start, backplane: since_start, refused: None });
+    assert_eq!(service.health(), Health { state: since_start, backplane: since_start, refused: None, data_lost: None });
     assert!(service.health().is_healthy());
 
     clock.advance(Duration::from_secs(5));
     store.go_down();
     eventually("it is noticed", async || !service.health().is_healthy()).await;
     let away = Availability { available: false, since: clock.now() };
-    assert_eq!(service.health(), Health { state: away, backplane: since_start, refused: None });
+    assert_eq!(service.health(), Health { state: away, backplane: since_start, refused: None, data_lost: None });
     clock.advance(Duration::from_secs(2));
     bus.say(BackplaneEvent::Interrupted);
     eventually("it is noticed", async || !service.health().backplane.available).await;
@@ -60,7 +60,7 @@ async fn health_says_what_can_be_reached_and_since_when() {
     bus.say(BackplaneEvent::Gap);
     eventually("it is noticed", async || service.health().is_healthy()).await;
     let back = Availability { available: true, since: clock.now() };
-    assert_eq!(service.health(), Health { state: back, backplane: back, refused: None });
+    assert_eq!(service.health(), Health { state: back, backplane: back, refused: None, data_lost: None });
 }
 
 #[tokio::test(start_paused = true)]

@@ -153,6 +153,10 @@ async fn a_store_that_fell_behind_is_told_everything_at_once_and_what_it_should_
     ledger.complete().await;
     assert_eq!(ledger.stays(), before, "no event reports it");
     assert!(ledger.events().contains(&ServiceEvent::StateLost), "but that data was lost is said");
+    let health = node.service.health();
+    assert!(health.data_lost.is_some() && health.is_healthy(), "{health:?}");
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(node.service.health().data_lost, None, "after a minute it is history");
 }
 
 #[tokio::test(start_paused = true)]
