@@ -42,16 +42,17 @@ impl Refusals {
     /// A request is answered with 431.
     pub(crate) fn oversized_head(&self, oversized: OversizedHead, address: Option<IpAddr>) {
         metrics::request_refused("head");
-        let (key, message) = match oversized {
+        let (cause, key, message) = match oversized {
             OversizedHead::Headers => {
-                ("limits.headers", "a request is refused: it has more headers than limits.headers")
+                ("headers", "limits.headers", "a request is refused: it has more headers than limits.headers")
             }
             OversizedHead::Bytes => (
+                "header bytes",
                 "limits.headerBytes",
                 "a request is refused: its head is larger than limits.headerBytes; are there large cookies?",
             ),
         };
-        self.report("head", key, message, &OrUnknown(address));
+        self.report(cause, key, message, &OrUnknown(address));
     }
 
     /// A request names a session that this process does not have: it has ended, or it is another node's.
@@ -198,7 +199,7 @@ impl Refusals {
     pub(crate) fn slow_consumer(&self, client: &impl Display) {
         let message = "a client is disconnected as a slow consumer: it read nothing of what was sent to it within \
                        limits.writeTimeout";
-        self.report("slow consumer", "limits.writeTimeout", message, client);
+        self.report("write timeout", "limits.writeTimeout", message, client);
     }
 
     /// A client is disconnected because of what it sent.

@@ -85,7 +85,7 @@ impl RefusalLog {
     pub(crate) fn send_buffer_full(&self, client: &Client) {
         let message = "a client is disconnected as a slow consumer: more waits for it than limits.sendBuffer (packets) and \
                        limits.sendBufferBytes allow";
-        self.of_client("slow consumer", "limits.sendBuffer", message, client);
+        self.of_client("send buffer", "limits.sendBuffer", message, client);
     }
 
     fn of_client(&self, cause: &'static str, key: &'static str, message: &'static str, client: &Client) {

@@ -45,6 +45,9 @@ pub(crate) struct Accepted {
 /// The certificate and key that the configuration asks for, if any.
 pub(crate) async fn certificates(config: &WebSocketConfig) -> Result<Option<Arc<Certificates>>, TlsError> {
     if !config.ssl {
+        if config.tls.cert.is_some() {
+            tracing::warn!(target: "roomwire", key = "ssl", "tls.cert is set and ssl is false: connections are not encrypted");
+        }
         return Ok(None);
     }
     Certificates::load(&config.tls).await.map(|certificates| Some(Arc::new(certificates)))

@@ -154,7 +154,8 @@ async fn heads_that_are_too_large_in_both_kinds_of_server() {
         };
         assert_eq!(get(&fixture, &many).await, 431);
         eventually("it is logged", async || log.lines_with(&["WARN"]) > 0).await;
-        one_warning(&log, "head", &["limits.header", "example=127.0.0.1"]);
+        let cause = if foreign { "headers" } else { "head" };
+        one_warning(&log, cause, &["limits.header", "example=127.0.0.1"]);
     }
 }
 

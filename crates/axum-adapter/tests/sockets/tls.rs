@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use crate::support::{
-    Certificate, Fixture, Http, Wss, config, eventually,
+    Certificate, Fixture, Http, Log, Wss, config, eventually,
     tls::{connect, request},
     within,
 };
@@ -127,7 +127,7 @@ async fn a_renewed_certificate_is_used_for_new_connections_and_old_ones_live_on(
     wss.send(r#"421["echo","still here"]"#).await;
     assert_eq!(wss.next().await, r#"431["still here"]"#);
 
-    let log = crate::support::Log::capture();
+    let log = Log::capture();
     certificate.write_key("-----BEGIN PRIVATE KEY-----\nbroken\n");
     let told = ["the certificate stays as it is", "tls.key", "key.pem"];
     eventually("the broken file is told", async || log.lines_with(&told) > 0).await;
@@ -141,4 +141,14 @@ async fn a_renewed_certificate_is_used_for_new_connections_and_old_ones_live_on(
 
     let newer = certificate.renew();
     eventually("the next good one is shown", async || connect(fixture.address, &newer, &[&TLS13]).await.is_ok()).await;
+}
+
+#[tokio::test]
+async fn a_certificate_without_ssl_is_warned_of() {
+    let log = Log::capture();
+    let certificate = Certificate::new();
+    let config = WebSocketConfig { tls: certificate.config(), ..config() };
+    let fixture = Fixture::new(config, Gateway::new()).await;
+    assert_eq!(log.lines_with(&["WARN", r#"key="ssl""#, "connections are not encrypted"]), 1, "{}", log.text());
+    fixture.stop().await;
 }
