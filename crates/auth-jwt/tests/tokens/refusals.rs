@@ -103,6 +103,22 @@ async fn a_token_is_refused_from_the_moment_its_expiry_and_the_leeway_are_over()
     assert!(identity.is_expired(Clock::now(&clock)), "both ends are the same moment");
 }
 
+#[tokio::test]
+async fn an_issuer_whose_clock_is_ahead_by_the_default_leeway_is_accepted() {
+    let issuer = Issuer::new(Algorithm::Hs256);
+    for claim in ["iat", "nbf"] {
+        for (ahead, is_accepted) in [(6, true), (30, true), (31, false)] {
+            let clock = FixedClock::at(NOW);
+            let authenticator = JwtAuthenticator::from_config(&issuer.accepted_by(auth())).await.expect("accepts");
+            let authenticator = authenticator.with_clock(clock);
+            let mut claims = claims();
+            claims[claim] = json!(NOW + ahead);
+            let answer = authenticator.authenticate(&showing(&issuer.token(&claims))).await;
+            assert_eq!(answer.is_ok(), is_accepted, "{claim} {ahead} s ahead: {answer:?}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
