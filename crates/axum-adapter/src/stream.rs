@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::{
     connection::Connection,
     message_limit::{MessageLimit, Verdict},
-    outbox::{Frames, Outbox},
+    outbox::{CLOSE_PACKET, Frames, Outbox},
     write_deadline::{Probe, WriteDeadline, stalled},
 };
 
@@ -179,7 +179,15 @@ impl<S: AsyncWrite + Unpin> ControlledStream<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for ControlledStream<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut bytes: &[u8]) -> Poll<io::Result<usize>> {
+        // The packet is for clients that poll. On a websocket some clients take it for the end of all attempts to
+        // reconnect; the close frame that the engine sends next says enough.
+        if let Some(begin) = self.outlet.as_ref().and_then(|(frames, _)| frames.find_close_packet(bytes)) {
+            if begin == 0 {
+                return Poll::Ready(Ok(CLOSE_PACKET.len()));
+            }
+            bytes = &bytes[..begin];
+        }
         self.as_writer(cx, bytes, |stream, cx| stream.poll_write(cx, bytes))
     }
 

@@ -1,12 +1,17 @@
 //! Finds the ends of the service's messages in the bytes of a websocket.
 
+use memchr::memmem;
+
+/// A text frame with the Engine.IO packet that closes a session.
+pub(crate) const CLOSE_PACKET: &[u8] = b"\x81\x011";
+
 /// The longest head of a server's frame, plus the first two characters of its payload, which tell the service's
 /// messages from the engine's packets.
 const HEAD: usize = 10 + 2;
 
 /// Parses the bytes that are written to a websocket and counts the frames that carry events, acknowledgements and their
 /// attachments: those that were handed to the engine, without the engine's own packets.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Frames {
     head: [u8; HEAD],
     known: usize,
@@ -35,6 +40,16 @@ impl Frames {
             }
         }
         ended
+    }
+
+    /// Where in the next bytes the frame of a [`CLOSE_PACKET`] begins.
+    pub(crate) fn find_close_packet(&self, bytes: &[u8]) -> Option<usize> {
+        let (mut frames, mut read) = (self.clone(), 0);
+        memmem::find_iter(bytes, CLOSE_PACKET).find(|at| {
+            frames.read(&bytes[read..*at]);
+            read = *at;
+            frames.missing == 0 && frames.known == 0
+        })
     }
 
     /// Parses the head, once enough of it has been read.
@@ -68,7 +83,7 @@ pub(super) fn is_ours(packet: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Frames;
+    use super::{CLOSE_PACKET, Frames};
 
     fn frame(kind: u8, payload: &[u8]) -> Vec<u8> {
         let length = match payload.len() {
@@ -114,6 +129,21 @@ mod tests {
             let counts: Vec<_> = stream.chunks(piece).map(|bytes| frames.read(bytes)).collect();
             assert_eq!(counts.iter().sum::<u32>(), 4, "in pieces of {piece}");
             assert_eq!(frames.read(&text("42[]")), 1, "in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn a_close_packet_is_found_between_frames_and_not_within_one() {
+        let data = frame(2, &[CLOSE_PACKET, CLOSE_PACKET].concat());
+        let text = text("42[]");
+        assert_eq!(Frames::default().find_close_packet(&data), None);
+        let stream = [&data, &text, CLOSE_PACKET, &frame(8, &[])].concat();
+        let begin = data.len() + text.len();
+        assert_eq!(Frames::default().find_close_packet(&stream), Some(begin));
+        for cut in 1..begin {
+            let mut frames = Frames::default();
+            frames.read(&stream[..cut]);
+            assert_eq!(frames.find_close_packet(&stream[cut..]), Some(begin - cut), "after {cut} bytes");
         }
     }
 }

@@ -31,7 +31,7 @@ use tokio::{
     time::Instant,
 };
 
-pub(crate) use frames::Frames;
+pub(crate) use frames::{CLOSE_PACKET, Frames};
 pub(crate) use outgoing::{AckStream, Load, SocketSender};
 pub(crate) use polling_body::polling_body;
 

@@ -31,3 +31,4 @@ mod support;
 mod switches;
 mod tls;
 mod upgrade;
+mod websocket_close;
