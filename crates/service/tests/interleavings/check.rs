@@ -6,7 +6,8 @@ use std::{
 };
 
 use roomwire_core::{
-    ClientKey, Clock, DisconnectReason, ErrorCode, Namespace, PageRequest, RoomKey, StateStore, UserId, WebSocketClient,
+    ClientKey, Clock, DisconnectReason, ErrorCode, Namespace, PageRequest, RoomId, RoomKey, StateStore, UserId,
+    WebSocketClient,
 };
 
 use crate::{
@@ -53,6 +54,8 @@ pub(crate) async fn places(cluster: &Cluster, log: &OperatorLog, before: &Member
     let nodes = cluster.nodes();
     let lost_members =
         |node: u64| log.has_lost_data() || nodes.iter().any(|it| it.number == node && !it.store.fences().is_empty());
+    let half_deleted: Vec<RoomId> =
+        log.half_deleted().into_iter().map(|room| ROOMS[room].parse().expect("valid")).collect();
     let open = open_connections(cluster)?;
     let store = cluster.nodes()[0].store.inner();
     let mut memberships = Memberships::new();
@@ -75,7 +78,7 @@ pub(crate) async fn places(cluster: &Cluster, log: &OperatorLog, before: &Member
         let Some(known) = store.client(&key).await.map_err(|error| error.to_string())? else {
             return Err(format!("{number} is not in the store"));
         };
-        agrees(connection, &known, node.service.node_id().as_str())?;
+        agrees(connection, &known, node.service.node_id().as_str(), &half_deleted)?;
         let mut is_in = BTreeSet::new();
         for (room, name) in ROOMS.iter().enumerate() {
             let is_member = client.is_in(&name.parse().expect("valid"));
@@ -95,14 +98,25 @@ pub(crate) async fn places(cluster: &Cluster, log: &OperatorLog, before: &Member
         }
         memberships.insert(number, is_in);
     }
-    lists(cluster, &*store, &open, &members).await?;
+    lists(cluster, &*store, &open, &members, &half_deleted).await?;
     Ok(memberships)
 }
 
-fn agrees(connection: &Connection, known: &WebSocketClient, node: &str) -> Result<(), String> {
+/// Checks the record of a client. The other nodes do not learn of a deletion whose node was killed before it could tell
+/// them: until they put the room back, the store does not have its members.
+fn agrees(connection: &Connection, known: &WebSocketClient, node: &str, half_deleted: &[RoomId]) -> Result<(), String> {
     let (number, client) = (connection.number, connection.client());
+    let certain = |mut rooms: Vec<RoomId>| {
+        rooms.retain(|room| !half_deleted.contains(room));
+        rooms
+    };
     demand!(known.node.as_str() == node, "{number} is at {node}, the store says {}", known.node);
-    demand!(known.rooms == client.rooms(), "{number} is in {:?}, the store says {:?}", client.rooms(), known.rooms);
+    demand!(
+        certain(known.rooms.clone()) == certain(client.rooms()),
+        "{number} is in {:?}, the store says {:?}",
+        client.rooms(),
+        known.rooms
+    );
     demand!(known.user.as_ref() == client.user(), "{number}: the store has another user");
     demand!(
         known.metadata == client.metadata(),
@@ -119,6 +133,7 @@ async fn lists(
     store: &dyn StateStore,
     open: &BTreeMap<usize, Arc<Connection>>,
     members: &[BTreeSet<String>; ROOMS.len()],
+    half_deleted: &[RoomId],
 ) -> Result<(), String> {
     let (root, failed) = (Namespace::root(), |error: roomwire_core::StateError| error.to_string());
     let expected: BTreeSet<String> = open.keys().map(|device| id_of(*device).to_string()).collect();
@@ -134,6 +149,9 @@ async fn lists(
     demand!((sessions, counted) == (hers, hers), "ada has {hers} sessions, the store says {sessions} and {counted}");
     for (name, expected) in ROOMS.iter().zip(members) {
         let room = RoomKey::new(root.clone(), name.parse().expect("valid"));
+        if half_deleted.contains(&room.room) {
+            continue;
+        }
         let listed = store.members(&room, &everything()).await.map_err(failed)?.items;
         let listed: BTreeSet<String> = listed.iter().map(|member| member.client.to_string()).collect();
         demand!(listed == *expected, "the store lists {listed:?} in {name}, there are {expected:?}");

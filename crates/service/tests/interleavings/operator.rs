@@ -46,6 +46,8 @@ pub(crate) struct OperatorLog {
     has_lost_data: AtomicBool,
     /// Rooms that a node deleted that was killed, or stopped without an answer: the ends of their members may be lost.
     half_deleted: Mutex<BTreeSet<usize>>,
+    /// Those of the round before: their members may be put back, and reported, in this one.
+    half_deleted_before: Mutex<BTreeSet<usize>>,
     /// Clients with calls in flight on a node that was killed: their events may be lost.
     in_flight: Mutex<BTreeSet<ClientId>>,
     /// Revocations of the whole episode.
@@ -65,7 +67,7 @@ impl OperatorLog {
 
     /// Rooms in which the ends of memberships may be lost.
     pub(crate) fn half_deleted(&self) -> BTreeSet<usize> {
-        self.half_deleted.lock().clone()
+        &*self.half_deleted.lock() | &*self.half_deleted_before.lock()
     }
 
     /// Whether this identity was revoked.
@@ -95,7 +97,7 @@ impl OperatorLog {
     /// Begins the next round. Revocations stay.
     pub(crate) fn forget(&self) {
         self.in_flight.lock().clear();
-        self.half_deleted.lock().clear();
+        *self.half_deleted_before.lock() = std::mem::take(&mut *self.half_deleted.lock());
         self.kicks.lock().clear();
         self.ended_ada.store(false, Ordering::Relaxed);
         self.has_lost_data.store(false, Ordering::Relaxed);
