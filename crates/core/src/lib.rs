@@ -1,8 +1,8 @@
 //! What every part of Roomwire agrees on.
 //!
 //! This crate holds the names a client may use, the records the service keeps, its configuration, its
-//! error codes, the messages that travel between nodes, and the *ports* that the other crates
-//! plug into:
+//! error codes, the codec of Socket.IO packets ([`packet`]), the messages that travel between nodes, and the
+//! *ports* that the other crates plug into:
 //!
 //! | port | implemented by | called by |
 //! |---|---|---|
@@ -28,6 +28,7 @@ mod grants;
 mod identity;
 mod log_throttle;
 mod names;
+pub mod packet;
 mod payload;
 mod ports;
 mod reason;

@@ -117,6 +117,11 @@ impl Payload {
         &self.attachments
     }
 
+    /// Adds the binary value of the next placeholder.
+    pub(crate) fn push_attachment(&mut self, attachment: Bytes) {
+        self.attachments.push(attachment);
+    }
+
     /// The size of text and attachments in bytes.
     #[must_use]
     pub fn size(&self) -> usize {
