@@ -1,0 +1,293 @@
+// The messages that `capture.mjs` has the official parser decode: valid, invalid and mutated.
+
+const PLACEHOLDER = '{"_placeholder":true,"num":0}';
+
+const TEXTS = [
+  // Types.
+  "",
+  " ",
+  "0",
+  "7",
+  "8",
+  "9",
+  "-1",
+  "a",
+  "é",
+  "٣",
+  "{}",
+  "[]",
+  "null",
+  "00",
+  "0 ",
+  "\n0",
+  // Namespaces.
+  "0/",
+  "0/,",
+  "0/a",
+  "0/a,",
+  "0/a?token=x,{}",
+  "0/a{}",
+  "0a",
+  "0,",
+  "1/a",
+  "1/a,",
+  "1/a?x,",
+  '2/,["a"]',
+  '2/a["a"]',
+  "2/a",
+  "2/a,",
+  '2a,["a"]',
+  '2//a,["a"]',
+  // CONNECT, CONNECT_ERROR and DISCONNECT.
+  "0{}",
+  '0{"a":1}',
+  "0[]",
+  "0null",
+  '0"a"',
+  "01",
+  "01{}",
+  "0true",
+  "0{",
+  "0{}x",
+  "0{} ",
+  "0 {}",
+  '0{"a":1,"a":2}',
+  "1",
+  "1{}",
+  "1null",
+  "1[]",
+  "17",
+  "1 ",
+  "4",
+  "4{}",
+  '4{"message":"no"}',
+  '4"no"',
+  "4null",
+  "4[]",
+  "41{}",
+  "4true",
+  // Events.
+  "2",
+  "27",
+  "2[]",
+  "2[ ]",
+  "2{}",
+  "2null",
+  '2"a"',
+  "2true",
+  "2[null]",
+  "2[true]",
+  "2[[]]",
+  '2[["a"]]',
+  "2[{}]",
+  '2["a"]',
+  '27["a"]',
+  "2[5]",
+  "2[5,1]",
+  "2[-0.5]",
+  "2[-0]",
+  "2[1.0]",
+  "2[1e2]",
+  '2["a"',
+  '2["a"]]',
+  '2["a",]',
+  '2[,"a"]',
+  '2["a" 1]',
+  '2["a"]x',
+  '2["a"] ',
+  '2["a"]\u00a0',
+  '2 ["a"]',
+  '27 ["a"]',
+  '2\t7["a"]',
+  '2[ "a" , 1 , [ 2 ] ]',
+  "2['a']",
+  "2[a]",
+  '2["a",01]',
+  '2["a",+1]',
+  '2["a",.5]',
+  '2["a",1.]',
+  '2["a",NaN]',
+  '2["a",undefined]',
+  '2["a",1e5,1E+5,-0,0.10]',
+  '2["a",9007199254740993]',
+  '2["a","\\ud83c"]',
+  '2["\\ud83c"]',
+  '2["a","\\ud83c\\udf89"]',
+  '2["room\\/join"]',
+  '2["gr\\u00f6\\u00DFe","\\/"]',
+  '2["a","\\x41"]',
+  '2["a","\\u12"]',
+  '2["a","\t"]',
+  '2["a",{"b":1,"b":2}]',
+  '2["a",{"__proto__":1}]',
+  '2["a",{b:1}]',
+  '2["a",{"b"}]',
+  '2["a",{"b":1,}]',
+  '2["a"]//',
+  '2/**/["a"]',
+  '2["connect"]',
+  '2["connect_error"]',
+  '2["disconnect"]',
+  '2["disconnecting"]',
+  '2["newListener"]',
+  '2["removeListener"]',
+  '2["conn\\u0065ct"]',
+  '2["connect "]',
+  '2["Connect"]',
+  `2["a",${PLACEHOLDER}]`,
+  '2["a",{"_placeholder":true}]',
+  // Acknowledgements.
+  "3",
+  "37",
+  "3[]",
+  "37[]",
+  '37[1,"a"]',
+  "37{}",
+  "37null",
+  "3/a,7[]",
+  "3/a,[]",
+  "37[",
+  "307[]",
+  "3007[]",
+  "30x7[]",
+  "37.5[]",
+  "3-7[]",
+  "3+7[]",
+  "37e1[]",
+  "39007199254740991[]",
+  "39007199254740992[]",
+  "318446744073709551616[]",
+  '29007199254740993["a"]',
+  '2٣["a"]',
+  // Attachments without binary messages.
+  "5",
+  "51",
+  "5-",
+  '5["a"]',
+  '5-["a"]',
+  '50-["a"]',
+  "51-",
+  "51-[]",
+  "51-{}",
+  "51-[null]",
+  '51-["a"',
+  '51-["connect"]',
+  '511-["a"]',
+  '5999999999999999999999-["a"]',
+  '51.5-["a"]',
+  '51.0-["a"]',
+  '51e0-["a"]',
+  '50x1-["a"]',
+  '5 1-["a"]',
+  '5+1-["a"]',
+  '5-1-["a"]',
+  '51_0-["a"]',
+  '5NaN-["a"]',
+  '5Infinity-["a"]',
+  "6",
+  "60-7[]",
+  "61-7{}",
+  '5/a,1-["a"]',
+];
+
+const binary = (text, count) => [text, ...Array.from({ length: count }, (_, index) => [index, 255])];
+
+const SEQUENCES = [
+  [[1]],
+  ["0", [1]],
+  ['2["a"]', [1]],
+  ['2["a"]', '2["b"]'],
+  ["0", '2["a"]', "1"],
+  binary(`51-["a",${PLACEHOLDER}]`, 1),
+  binary(`51-["a",${PLACEHOLDER}]`, 2),
+  binary(`52-["a",${PLACEHOLDER}]`, 1),
+  binary(`52-["a",${PLACEHOLDER}]`, 2),
+  binary(`51-/a?x,7["a",${PLACEHOLDER}]`, 1),
+  [`51-["a",${PLACEHOLDER}]`, '2["b"]'],
+  [`51-["a",${PLACEHOLDER}]`, `51-["a",${PLACEHOLDER}]`],
+  [`52-["a",${PLACEHOLDER}]`, [1], "0"],
+  binary('51-["a"]', 1),
+  binary("51-[5]", 1),
+  binary("51-", 1),
+  binary("51-7", 1),
+  binary("61-[]", 1),
+  binary("61-7", 1),
+  binary("61-7[]", 1),
+  binary(`61-7[${PLACEHOLDER}]`, 1),
+  binary('001-["a"]', 1),
+  binary('501-["a"]', 1),
+  binary(`51-["a",${PLACEHOLDER},${PLACEHOLDER}]`, 1),
+  binary(`510-["a",{"_placeholder":true,"num":9}]`, 10),
+  ...["1", "-1", "0.5", "0.0", "-0", "0e1", "1e-1", '"0"', "null", "true", "[0]", "{}", "99999999999999999999"].map(
+    (num) => binary(`51-["a",{"_placeholder":true,"num":${num}}]`, 1),
+  ),
+  ...[
+    '{"_placeholder":true}',
+    '{"num":0,"_placeholder":true}',
+    '{"_placeholder":true,"num":0,"x":1}',
+    '{"_placeholder":false,"num":7}',
+    '{"_placeholder":1,"num":7}',
+    '{"_placeholder":"true","num":7}',
+    '{"_placeholder":true,"num":7,"num":0}',
+    '{"_placeholder":true,"num":0,"num":7}',
+    '{"_placeholder":true,"num":7,"_placeholder":false}',
+    '{"_placehold\\u0065r":true,"num":0}',
+    '{"_placehold\\u0065r":true,"num":7}',
+    '{"_placeholder":true,"\\u006eum":7}',
+    `{"a":[[${PLACEHOLDER}]]}`,
+    '{"a":[[{"_placeholder":true,"num":1}]]}',
+    `[${PLACEHOLDER}]`,
+    '"{\\"_placeholder\\":true,\\"num\\":7}"',
+    '{"_placeholder":true,"num":0,"x":{"_placeholder":true,"num":7}}',
+    '{"__proto__":{"_placeholder":true,"num":7}}',
+    '{"_placeholder":{"_placeholder":true,"num":0},"num":7}',
+    ' { "_placeholder" : true , "num" : 0 } ',
+  ].map((argument) => binary(`51-["a",${argument}]`, 1)),
+];
+
+const MUTATED = [
+  ['0/admin,{"token":"123"}', 0],
+  ["1/admin,", 0],
+  ['2["message",{"text":"hi","n":[1,2.5]}]', 0],
+  ['2/chat,12["say","\\u00e4\\n",null]', 0],
+  ['3/chat,12[true,{"a":{}}]', 0],
+  [`52-/a,7["up",${PLACEHOLDER},{"b":{"_placeholder":true,"num":1}}]`, 2],
+  [`61-3[{"x":${PLACEHOLDER}}]`, 1],
+  ['4{"message":"no"}', 0],
+];
+const ALPHABET = '0123456789-/,[]{}":\\.eatn';
+const MUTATIONS = 45;
+
+// A generator of its own, so that the same mutations are made again.
+function generator(seed) {
+  let state = seed;
+  return (below) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+}
+
+function mutated(text, next) {
+  const at = next(text.length);
+  const character = ALPHABET[next(ALPHABET.length)];
+  switch (next(5)) {
+    case 0:
+      return text.slice(0, at) + text.slice(at + 1);
+    case 1:
+      return text.slice(0, at) + character + text.slice(at + 1);
+    case 2:
+      return text.slice(0, at) + character + text.slice(at);
+    case 3:
+      return text.slice(0, at) + text[at] + text.slice(at);
+    default:
+      return text.slice(0, at);
+  }
+}
+
+export function receivedCases() {
+  const next = generator(1);
+  const mutations = MUTATED.flatMap(([text, count]) =>
+    Array.from({ length: MUTATIONS }, () => binary(mutated(text, next), count)),
+  );
+  return [...TEXTS.map((text) => [text]), ...SEQUENCES, ...mutations];
+}
