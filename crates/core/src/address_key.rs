@@ -1,4 +1,4 @@
-//! Which addresses count as one.
+//! The key by which addresses are counted.
 
 use std::{
     fmt,

@@ -1,4 +1,4 @@
-//! Time as the service sees it: injected, in milliseconds, written as RFC 3339.
+//! Timestamps and clocks: injected, in milliseconds, serialized as RFC 3339.
 
 use std::{fmt, time::Duration};
 
@@ -10,21 +10,21 @@ const MILLIS_RFC3339: &[BorrowedFormatItem<'_>] =
 
 /// A moment, in whole milliseconds since 1970 in UTC.
 ///
-/// Written as `2026-11-23T15:09:00.123Z`, the form JavaScript's `toISOString` uses.
+/// Serialized as `2026-11-23T15:09:00.123Z`, the form JavaScript's `toISOString` uses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(u64);
 
 impl Timestamp {
-    /// This moment, by the machine's clock.
+    /// The current time, by the system clock.
     #[must_use]
     pub fn now() -> Self {
         SystemClock.now()
     }
 
-    /// The latest moment that can be written with a four-digit year.
+    /// The latest time with a four-digit year.
     const LATEST: u64 = 253_402_300_799_999;
 
-    /// The moment so many milliseconds after 1970, at the latest the end of the year 9999.
+    /// The time this many milliseconds after 1970, at the latest the end of the year 9999.
     #[must_use]
     pub const fn from_millis(millis: u64) -> Self {
         Self(if millis > Self::LATEST { Self::LATEST } else { millis })
@@ -36,7 +36,7 @@ impl Timestamp {
         self.0
     }
 
-    /// This moment and so much later.
+    /// This time plus a duration.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         let millis = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -69,13 +69,13 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Where the time comes from. Tests inject a clock that they move by hand.
+/// A source of time. Tests inject a clock that they control.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The current moment. May go backwards when the machine's clock is set.
+    /// The current time. May go backwards when the system clock is set.
     fn now(&self) -> Timestamp;
 }
 
-/// The clock of the machine.
+/// The system clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

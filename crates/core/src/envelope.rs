@@ -39,8 +39,8 @@ pub enum NodeMessage {
         event: String,
         /// Its arguments.
         payload: EncodedPayload,
-        /// Of the events with this key that a slow member has not been sent yet, only the newest matters. Without a key
-        /// every event does.
+        /// Of the queued events with this key only the newest matters to a slow member. Without a key every event
+        /// matters.
         #[serde(default)]
         conflate: Option<String>,
     },
@@ -68,7 +68,7 @@ pub enum NodeMessage {
     },
     /// Deliver an event to these clients of the addressed node and report their acknowledgements.
     Ask {
-        /// The id of the request, which each answer repeats.
+        /// The id of the request, repeated in each response.
         question: u64,
         /// The clients' namespace.
         namespace: Namespace,
@@ -85,7 +85,7 @@ pub enum NodeMessage {
     Answered {
         /// The id of the request.
         question: u64,
-        /// The client that was asked.
+        /// The client.
         client: ClientId,
         /// Its acknowledgement.
         answer: Option<EncodedPayload>,
@@ -96,10 +96,10 @@ pub enum NodeMessage {
         namespace: Namespace,
         /// The client.
         client: ClientId,
-        /// The reason to give.
+        /// The reason.
         reason: DisconnectReason,
     },
-    /// A room was deleted: its members are members no more.
+    /// A room was deleted, and its memberships ended.
     RoomDeleted {
         /// The room.
         room: RoomKey,
@@ -123,7 +123,7 @@ pub enum NodeMessage {
         namespace: Namespace,
         /// The user.
         user: UserId,
-        /// The reason to give.
+        /// The reason.
         reason: DisconnectReason,
     },
     /// Access was revoked: clients that the revocation covers are disconnected, and refused from now on.
@@ -132,7 +132,7 @@ pub enum NodeMessage {
     Began,
 }
 
-/// A payload on its way between nodes.
+/// A payload in transit between nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EncodedPayload {
     arguments: String,
@@ -157,13 +157,13 @@ impl From<EncodedPayload> for Payload {
 /// Why bytes from the backplane were ignored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EnvelopeError {
-    /// The sender speaks another version.
+    /// The sender uses another version.
     #[error("message of version {0}, expected {version}", version = Envelope::VERSION)]
     Version(u8),
     /// The bytes differ from those that were sent, or no node sent them.
     #[error("message fails its checksum: it was damaged on the way, or is not of this service")]
     Damaged,
-    /// The bytes are not a message of ours.
+    /// The bytes are not a message of this service.
     #[error("not a message of this service")]
     Malformed,
     /// The message is larger than any this service sends.
@@ -172,7 +172,7 @@ pub enum EnvelopeError {
 }
 
 impl Envelope {
-    /// The version of the format. Nodes of different versions refuse each other's messages.
+    /// The version of the format. Nodes of different versions reject each other's messages.
     pub const VERSION: u8 = 3;
 
     /// The largest message that is accepted, in bytes: the largest payload a client may send, and the
@@ -182,7 +182,7 @@ impl Envelope {
     /// The message as bytes.
     ///
     /// # Errors
-    /// [`EnvelopeError::TooLarge`] when other nodes would refuse it.
+    /// [`EnvelopeError::TooLarge`] if other nodes would reject it.
     pub fn encode(&self) -> Result<Bytes, EnvelopeError> {
         let body = (&self.from, &self.message);
         let mut bytes = postcard::to_extend(&body, vec![Self::VERSION]).map_err(|_| EnvelopeError::Malformed)?;
@@ -214,7 +214,7 @@ impl Envelope {
         Ok(Self { from, message })
     }
 
-    /// The node that sent it. Another process may have been given the same id: see [`Self::from`].
+    /// The node that sent it. Another process may have the same id: see [`Self::from`].
     #[must_use]
     pub fn sender(&self) -> &NodeId {
         self.from.node()

@@ -6,10 +6,10 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use crate::{ErrorCode, NameError, StateError, escaped::EscapedWhole};
 
-/// What went wrong, told by a stable [`ErrorCode`] and a sentence for a person.
+/// A failure, with a stable [`ErrorCode`] and a message for people.
 ///
-/// Serialized it is what a client receives: `{"code", "message"}`, with `field` for [`ErrorCode::InvalidPayload`] and
-/// `retryAfterMs` for [`ErrorCode::RateLimited`]. The source is never serialized: it is for the log. `Debug` writes
+/// The serialized form is what a client receives: `{"code", "message"}`, with `field` for [`ErrorCode::InvalidPayload`]
+/// and `retryAfterMs` for [`ErrorCode::RateLimited`]. The source is never serialized: it is for the log. `Debug` writes
 /// code, message and every source on one line, because a `main` that returns this error prints it by `Debug`.
 ///
 /// ```
@@ -33,25 +33,25 @@ struct Inner {
 }
 
 impl Error {
-    /// An error with the code's own message.
+    /// An error with the default message of its code.
     #[must_use]
     pub fn new(code: ErrorCode) -> Self {
         Self::with_message(code, code.default_message())
     }
 
-    /// An error with a message of its own. The message reaches the client: no secrets in it.
+    /// An error with a custom message. The client receives the message, so it must not contain secrets.
     #[must_use]
     pub fn with_message(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner { code, message: message.into(), field: None, retry_after: None, source: None }))
     }
 
-    /// An error of the application's own, with a code such as `NOT_YOUR_TURN`.
+    /// An application-defined error, with a code such as `NOT_YOUR_TURN`.
     #[must_use]
     pub fn application(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::with_message(ErrorCode::Application(code), message)
     }
 
-    /// [`ErrorCode::Internal`]: the client learns nothing but the code, the log gets the source.
+    /// [`ErrorCode::Internal`]: the client gets only the code, the log gets the source.
     #[must_use]
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(ErrorCode::Internal).with_source(source)
@@ -67,14 +67,14 @@ impl Error {
         error
     }
 
-    /// Adds what caused the error; it is logged, never sent.
+    /// Adds the cause; it is logged, never sent.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(Arc::from(source.into()));
         self
     }
 
-    /// Adds how long to wait before trying again; sent as `retryAfterMs`.
+    /// Adds the time to wait before a retry; sent as `retryAfterMs`.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
@@ -87,25 +87,25 @@ impl Error {
         self.0.code
     }
 
-    /// The sentence for a person.
+    /// The message for people.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// The field of the payload that is wrong, when one is.
+    /// The invalid field of the payload, if there is one.
     #[must_use]
     pub fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
     }
 
-    /// How long to wait before trying again, when that is known.
+    /// The time to wait before a retry, if it is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Whether the same request can succeed later without being changed.
+    /// Whether the same request can succeed later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.code().is_retryable()
@@ -124,7 +124,7 @@ impl fmt::Debug for Error {
         let mut source = StdError::source(self);
         while let Some(cause) = source {
             let words = cause.to_string();
-            // Some errors repeat the words of their source.
+            // Some errors repeat the text of their source.
             if !text.contains(&words) {
                 text.push_str(": ");
                 text.push_str(&words);

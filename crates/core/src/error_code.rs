@@ -1,4 +1,4 @@
-//! The stable codes by which a client or a caller tells one failure from another.
+//! The stable codes that distinguish failures.
 
 use std::fmt;
 
@@ -12,13 +12,13 @@ pub enum ErrorCode {
     RoomFull,
     /// The room is closed: no client may join until it is opened again.
     RoomClosed,
-    /// There is no such room.
+    /// The room does not exist.
     RoomNotFound,
     /// The client is not a member of the room.
     NotInRoom,
-    /// There is no such client, or it has disconnected.
+    /// The client does not exist, or has disconnected.
     ClientNotFound,
-    /// The server holds as many connections as it may.
+    /// The server has reached its connection limit.
     MaxConnections,
     /// The client is not authenticated.
     Unauthorized,
@@ -26,31 +26,31 @@ pub enum ErrorCode {
     Forbidden,
     /// The client's token is no longer valid.
     TokenExpired,
-    /// What the client sent does not have the expected shape.
+    /// The client's data does not have the expected shape.
     InvalidPayload,
     /// A room, event, client or namespace name breaks the rules for names.
     InvalidName,
     /// No handler is registered for the event.
     UnknownEvent,
-    /// The client does this too often; `retryAfterMs` says when to try again.
+    /// The client exceeded a rate limit; `retryAfterMs` is the time until the next attempt.
     RateLimited,
-    /// A newer event of the same name came before this one was handled; only the newer one is.
+    /// A newer event of the same name arrived before this one was handled; only the newer one is handled.
     Superseded,
-    /// A configured bound was reached.
+    /// A configured limit was exceeded.
     LimitExceeded,
     /// The message is larger than the server accepts.
     PayloadTooLarge,
-    /// The shared state cannot be reached.
+    /// The shared state is unreachable.
     StateUnavailable,
-    /// The shared state can be reached and refused the operation.
+    /// The shared state is reachable and refused the operation.
     StateRefused,
-    /// An answer did not come in time.
+    /// An operation timed out.
     Timeout,
-    /// The server is about to stop.
+    /// The server is shutting down.
     ShuttingDown,
-    /// The server failed; details are in its log only.
+    /// The server failed; only its log has the details.
     Internal,
-    /// A code of the application's own, such as `NOT_YOUR_TURN`.
+    /// An application-defined code, such as `NOT_YOUR_TURN`.
     Application(&'static str),
 }
 
@@ -109,7 +109,7 @@ impl ErrorCode {
         }
     }
 
-    /// The message used when nothing more precise is known.
+    /// The default message of the code.
     #[must_use]
     pub const fn default_message(self) -> &'static str {
         match self {
@@ -137,7 +137,7 @@ impl ErrorCode {
         }
     }
 
-    /// Whether the same request can succeed later without being changed.
+    /// Whether the same request can succeed later.
     #[must_use]
     pub const fn is_retryable(self) -> bool {
         matches!(

@@ -1,15 +1,16 @@
-//! Text from outside, as a log may show it.
+//! Escaping of untrusted text in logs.
 
 use std::fmt::{self, Write};
 
-/// The longest text shown whole, in characters: every name is shorter, and so is nearly every error of a library.
+/// The longest text that is not truncated, in characters: every name is shorter, and so is nearly every error of a
+/// library.
 const LONGEST: usize = 256;
 
-/// Shows what comes from a client, another node or a library on one line that it can neither break nor hide in.
+/// Formats text from a client, another node or a library on one line that it can neither break nor hide in.
 ///
-/// Control and invisible characters, among them line ends and marks of writing direction, are escaped as Rust's string
-/// literals escape them, and so is the backslash. After 256 characters it is cut, with `…` at the end; what stands
-/// behind is not even formatted. Quotes stay as they are: they are common in errors, and no log is parsed by them.
+/// Control and invisible characters, including line ends and bidirectional marks, are escaped as in Rust string
+/// literals, and so is the backslash. The text is truncated after 256 characters, with `…` at the end; the rest is not
+/// even formatted. Quotes are not escaped: they are common in errors, and no log is parsed by them.
 ///
 /// ```
 /// use roomwire_core::Escaped;
@@ -23,21 +24,21 @@ impl<T: fmt::Display> fmt::Display for Escaped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = Line { out: f, left: LONGEST, is_cut: false };
         match write!(line, "{}", self.0) {
-            // The error by which the rest was kept away.
+            // The error that stops the formatting of the rest.
             Err(fmt::Error) if line.is_cut => Ok(()),
             written => written,
         }
     }
 }
 
-/// As [`fmt::Display`]: no way to show it is less careful.
+/// Like [`fmt::Display`]: every format is escaped.
 impl<T: fmt::Display> fmt::Debug for Escaped<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// As [`Escaped`], but not cut: for text that is shown once, to a person.
+/// Like [`Escaped`], without truncation: for text that is shown once, to a person.
 pub(crate) struct EscapedWhole<'a>(pub(crate) &'a str);
 
 impl fmt::Display for EscapedWhole<'_> {
@@ -85,7 +86,7 @@ mod tests {
             ("\u{9b}31m \u{85} \u{7f}", r"\u{9b}31m \u{85} \u{7f}"),
             ("\u{202e}abc\u{200f}", r"\u{202e}abc\u{200f}"),
             ("\u{2028}\u{2029}\u{feff}", r"\u{2028}\u{2029}\u{feff}"),
-            // What is escaped cannot be taken for what was written so.
+            // Escape sequences in the input cannot be confused with escaped characters.
             (r"a\nb", r"a\\nb"),
         ] {
             assert_eq!(Escaped(text).to_string(), shown);

@@ -1,4 +1,4 @@
-//! Grants in a token's claims, which apply without any code of the application.
+//! Grants in a token's claims, which apply without code of the application.
 
 use serde_json::Value;
 use wildmatch::WildMatch;
@@ -13,7 +13,7 @@ use crate::{Metadata, RoomId};
 /// | `"rooms": {"join": […], "publish": […], "members": […]}` | to join; to publish and to read members without being a member |
 /// | `"message": true` | to send to any client |
 ///
-/// In a pattern `*` stands for any text, also for none, and `?` for any one character; everything else for itself. A
+/// In a pattern `*` matches any text, including none, and `?` any one character; everything else matches itself. A
 /// claim of another shape grants nothing.
 ///
 /// ```
@@ -52,7 +52,7 @@ impl Grants {
         }
     }
 
-    /// Whether the client may join the room. `None` if the claims hold no grants of rooms.
+    /// Whether the client may join the room. `None` if the claims contain no grants of rooms.
     #[must_use]
     pub fn join(&self, room: &RoomId) -> Option<bool> {
         self.join.as_ref().map(|patterns| name(patterns, room))

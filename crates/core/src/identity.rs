@@ -43,7 +43,7 @@ impl Identity {
         Self { user: Some(user), ..Self::default() }
     }
 
-    /// Whether it holds no more at this time.
+    /// Whether it has expired at this time.
     #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= now)

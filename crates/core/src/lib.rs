@@ -1,8 +1,8 @@
-//! What every part of Roomwire agrees on.
+//! The domain types and ports of Roomwire.
 //!
-//! This crate holds the names a client may use, the records the service keeps, its configuration, its
-//! error codes, the codec of Socket.IO packets ([`packet`]), the messages that travel between nodes, and the
-//! *ports* that the other crates plug into:
+//! This crate contains the validated names, the records of clients and rooms, the configuration, the error codes, the
+//! codec of Socket.IO packets ([`packet`]), the messages between nodes, and the *ports* that the other crates implement
+//! or call:
 //!
 //! | port | implemented by | called by |
 //! |---|---|---|
@@ -12,8 +12,8 @@
 //! | [`Authenticator`] | `roomwire-auth-jwt`, or the application | `roomwire-service` |
 //! | [`RoomPolicy`] | the application | `roomwire-service` |
 //!
-//! It knows no runtime, no web framework and no database. Applications meet its types through
-//! `roomwire-service`, which re-exports what a handler needs.
+//! It depends on no runtime, no web framework and no database. Applications use its types through `roomwire-service`,
+//! which re-exports what a handler needs.
 
 mod address_key;
 pub mod clock;

@@ -1,4 +1,4 @@
-//! Limits how often a repeated log line is written.
+//! Rate limits for repeated log lines.
 
 use std::time::{Duration, Instant};
 
@@ -31,8 +31,8 @@ impl LogThrottle {
         self.due(now)
     }
 
-    /// Returns how many occurrences to log, if any are unlogged and the interval is over. Call it now and then to log
-    /// the last occurrences, too, when no further one comes.
+    /// Returns how many occurrences to log, if any are unlogged and the interval is over. Call it periodically to log
+    /// the last occurrences, too.
     pub fn due(&mut self, now: Instant) -> Option<u64> {
         let is_over = self.logged.is_none_or(|logged| now.saturating_duration_since(logged) >= Self::INTERVAL);
         if self.unlogged == 0 || !is_over {

@@ -1,4 +1,4 @@
-//! The arguments of an event, as text that is encoded once and never parsed on its way.
+//! The arguments of an event, as text that is encoded once and never parsed in transit.
 
 mod arguments;
 mod binary;
@@ -31,7 +31,7 @@ use crate::{Error, ErrorCode};
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Payload {
-    /// The arguments as JSON, joined by commas: what stands between the brackets after the event's name.
+    /// The arguments as JSON, joined by commas: the text between the brackets after the event's name.
     arguments: ByteString,
     attachments: Vec<Bytes>,
 }
@@ -40,16 +40,17 @@ impl Payload {
     /// Encodes one argument.
     ///
     /// # Errors
-    /// [`ErrorCode::Internal`] if the value cannot be written as JSON, for example a map with keys that are not text.
+    /// [`ErrorCode::Internal`] if the value cannot be serialized as JSON, for example a map with keys that are not
+    /// text.
     pub fn encode<T: Serialize + ?Sized>(argument: &T) -> Result<Self, Error> {
         let (text, attachments) = binary::detach(|| serde_json::to_string(argument));
         let text = text.map_err(Error::internal)?;
         Ok(Self { arguments: text.into(), attachments })
     }
 
-    /// Arguments that are encoded already: JSON values joined by commas.
+    /// Arguments that are already encoded: JSON values joined by commas.
     ///
-    /// The text is not checked; it must come from a peer that was, or from an encoder.
+    /// The text is not validated; it must come from a trusted peer or an encoder.
     #[must_use]
     pub fn from_encoded(arguments: ByteString, attachments: Vec<Bytes>) -> Self {
         Self { arguments, attachments }
@@ -128,11 +129,11 @@ impl Payload {
         self.arguments.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
     }
 
-    /// Refuses arguments in which arrays and objects are nested more than `most` deep. Looks at the text only: nothing
-    /// is built, and text of any depth does no harm.
+    /// Rejects arguments in which arrays and objects are nested more than `most` deep. Scans the text only, without
+    /// building values, so text of any depth is safe.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidPayload`] with the bound.
+    /// [`ErrorCode::InvalidPayload`] with the limit.
     pub fn check_depth(&self, most: usize) -> Result<(), Error> {
         if depth::is_deeper(&self.arguments, most) {
             let problem = format!("payload is nested too deep; {most} levels of arrays and objects are allowed");
@@ -141,10 +142,10 @@ impl Payload {
         Ok(())
     }
 
-    /// Refuses more than `most` binary values.
+    /// Rejects more than `most` binary values.
     ///
     /// # Errors
-    /// [`ErrorCode::LimitExceeded`] with the bound.
+    /// [`ErrorCode::LimitExceeded`] with the limit.
     pub fn check_attachments(&self, most: usize) -> Result<(), Error> {
         let count = self.attachments.len();
         if count > most {

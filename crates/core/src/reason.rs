@@ -1,4 +1,4 @@
-//! Why a client is gone, and why a member left a room.
+//! The reasons for which clients disconnect and members leave.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// The client said goodbye, left the namespace or closed its connection.
+    /// The client disconnected by itself, left the namespace or closed its connection.
     #[serde(rename = "client disconnected")]
     ClientDisconnected,
     /// The connection broke.
@@ -23,16 +23,16 @@ pub enum DisconnectReason {
     /// The application disconnected the client.
     #[serde(rename = "disconnected by server")]
     DisconnectedByServer,
-    /// The client did not take its messages fast enough.
+    /// The client was a slow consumer: it did not read its messages fast enough.
     #[serde(rename = "slow consumer")]
     SlowConsumer,
-    /// The client sent events faster than they could be handled, beyond every bound.
+    /// The client sent events faster than they could be handled and exceeded the hard limit.
     #[serde(rename = "too many pending events")]
     MailboxOverflow,
     /// The server stopped.
     #[serde(rename = "server shutting down")]
     ServerShutdown,
-    /// The node that held the connection is gone.
+    /// The node that held the connection was lost.
     #[serde(rename = "node lost")]
     NodeLost,
     /// The client's credentials expired.
@@ -41,7 +41,7 @@ pub enum DisconnectReason {
     /// The client's credentials were revoked.
     #[serde(rename = "access revoked")]
     AccessRevoked,
-    /// The client kept exceeding its rate limit by far.
+    /// The client kept exceeding its rate limit.
     #[serde(rename = "too many requests")]
     RateLimited,
 }

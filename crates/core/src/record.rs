@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ClientId, NodeId, RoomId, Timestamp, UserId};
 
-/// What the application knows about a client or a room beside what the service knows.
+/// Application data attached to a client or a room.
 pub type Metadata = serde_json::Map<String, serde_json::Value>;
 
 /// A connected client, as the shared state knows it.
@@ -13,16 +13,16 @@ pub type Metadata = serde_json::Map<String, serde_json::Value>;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebSocketClient {
-    /// What the client sees as `socket.id`.
+    /// The client's `socket.id`.
     pub id: ClientId,
     /// The rooms it is a member of, sorted.
     pub rooms: Vec<RoomId>,
-    /// What the application noted about it.
+    /// The application's metadata.
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
     /// When it connected.
     pub connected_at: Timestamp,
-    /// When it was last seen doing something; up to half a minute behind.
+    /// When it was last active; up to half a minute behind.
     pub last_active_at: Timestamp,
     /// The user, if the client is authenticated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -39,18 +39,18 @@ pub struct WebSocketClient {
 pub struct WebSocketRoom {
     /// The room's id, by which it is joined.
     pub id: RoomId,
-    /// The name shown to people; the id unless it was given.
+    /// The name shown to people; the id by default.
     pub name: String,
     /// The members, sorted.
     pub clients: Vec<ClientId>,
-    /// What the application noted about it.
+    /// The application's metadata.
     #[serde(default, skip_serializing_if = "Metadata::is_empty")]
     pub metadata: Metadata,
     /// When it was created: by name or by its first member.
     pub created_at: Timestamp,
     /// When its members or settings last changed.
     pub updated_at: Timestamp,
-    /// How many members it may have; no bound when absent.
+    /// The largest number of members; unlimited if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u32>,
     /// Whether joining is refused.

@@ -8,7 +8,7 @@ use crate::{Timestamp, TokenId, UserId};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Revoked {
-    /// All credentials of this user that were issued up to some moment.
+    /// All credentials of this user issued up to a moment.
     User(UserId),
     /// One token, by its id.
     Token(TokenId),
@@ -40,13 +40,13 @@ pub struct Revocation {
 }
 
 impl Revocation {
-    /// Whether it takes back what proved an identity: of this user, with a token of this name, issued then.
+    /// Whether it covers an identity: of this user, with the token of this id, issued at this time.
     ///
-    /// That of a token covers the token of that name, whenever it was issued. That of a user covers what was issued at
-    /// or before `revoked_at`, and what does not say when it was issued. Tokens say so in whole seconds, so whole
-    /// seconds are compared: what was issued in the second of the revocation, also after it, counts as issued before.
+    /// A token's revocation covers that token, whenever it was issued. A user's revocation covers credentials issued at
+    /// or before `revoked_at`, and credentials without an issue time. Issue times are whole seconds, so whole seconds
+    /// are compared: credentials issued in the second of the revocation, also after it, are covered.
     ///
-    /// Does not ask whether it is [in force](Self::is_in_force) still.
+    /// Does not check whether it is still [in force](Self::is_in_force).
     #[must_use]
     pub fn covers(&self, user: Option<&UserId>, token: Option<&TokenId>, issued_at: Option<Timestamp>) -> bool {
         match &self.subject {
@@ -58,13 +58,14 @@ impl Revocation {
         }
     }
 
-    /// Whether it is to be remembered at this time.
+    /// Whether it must be remembered at this time.
     #[must_use]
     pub fn is_in_force(&self, now: Timestamp) -> bool {
         now < self.until
     }
 
-    /// Both of them, when they are of one subject: the later `revoked_at` and the later `until`. Otherwise this one.
+    /// Merges two revocations of one subject: the later `revoked_at` and the later `until`. Returns this one if the
+    /// subjects differ.
     #[must_use]
     pub fn and(mut self, other: &Self) -> Self {
         if self.subject == other.subject {

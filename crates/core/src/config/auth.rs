@@ -8,7 +8,7 @@ use super::{Algorithm, Secret, sections::millis};
 
 /// Which tokens are accepted, and where clients send them: `auth`.
 ///
-/// Read by a service that authenticates clients by tokens. A service without an authenticator admits every client as
+/// Used by a service that authenticates clients with tokens. A service without an authenticator accepts every client as
 /// anonymous.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -33,25 +33,25 @@ pub struct Auth {
     pub jwks_refresh: Duration,
     /// Accepted issuers of a token (`iss`). If empty, any issuer is accepted.
     pub issuers: Vec<String>,
-    /// Accepted audiences of a token (`aud`). If empty, a token that names an audience is refused.
+    /// Accepted audiences of a token (`aud`). If empty, tokens with an `aud` claim are rejected.
     pub audiences: Vec<String>,
-    /// How far the clocks of issuers may be off, whole milliseconds up to 10 minutes. 30 s unless set.
+    /// The allowed clock skew of issuers, whole milliseconds up to 10 minutes. 30 s unless set.
     #[serde(serialize_with = "millis")]
     pub leeway: Duration,
-    /// The claim that holds the user's id. `sub` unless set.
+    /// The claim with the user's id. `sub` unless set.
     pub user_claim: String,
-    /// The field of the handshake's auth payload that holds the token. `token` unless set.
+    /// The field of the handshake's auth payload with the token. `token` unless set.
     pub field: String,
-    /// The request header that may hold the token, alone or after `Bearer`. `authorization` unless set.
+    /// The request header with the token, alone or after `Bearer`. `authorization` unless set.
     pub header: String,
-    /// Whether clients without a token are admitted as anonymous. `false` unless set.
+    /// Whether clients without a token are accepted as anonymous. `false` unless set.
     pub anonymous: bool,
     /// How long to wait for a decision before a client is refused, whole milliseconds from 100 ms to a minute. 5 s
     /// unless set.
     #[serde(serialize_with = "millis")]
     pub timeout: Duration,
-    /// How long a revocation is remembered: no shorter than the longest life of a token, whole milliseconds from 1 s to
-    /// 30 days. A day unless set.
+    /// How long a revocation is remembered: at least the longest lifetime of a token, whole milliseconds from 1 s to 30
+    /// days. A day unless set.
     #[serde(serialize_with = "millis")]
     pub revocation: Duration,
 }
@@ -79,7 +79,7 @@ impl Default for Auth {
 }
 
 impl Auth {
-    /// Whether a way to check tokens is configured.
+    /// Whether any token verification is configured.
     #[must_use]
     pub fn is_configured(&self) -> bool {
         let Self { algorithms, secret, public_key, key_file, jwks, .. } = self;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// Makes an enum of words; its variants and their spelling in files and variables are written once.
+/// Declares an enum of words; its variants and their spelling in files and variables are written once.
 macro_rules! choice {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
@@ -25,12 +25,12 @@ macro_rules! choice {
                 }
             }
 
-            /// The choice that this word stands for.
+            /// The choice with this word.
             pub(super) fn from_word(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|choice| choice.as_str() == word)
             }
 
-            /// All words, the last one after this conjunction.
+            /// All words, with this conjunction before the last one.
             pub(super) fn words(conjunction: &str) -> String {
                 let words: Vec<_> = Self::ALL.iter().map(|choice| choice.as_str()).collect();
                 match words.split_last() {

@@ -6,7 +6,7 @@ use config::ValueKind;
 
 use super::{ConfigError, ConfigKey, ConfigSource, Problem, WebSocketConfig, relation};
 
-/// Starts as the defaults; each layer is put on top of what is there.
+/// Starts with the defaults; each layer overrides the previous ones.
 #[derive(Default)]
 pub(super) struct Draft {
     config: WebSocketConfig,
@@ -15,7 +15,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Replaces the value of a key, or notes why not.
+    /// Replaces the value of a key, or records a problem.
     pub(super) fn set(&mut self, key: &'static ConfigKey, value: &ValueKind, source: ConfigSource) {
         if key.field(&mut self.config).take(value) {
             self.sources.insert(key.name(), source);
@@ -28,7 +28,7 @@ impl Draft {
         self.problems.push(problem);
     }
 
-    /// The configuration, if no layer had a problem and the values fit each other.
+    /// The configuration, if no layer had a problem and the values are consistent.
     pub(super) fn finish(mut self) -> Result<WebSocketConfig, ConfigError> {
         let source_of = |name: &str| self.sources.get(name).cloned().unwrap_or(ConfigSource::Default);
         relation::check(&self.config, source_of, &mut self.problems);

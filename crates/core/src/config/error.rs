@@ -1,4 +1,4 @@
-//! What is wrong with a configuration.
+//! Problems of a configuration.
 
 use std::fmt;
 
@@ -27,7 +27,7 @@ impl ConfigError {
         if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
     }
 
-    /// The problems, at least one: those of the file, of the variables, and then those between two values.
+    /// The problems, at least one: those of the file, of the variables, then conflicts between two values.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {
         &self.problems
@@ -48,7 +48,7 @@ impl fmt::Debug for ConfigError {
     }
 }
 
-/// One value, or one file as a whole, that was refused.
+/// A value, or a whole file, that was rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     subject: Option<(String, String)>,
@@ -78,15 +78,15 @@ impl Problem {
         Self { subject: None, source: ConfigSource::File(file.into()), allowed: allowed.into() }
     }
 
-    /// The key, such as `retryConfig.maxDelay`, or the name of a variable that belongs to no key. Nothing when the
-    /// problem is the file itself.
+    /// The key, such as `retryConfig.maxDelay`, or the name of a variable that belongs to no key. `None` if the problem
+    /// is the file itself.
     #[must_use]
     pub fn key(&self) -> Option<&str> {
         self.subject.as_ref().map(|(key, _)| key.as_str())
     }
 
-    /// The value that was refused, as a file would write it, shortened when it is long and hidden when it is a secret.
-    /// Nothing when the problem is the file itself.
+    /// The rejected value as in a file, truncated if it is long and hidden if it is a secret. `None` if the problem is
+    /// the file itself.
     #[must_use]
     pub fn value(&self) -> Option<&str> {
         self.subject.as_ref().map(|(_, value)| value.as_str())
@@ -98,8 +98,8 @@ impl Problem {
         &self.source
     }
 
-    /// What is allowed, such as `expected true or false`; of a file that cannot be parsed, the line and what is wrong
-    /// there.
+    /// What is allowed, such as `expected true or false`. For a file that cannot be parsed, the line and the parser's
+    /// message.
     #[must_use]
     pub fn allowed(&self) -> &str {
         &self.allowed
@@ -119,9 +119,9 @@ impl fmt::Display for Problem {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConfigSource {
-    /// Nothing set the key.
+    /// No layer set the key.
     Default,
-    /// The file of this path, as it was named or found.
+    /// The file with this path, as named or found.
     File(String),
     /// The environment variable of a key.
     Variable(String),

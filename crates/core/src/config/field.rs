@@ -1,4 +1,4 @@
-//! One setting inside a configuration, with the rule for its values.
+//! One setting of a configuration, with its validation rule.
 
 use std::{net::IpAddr, ops::RangeInclusive, time::Duration};
 
@@ -8,9 +8,9 @@ use ipnet::IpNet;
 use super::{Algorithm, LogLevel, Secret, Transport, lists};
 use crate::NodeId;
 
-/// A place in a [`WebSocketConfig`](super::WebSocketConfig) and what may be put there.
+/// A field of a [`WebSocketConfig`](super::WebSocketConfig) and its rule.
 ///
-/// The text of the rule, the conversion and the check stand side by side here, so that they stay one rule.
+/// The description of the rule, the conversion and the check are side by side, so that they stay consistent.
 pub(super) enum Field<'a> {
     Switch(&'a mut bool),
     Count {
@@ -72,7 +72,7 @@ impl<'a> Field<'a> {
         Self::Secret { field, most }
     }
 
-    /// The values allowed, in words that follow "expected".
+    /// The allowed values, as words that follow "expected".
     pub(super) fn allowed(&self) -> String {
         match self {
             Self::Switch(_) => "true or false".to_owned(),
@@ -102,7 +102,7 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// What the setting is now, as a file would give it.
+    /// The current value, as in a file.
     pub(super) fn value(&self) -> ValueKind {
         match self {
             Self::Switch(field) => ValueKind::Boolean(**field),
@@ -130,8 +130,8 @@ impl<'a> Field<'a> {
         }
     }
 
-    /// The text of a variable as the kind of value this setting wants; text that is not of that kind stays text,
-    /// and is refused by [`take`](Self::take).
+    /// Converts the text of a variable to the type of this setting. Text that does not convert is returned unchanged,
+    /// and [`take`](Self::take) rejects it.
     pub(super) fn value_of_text(&self, text: &str) -> ValueKind {
         let typed = match self {
             Self::Switch(_) => text.parse().ok().map(ValueKind::Boolean),
@@ -141,7 +141,7 @@ impl<'a> Field<'a> {
             {
                 text.parse().ok().map(ValueKind::U64)
             }
-            // A list of none is a value too, and has no other spelling.
+            // An empty list is a valid value and has no other spelling.
             Self::Urls(_) | Self::Words(_) | Self::Origins(_) | Self::Networks(_) | Self::Algorithms(_)
                 if text.is_empty() =>
             {
@@ -158,7 +158,7 @@ impl<'a> Field<'a> {
         typed.unwrap_or_else(|| ValueKind::String(text.to_owned()))
     }
 
-    /// Sets the most that is allowed, where that is a number.
+    /// Sets the largest allowed value of a number.
     pub(super) fn widen(self) {
         let most = match &self {
             Self::Count { range, .. } | Self::Derived { range, .. } | Self::Millis { range, .. } => {
@@ -169,7 +169,7 @@ impl<'a> Field<'a> {
         self.take(&most);
     }
 
-    /// Puts a value in place. `false`, and nothing changed, when it is not allowed.
+    /// Sets a value. Returns false, and changes nothing, if it is not allowed.
     pub(super) fn take(self, value: &ValueKind) -> bool {
         match (self, value) {
             (Self::Switch(field), ValueKind::Boolean(value)) => put(field, Some(*value)),
@@ -218,7 +218,7 @@ impl<'a> Field<'a> {
 pub(super) trait Whole {
     fn get(&self) -> u64;
 
-    /// `false`, and nothing changed, when the number does not fit.
+    /// Returns false, and changes nothing, if the number does not fit.
     fn set(&mut self, value: u64) -> bool;
 }
 

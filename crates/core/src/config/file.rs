@@ -11,7 +11,7 @@ use super::{
     suggestion, variables,
 };
 
-/// The names that are looked for, with their formats.
+/// The names of configuration files, with their formats.
 const NAMES: [(&str, FileFormat); 4] = [
     ("roomwire.toml", FileFormat::Toml),
     ("roomwire.yaml", FileFormat::Yaml),
@@ -24,7 +24,7 @@ pub(super) fn find_and_read(draft: &mut Draft, directory: &Path) {
     let mut found = NAMES
         .iter()
         .map(|(name, _)| directory.join(name))
-        // A link that leads nowhere is there too: reading it says so, passing over it would not.
+        // Includes a dangling link: reading it reports the problem instead of ignoring it.
         .filter(|path| fs::symlink_metadata(path).is_ok());
     let Some(first) = found.next() else { return };
     let others: Vec<_> = found.map(|path| path.display().to_string()).collect();
@@ -40,8 +40,8 @@ pub(super) fn find_and_read(draft: &mut Draft, directory: &Path) {
     }
 }
 
-/// Puts the values of a file on top of the draft. When `ROOMWIRE_CONFIG` named the file, its value comes along, to be
-/// shown if the file is none.
+/// Applies the values of a file to the draft. If `ROOMWIRE_CONFIG` named the file, its value is passed too, for the
+/// error if there is no such file.
 pub(super) fn read(draft: &mut Draft, path: &Path, variable: Option<&str>) {
     let name = path.display().to_string();
     let content = format_of(path).and_then(|format| match fs::read_to_string(path) {
@@ -49,7 +49,7 @@ pub(super) fn read(draft: &mut Draft, path: &Path, variable: Option<&str>) {
         Err(error) => Err(format!("cannot be read: {error}")),
     });
     match content {
-        // Some editors put a byte order mark in front, which no parser here expects.
+        // Some editors write a byte order mark, which no parser here expects.
         Ok((format, text)) => match format.parse(None, text.strip_prefix('\u{feff}').unwrap_or(&text)) {
             Ok(table) => read_table(draft, "", table, &ConfigSource::File(name)),
             Err(error) => draft.refuse(Problem::file(name, on_one_line(&error.to_string()))),
@@ -81,7 +81,7 @@ fn read_table(draft: &mut Draft, group: &str, table: Map<String, Value>, source:
     entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
     for (name, Value { kind, .. }) in entries {
         let path = if group.is_empty() { name.clone() } else { format!("{group}.{name}") };
-        // A dot inside a name is not a step into a group, so such a name must not pass for one.
+        // A dot in a name is not a path separator, so such a name must not match a path.
         let is_plain = !name.contains('.');
         let names_inside = if group.is_empty() { ConfigKey::names_in(&name) } else { Vec::new() };
         match (ConfigKey::named(&path).filter(|_| is_plain), kind) {
@@ -104,7 +104,7 @@ fn unknown(group: &str, name: &str, path: &str, value: &ValueKind, source: &Conf
         Some(near) => format!("no such key; did you mean `{near}`?"),
         None => format!("no such key; the keys here are {}", ConfigKey::names_in(group).join(", ")),
     };
-    // Names come from the file as they are; quoting those that look unusual also escapes what would break the line.
+    // Names come from the file unchanged; quoting unusual ones also escapes characters that would break the line.
     let is_usual = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
     let key = match (name.chars().all(is_usual), group) {
         (true, _) => path.to_owned(),
@@ -114,7 +114,7 @@ fn unknown(group: &str, name: &str, path: &str, value: &ValueKind, source: &Conf
     Problem::new(key, shown_unknown(path, key_like, value), source.clone(), allowed)
 }
 
-/// The place and the reason out of a parser's message, without the excerpt of the file that some put between them.
+/// The position and reason from a parser's message, without the excerpt of the file that some parsers include.
 fn on_one_line(message: &str) -> String {
     let lines: Vec<_> = message
         .lines()

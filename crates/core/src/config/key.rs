@@ -293,7 +293,7 @@ impl ConfigKey {
         }
     }
 
-    /// The rule by which the value follows another key when nothing sets it, such as `half of maxConnections`.
+    /// The rule that derives the value from another key if it is not set, such as `half of maxConnections`.
     #[must_use]
     pub fn default_rule(&self) -> Option<&'static str> {
         match self.field(&mut WebSocketConfig::default()) {
@@ -302,7 +302,7 @@ impl ConfigKey {
         }
     }
 
-    /// What the value must be, in words.
+    /// A description of the allowed values.
     #[must_use]
     pub fn allowed(&self) -> String {
         let mut allowed = self.field(&mut WebSocketConfig::default()).allowed();
@@ -319,7 +319,7 @@ impl ConfigKey {
         self.meaning
     }
 
-    /// Whether its value is not to be shown.
+    /// Whether its value is secret.
     pub(super) fn is_secret(&self) -> bool {
         matches!(self.field(&mut WebSocketConfig::default()), Field::Secret { .. })
     }

@@ -8,7 +8,7 @@ use super::{ConfigKey, WebSocketConfig, sections::millis};
 
 /// The limits of one client: `limits`.
 ///
-/// Rates are refilled evenly: `events_per_second` 100 is one event every 10 ms, on top of a burst that was not used.
+/// Rates are refilled evenly: `events_per_second` 100 is one event every 10 ms, in addition to the unused burst.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
@@ -26,20 +26,19 @@ pub struct Limits {
     pub room_name: usize,
     /// The most rooms of which one client may be a member, 1 to 100000. 1000 unless set.
     pub rooms_per_client: usize,
-    /// The largest notes about one client or one room, in bytes as JSON, 0 to 1048576 (1 MiB). 16384 unless set.
+    /// The largest metadata of one client or one room, in bytes as JSON, 0 to 1048576 (1 MiB). 16384 unless set.
     pub metadata: usize,
-    /// How many events one client may send in a second, over time, 1 to 1000000. 200 unless set.
+    /// The sustained rate of events of one client, per second, 1 to 1000000. 200 unless set.
     pub events_per_second: u32,
-    /// How many events one client that was quiet may send at once, 1 to 1000000. 1000 unless set.
+    /// The burst of events of one client, 1 to 1000000. 1000 unless set.
     pub event_burst: u32,
-    /// How many bytes of events one client may send in a second, over time, 1024 to 1073741824 (1 GiB). 1000000 unless
-    /// set.
+    /// The sustained rate of event bytes of one client, per second, 1024 to 1073741824 (1 GiB). 1000000 unless set.
     pub bytes_per_second: u32,
-    /// How many bytes of events one client that was quiet may send at once, 1024 to 1073741824 (1 GiB); one event
-    /// within `payload` always may. 8000000 unless set.
+    /// The burst of event bytes of one client, 1024 to 1073741824 (1 GiB); one event within `payload` is always
+    /// accepted. 8000000 unless set.
     pub byte_burst: u32,
-    /// The most clients of one address that may be connected at one time, 1 to 1000000; an IPv6 address counts with its
-    /// /64. Half of `max_connections` unless set: see [`WebSocketConfig::connections_per_address`].
+    /// The most concurrent clients of one address, 1 to 1000000; an IPv6 address counts with its /64. Half of
+    /// `max_connections` unless set: see [`WebSocketConfig::connections_per_address`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connections_per_address: Option<u32>,
     /// The sustained rate of short connections of one address, per second, 1 to 100000: those that end within five
@@ -57,17 +56,18 @@ pub struct Limits {
     /// set.
     #[serde(serialize_with = "millis")]
     pub handshake_timeout: Duration,
-    /// How long a peer may read nothing of what is sent to it before its connection is closed, whole milliseconds from
+    /// How long a peer may read nothing of the data sent to it before its connection is closed, whole milliseconds from
     /// 100 ms to 10 minutes. 10 s unless set.
     #[serde(serialize_with = "millis")]
     pub write_timeout: Duration,
-    /// How many events of one client may wait before the server stops reading from it, 16 to 65536. 1024 unless set.
+    /// How many events of one client may be queued before the server stops reading from it, 16 to 65536. 1024 unless
+    /// set.
     pub mailbox: usize,
-    /// How many packets may wait for one client before it is disconnected as a slow consumer, 16 to 65536. 4096
+    /// How many packets may be queued for one client before it is disconnected as a slow consumer, 16 to 65536. 4096
     /// unless set.
     pub send_buffer: usize,
-    /// How many bytes may wait for one client before it is disconnected as a slow consumer, 1024 to
-    /// 1073741824 (1 GiB); one message may always wait. 8000000 unless set.
+    /// How many bytes may be queued for one client before it is disconnected as a slow consumer, 1024 to 1073741824 (1
+    /// GiB); one message is always accepted. 8000000 unless set.
     pub send_buffer_bytes: usize,
 }
 
@@ -100,8 +100,8 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The maximum of each key, which comes closest to no limits. For tests and benchmarks, and for servers with
-    /// trusted clients only.
+    /// The maximum of each key, practically no limits. For tests and benchmarks, and for servers with trusted clients
+    /// only.
     #[must_use]
     pub fn unlimited() -> Self {
         let mut config = WebSocketConfig::default();
@@ -112,7 +112,7 @@ impl Limits {
     }
 
     /// The same limits, with the rates of [`unlimited`](Self::unlimited): any number of events, bytes and connections
-    /// per second. For tests that send faster than people do.
+    /// per second. For tests that send faster than people type.
     #[must_use]
     pub fn without_rates(self) -> Self {
         let most = Self::unlimited();

@@ -1,4 +1,4 @@
-//! Settings that are lists of words with a rule.
+//! Settings that are validated lists of words.
 
 use std::{fmt::Display, net::IpAddr};
 
@@ -10,10 +10,10 @@ use super::{Algorithm, field::is_text};
 /// The longest name or word, in bytes.
 pub(super) const LONGEST_WORD: usize = 256;
 
-/// The origin that stands for all.
+/// The origin that stands for all origins.
 pub(super) const ANY_ORIGIN: &str = "*";
 
-/// A list as a file would give it.
+/// A list as in a file.
 pub(super) fn value(items: impl Iterator<Item = impl Display>) -> ValueKind {
     ValueKind::Array(items.map(|item| item.to_string().into()).collect())
 }
@@ -23,14 +23,14 @@ pub(super) fn words(items: &[Value]) -> Option<Vec<String>> {
     each(items, |word| is_text(word, LONGEST_WORD).then(|| word.to_owned()))
 }
 
-/// Origins as browsers send them, or the one that stands for all.
+/// Origins as browsers send them, or `*`.
 pub(super) fn origins(items: &[Value]) -> Option<Vec<String>> {
     let origins = each(items, |word| (word == ANY_ORIGIN || is_origin(word)).then(|| word.to_owned()))?;
     let all = origins.iter().any(|origin| origin == ANY_ORIGIN);
     (!all || origins.len() == 1).then_some(origins)
 }
 
-/// Networks, and addresses as networks of one.
+/// Networks; an address is a network of one.
 pub(super) fn networks(items: &[Value]) -> Option<Vec<IpNet>> {
     each(items, |word| word.parse().ok().or_else(|| word.parse::<IpAddr>().ok().map(IpNet::from)))
 }
@@ -43,8 +43,7 @@ pub(super) fn is_pem(text: &str) -> bool {
     text.trim_start().starts_with("-----BEGIN ") && text.len() <= 65_536
 }
 
-/// A browser writes an origin in one way only: scheme and host in lower case, no path, no port that goes without
-/// saying.
+/// Browsers send an origin in one form only: scheme and host in lower case, no path, no default port.
 fn is_origin(text: &str) -> bool {
     let Some((scheme, host)) = text.split_once("://") else { return false };
     let plain = !text.chars().any(|character| character.is_control() || character.is_whitespace());

@@ -1,11 +1,11 @@
-//! The layers of a configuration, and where each is found.
+//! Loads the layers of a configuration.
 
 use std::{fmt, path::PathBuf};
 
 use super::{ConfigError, WebSocketConfig, draft::Draft, file, variables};
 
-/// Reads a [`WebSocketConfig`] from its layers. Made by [`WebSocketConfig::loader`]; for launchers with a
-/// configuration of their own, and for tests.
+/// Reads a [`WebSocketConfig`] from its layers. Created by [`WebSocketConfig::loader`]; for launchers with their own
+/// configuration, and for tests.
 #[derive(Clone, Default)]
 #[must_use]
 pub struct ConfigLoader {
@@ -24,13 +24,13 @@ enum FileChoice {
 
 impl ConfigLoader {
     /// Reads this file, which must exist and end in `.toml`, `.yaml`, `.yml` or `.json`. `ROOMWIRE_CONFIG` is then
-    /// not looked at.
+    /// ignored.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.file = FileChoice::Named(path.into());
         self
     }
 
-    /// Reads no file, and does not look at `ROOMWIRE_CONFIG`.
+    /// Reads no file, and ignores `ROOMWIRE_CONFIG`.
     pub fn without_file(mut self) -> Self {
         self.file = FileChoice::None;
         self
@@ -43,7 +43,7 @@ impl ConfigLoader {
     }
 
     /// Reads these variables instead of the environment of this process. Names without the prefix `ROOMWIRE_` are
-    /// ignored; of two values for one name the later counts.
+    /// ignored; of two values for one name the later wins.
     pub fn variables(mut self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
         self.variables = Some(variables.into_iter().collect());
         self
@@ -76,7 +76,7 @@ impl ConfigLoader {
 
 impl fmt::Debug for ConfigLoader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The values stay out: callers may pass a whole environment, secrets included.
+        // Omits the values: callers may pass a whole environment, including secrets.
         f.debug_struct("ConfigLoader")
             .field("directory", &self.directory)
             .field("file", &self.file)

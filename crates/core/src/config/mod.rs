@@ -1,7 +1,7 @@
-//! The configuration of a service: its keys, where their values come from, and why one is refused.
+//! The configuration of a service: its keys, its sources and its validation.
 //!
 //! Values are layered: the defaults, then one TOML, YAML or JSON file, then `ROOMWIRE_*` variables. Every value of
-//! every layer is checked, also one that a later layer replaces, and all problems are reported at once.
+//! every layer is checked, including those that a later layer replaces, and all problems are reported at once.
 //!
 //! ```
 //! use roomwire_core::config::WebSocketConfig;
@@ -13,8 +13,8 @@
 //! # Ok::<(), roomwire_core::config::ConfigError>(())
 //! ```
 //!
-//! [`ConfigKey::all`] is the one table of the keys: reading, checking, error texts and `docs/configuration.md` all
-//! follow it.
+//! [`ConfigKey::all`] is the only table of the keys: parsing, validation, error messages and `docs/configuration.md`
+//! are derived from it.
 
 mod auth;
 mod choice;

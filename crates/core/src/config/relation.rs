@@ -1,11 +1,11 @@
-//! Rules that hold between two keys.
+//! Rules that relate two keys.
 
 use super::{ConfigKey, ConfigSource, Problem, WebSocketConfig, shown::shown};
 
 struct Relation {
-    /// The key that breaks the rule, by convention.
+    /// The key that violates the rule, by convention.
     key: &'static str,
-    /// The rule, in words that end with the other key's name.
+    /// The rule as text that ends with the other key's name.
     bound: &'static str,
     other: &'static str,
     holds: fn(&WebSocketConfig) -> bool,
@@ -26,13 +26,12 @@ static RELATIONS: &[Relation] = &[
     },
 ];
 
-/// What another key demands of this one.
+/// The requirement that another key imposes on this one.
 pub(super) fn bound(key: &str) -> Option<&'static str> {
     RELATIONS.iter().find(|relation| relation.key == key).map(|relation| relation.bound)
 }
 
-/// Adds a problem for each rule that is broken. A rule about a value that was refused already is left out: what would
-/// be compared is not what was asked for.
+/// Adds a problem for each violated rule. Skips a rule if one of its values was rejected already.
 pub(super) fn check(config: &WebSocketConfig, source_of: impl Fn(&str) -> ConfigSource, problems: &mut Vec<Problem>) {
     let value_of =
         |name| ConfigKey::named(name).map(|key| shown(&key.field(&mut config.clone()).value())).unwrap_or_default();

@@ -44,8 +44,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Text without the user and password of a URL in it: what stands between `://` and the last `@`. More than that may
-/// be hidden, never less, also when the password has characters that should have been escaped.
+/// Removes user and password from a URL: the text between `://` and the last `@`. May hide more than that but never
+/// less, also if the password has characters that should have been escaped.
 pub(super) fn without_credentials(text: &str) -> String {
     match (text.find("://"), text.rfind('@')) {
         (Some(scheme), Some(at)) if scheme + "://".len() < at => {

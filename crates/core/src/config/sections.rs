@@ -1,4 +1,4 @@
-//! The settings that belong together under one key.
+//! Groups of settings.
 
 use std::time::Duration;
 
@@ -11,21 +11,20 @@ pub(super) fn millis<S: Serializer>(duration: &Duration, serializer: S) -> Resul
     serializer.serialize_u64(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
 }
 
-/// How calls of the state backend are repeated: `retryConfig`.
+/// Retries of calls of the state backend: `retryConfig`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RetryConfig {
-    /// How many times a failed call is repeated, 0 to 20. 0 means one try and no repeat. 3 unless set.
+    /// The number of retries of a failed call, 0 to 20. 0 disables retries. 3 unless set.
     pub attempts: u32,
-    /// How long to wait before the first repeat, whole milliseconds up to 10 minutes. 1 s unless set.
+    /// The delay before the first retry, whole milliseconds up to 10 minutes. 1 s unless set.
     #[serde(serialize_with = "millis")]
     pub delay: Duration,
-    /// The longest wait between two tries, whole milliseconds from `delay` to 10 minutes. 5 s unless set.
+    /// The longest delay between two attempts, whole milliseconds from `delay` to 10 minutes. 5 s unless set.
     #[serde(serialize_with = "millis")]
     pub max_delay: Duration,
-    /// How long a start may repeat its calls, whole milliseconds from 1 ms to 10 minutes. 10 s unless set. Later calls
-    /// take, with all their repeats, no longer than the shorter of this and
-    /// [`state.timeout`](super::SharedState::timeout).
+    /// How long a start may retry its calls, whole milliseconds from 1 ms to 10 minutes. 10 s unless set. Later calls
+    /// take, including retries, no longer than the shorter of this and [`state.timeout`](super::SharedState::timeout).
     #[serde(serialize_with = "millis")]
     pub timeout: Duration,
 }
@@ -57,19 +56,19 @@ impl Default for Logger {
     }
 }
 
-/// How the nodes of a cluster know that one is gone: `lease`.
+/// How the nodes of a cluster detect a lost node: `lease`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Lease {
-    /// How long a node that does not renew its lease still counts as alive, whole milliseconds from 100 ms to 10
-    /// minutes. 10 s unless set.
+    /// How long a node that does not renew its lease is considered alive, whole milliseconds from 100 ms to 10 minutes.
+    /// 10 s unless set.
     #[serde(serialize_with = "millis")]
     pub duration: Duration,
     /// How often a node renews its lease, whole milliseconds from 10 ms to half of `duration`. 2 s unless set.
     #[serde(serialize_with = "millis")]
     pub heartbeat: Duration,
-    /// How often a node compares its clients and their rooms with what the store holds of them, give or take a fifth,
-    /// whole milliseconds from 1 s to an hour. 60 s unless set.
+    /// How often a node compares its clients and their rooms with the store, with a jitter of one fifth, whole
+    /// milliseconds from 1 s to an hour. 60 s unless set.
     #[serde(serialize_with = "millis")]
     pub reconcile: Duration,
 }
@@ -84,11 +83,11 @@ impl Default for Lease {
     }
 }
 
-/// How a node stops: `drain`.
+/// Graceful shutdown of a node: `drain`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drain {
-    /// How long a graceful stop may take, whole milliseconds up to an hour; 0 stops at once. 10 s unless set.
+    /// How long a graceful shutdown may take, whole milliseconds up to an hour; 0 stops at once. 10 s unless set.
     #[serde(serialize_with = "millis")]
     pub timeout: Duration,
 }

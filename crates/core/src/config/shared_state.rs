@@ -1,4 +1,4 @@
-//! The settings by which a state backend that spans processes is reached.
+//! Settings of a state backend that is shared by several processes.
 
 use std::{fmt, time::Duration};
 
@@ -6,10 +6,10 @@ use serde::{Serialize, Serializer};
 
 use super::{Secret, secret::without_credentials, sections::millis};
 
-/// How state that several processes share is reached, and how long its answers may take: `state`.
+/// Connections to shared state, and the timeout of its operations: `state`.
 ///
-/// Backends of one process look at [`timeout`](Self::timeout) alone. Neither the password nor what a URL says of user
-/// and password is shown by `Debug` or serialization.
+/// Backends within one process use only [`timeout`](Self::timeout). `Debug` and serialization show neither the password
+/// nor the credentials in a URL.
 #[derive(Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SharedState {
@@ -22,15 +22,15 @@ pub struct SharedState {
     /// The password for those servers, 1 to 1024 bytes. Takes precedence over the one in a URL. Never serialized.
     #[serde(skip_serializing)]
     pub password: Option<Secret>,
-    /// Which numbered database of the server is used, 0 to 1000000. 0 unless set.
+    /// The number of the server's database, 0 to 1000000. 0 unless set.
     pub database: u32,
-    /// What the names of everything that is stored begin with, 1 to 64 letters, digits and `_.:-`; services with
-    /// different prefixes on one server do not meet. `roomwire` unless set.
+    /// The prefix of all stored keys, 1 to 64 letters, digits and `_.:-`; services with different prefixes on one
+    /// server are independent. `roomwire` unless set.
     pub prefix: String,
-    /// How many connections are kept open to a server, 1 to 64. 2 unless set.
+    /// The number of open connections to a server, 1 to 64. 2 unless set.
     pub pool_size: usize,
-    /// How long one operation on shared state may take, with all its repeats, before it fails with
-    /// `STATE_UNAVAILABLE`, whole milliseconds from 100 ms to 10 minutes. 1 s unless set.
+    /// How long one operation on shared state may take, including retries, before it fails with `STATE_UNAVAILABLE`,
+    /// whole milliseconds from 100 ms to 10 minutes. 1 s unless set.
     #[serde(serialize_with = "millis")]
     pub timeout: Duration,
     /// How long one attempt to connect may take, whole milliseconds from 100 ms to 10 minutes. 2 s unless set.

@@ -8,14 +8,14 @@ use super::{
     suggestion,
 };
 
-/// The longest value shown whole, in characters.
+/// The longest value that is not truncated, in characters.
 const LONGEST: usize = 100;
 
-/// Parts of the names of settings that are likely to hold a secret.
+/// Parts of names that suggest a secret.
 const SECRET: [&str; 8] = ["auth", "cert", "credential", "key", "pass", "secret", "token", "url"];
 
-/// A value on one line, as a JSON file would write it. Control and invisible characters are escaped, so that a value
-/// can neither break the line nor hide in it.
+/// A value on one line, as in a JSON file. Control and invisible characters are escaped, so that a value can neither
+/// break the line nor hide in it.
 pub(super) fn shown(value: &ValueKind) -> String {
     let whole = text(value);
     match whole.char_indices().nth(LONGEST) {
@@ -24,8 +24,8 @@ pub(super) fn shown(value: &ValueKind) -> String {
     }
 }
 
-/// The value of something that is not a key. It may be anything, also another program's password, so a telling name
-/// hides it, and so does one that is nearly that of a secret.
+/// The value of something that is not a key. It could be another program's password, so it is hidden if its name
+/// suggests a secret or resembles the name of one.
 pub(super) fn shown_unknown(name: &str, near: Option<&ConfigKey>, value: &ValueKind) -> String {
     let name = name.to_ascii_lowercase();
     let is_secret = near.is_some_and(ConfigKey::is_secret) || SECRET.iter().any(|word| name.contains(word));
@@ -50,7 +50,7 @@ fn text(value: &ValueKind) -> String {
             entries.sort_unstable();
             format!("{{{}}}", entries.join(", "))
         }
-        // With its point, which is what is wrong with it where a whole number is wanted.
+        // With the decimal point, which is the problem where a whole number is expected.
         ValueKind::Float(number) => format!("{number:?}"),
         number_or_switch => number_or_switch.to_string(),
     }

@@ -1,4 +1,4 @@
-//! The key that someone probably meant.
+//! Suggests the key that was probably meant.
 
 use super::ConfigKey;
 
@@ -23,13 +23,13 @@ pub(super) fn group_like(name: &str) -> Option<&'static str> {
         .find(|group| letters(group) == name || is_near(&letters(group), &name))
 }
 
-/// What `ping_interval`, `ping-interval`, `PING_INTERVAL` and `pingInterval` have in common.
+/// The common form of `ping_interval`, `ping-interval`, `PING_INTERVAL` and `pingInterval`.
 fn letters(name: &str) -> Vec<char> {
     name.chars().filter(|character| character.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Whether one character too many, too few or different, or two in the wrong order, is all the difference. Short
-/// names are all near each other, so they must match.
+/// Whether the names differ by one missing, extra or different character, or one transposition. Short names are all
+/// similar, so they must be equal.
 fn is_near(one: &[char], other: &[char]) -> bool {
     if one.len().min(other.len()) < 4 {
         return false;

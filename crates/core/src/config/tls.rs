@@ -10,13 +10,13 @@ use super::sections::millis;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Tls {
-    /// The file with the certificate and those between it and the root, as PEM.
+    /// The file with the certificate chain, as PEM, without the root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cert: Option<String>,
     /// The file with the certificate's private key, as PEM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
-    /// How often the files are looked at for a new certificate, whole milliseconds from 1 s to a day. 30 s unless set.
+    /// How often the files are checked for a new certificate, whole milliseconds from 1 s to a day. 30 s unless set.
     #[serde(serialize_with = "millis")]
     pub reload: Duration,
 }

@@ -11,10 +11,10 @@ pub(super) const FILE: &str = "ROOMWIRE_CONFIG";
 
 const PREFIX: &str = "ROOMWIRE_";
 
-/// Starts of the names of variables that belong to the examples and tests of the project and are left alone.
+/// Prefixes of variables that belong to the project's examples and tests and are ignored.
 const OF_OTHERS: [&str; 4] = ["ROOMWIRE_CHAT", "ROOMWIRE_CHROMIUM", "ROOMWIRE_E2E_", "ROOMWIRE_WRITE_SCREENSHOTS"];
 
-/// Those with our prefix, by name, so that problems come in the same order every time.
+/// The variables with our prefix, by name, so that the order of problems is deterministic.
 pub(super) fn sorted(variables: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
     let is_ours = |(name, value): &(String, String)| name.starts_with(PREFIX) && !is_of_kubernetes(name, value);
     variables.into_iter().filter(is_ours).collect()
@@ -37,7 +37,7 @@ fn is_of_kubernetes(name: &str, value: &str) -> bool {
         || name.ends_with("_PORT") && is_link()
 }
 
-/// Those of this process, except values that are not UTF-8, which are refused. ([`env::vars`] would panic.)
+/// The variables of this process. Values that are not UTF-8 are rejected. ([`env::vars`] would panic.)
 pub(super) fn of_process(draft: &mut Draft) -> BTreeMap<String, String> {
     let mut texts = Vec::new();
     for (name, value) in env::vars_os() {
@@ -55,12 +55,12 @@ pub(super) fn of_process(draft: &mut Draft) -> BTreeMap<String, String> {
     sorted(texts)
 }
 
-/// Puts the values of the variables on top of the draft. A variable with our prefix that is no key is refused: it is
-/// a key misspelt, or one that this version does not have.
+/// Applies the variables to the draft. A variable with our prefix that is no key is rejected: it is misspelt, or
+/// unknown to this version.
 pub(super) fn read(draft: &mut Draft, variables: &BTreeMap<String, String>) {
     for (name, text) in variables {
         if let Some(key) = ConfigKey::all().iter().find(|key| key.variable() == *name) {
-            // A rule knows its kind only together with a place; which configuration that place is in does not matter.
+            // The kind of a rule depends on a field's type; any configuration will do.
             let value = key.field(&mut WebSocketConfig::default()).value_of_text(text);
             draft.set(key, &value, ConfigSource::Variable(name.clone()));
         } else if name != FILE && !is_of_others(name) {

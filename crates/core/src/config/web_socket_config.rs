@@ -14,7 +14,7 @@ use super::{
 };
 use crate::NodeId;
 
-/// Everything about a service that can be set.
+/// The configuration of a service.
 ///
 /// Read it with [`load`](Self::load), or write it in code:
 ///
@@ -25,7 +25,7 @@ use crate::NodeId;
 /// assert!(config.validate().is_ok());
 /// ```
 ///
-/// Files and variables spell the fields in camelCase and durations as whole milliseconds, as serialization does.
+/// In files and variables, fields are camelCase and durations are whole milliseconds, as in the serialized form.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WebSocketConfig {
@@ -65,12 +65,12 @@ pub struct WebSocketConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// How clients authenticate.
     pub auth: Auth,
-    /// How calls of the state backend are repeated.
+    /// Retries of calls of the state backend.
     pub retry_config: RetryConfig,
     /// What is logged, and how.
     pub logger: Logger,
-    /// The name of this process in the cluster, which should be unique; without one, a name is made up at start.
-    /// Processes with the same name are told apart: nothing is lost, and each warns of the other in the log.
+    /// The name of this process in the cluster, which should be unique; by default it is generated at start. Processes
+    /// with the same name work correctly, and each logs a warning about the other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub node_id: Option<NodeId>,
     /// The limits of one client.
@@ -79,7 +79,7 @@ pub struct WebSocketConfig {
     pub lease: Lease,
     /// How this process shuts down.
     pub drain: Drain,
-    /// The servers of state that several processes share, and the timeout of its operations.
+    /// The servers of the shared state, and the timeout of its operations.
     pub state: SharedState,
 }
 
@@ -125,7 +125,7 @@ impl WebSocketConfig {
         Self::loader().load()
     }
 
-    /// Like [`load`](Self::load), with a choice of the file and the variables.
+    /// Like [`load`](Self::load), with explicit files and variables.
     pub fn loader() -> ConfigLoader {
         ConfigLoader::default()
     }
@@ -137,7 +137,7 @@ impl WebSocketConfig {
         self.limits.connections_per_address.unwrap_or(self.max_connections.div_ceil(2))
     }
 
-    /// Checks a configuration written in code by the rules that files and variables must keep.
+    /// Checks a configuration written in code by the same rules as files and variables.
     ///
     /// # Errors
     /// All problems at once, with [`ConfigSource::Code`] as their source.

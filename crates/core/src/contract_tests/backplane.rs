@@ -1,4 +1,4 @@
-//! The backplane: which nodes get which message.
+//! The backplane: delivery of messages between nodes.
 
 use bytes::Bytes;
 
@@ -90,7 +90,7 @@ pub async fn subscribing_and_unsubscribing_again_changes_nothing(cluster: &dyn C
     receiver.expect_nothing().await;
 }
 
-/// What is published after an unsubscribe returned does not arrive, and other subscriptions stay.
+/// Messages published after an unsubscribe returned do not arrive, and other subscriptions are not affected.
 pub async fn after_an_unsubscribe_nothing_more_is_published_to_a_node(cluster: &dyn Cluster) {
     let [mut leaves, mut stays, sender] = Wire::three(cluster).await;
     let (left, kept) = (room_channel("left"), room_channel("kept"));
@@ -108,7 +108,7 @@ pub async fn after_an_unsubscribe_nothing_more_is_published_to_a_node(cluster: &
     assert_eq!(arrived, ["1", "2"]);
 }
 
-/// Opening subscribes to the node's own channel, and no other node gets what goes there.
+/// Opening subscribes to the node's own channel, and no other node gets its messages.
 pub async fn a_node_is_reached_by_its_name_from_the_start(cluster: &dyn Cluster) {
     let [mut first, mut second, third] = Wire::three(cluster).await;
     third.publish(&first.own(), "to the first").await;
@@ -119,7 +119,7 @@ pub async fn a_node_is_reached_by_its_name_from_the_start(cluster: &dyn Cluster)
     second.expect_nothing().await;
 }
 
-/// Two processes with one node id hear each other on every channel but their own.
+/// Two processes with one node id receive each other's messages on every channel except their own.
 pub async fn processes_with_one_node_id_are_two(cluster: &dyn Cluster) {
     let id = NodeId::new("twin").expect("valid");
     let mut twins = [Wire::open_as(cluster, id.clone()).await, Wire::open_as(cluster, id).await];
@@ -138,7 +138,7 @@ pub async fn processes_with_one_node_id_are_two(cluster: &dyn Cluster) {
     }
 }
 
-/// Opening subscribes to the channel of all: each other node gets each message once, in order, and no room, namespace
+/// Opening subscribes to the cluster channel: each other node gets each message once, in order, and no room, namespace
 /// or node of that name gets any.
 pub async fn every_node_hears_what_is_for_all_from_its_start(cluster: &dyn Cluster) {
     let [mut first, mut second, mut third] = Wire::three(cluster).await;
@@ -149,7 +149,7 @@ pub async fn every_node_hears_what_is_for_all_from_its_start(cluster: &dyn Clust
     for number in 0..50 {
         first.publish(&Channel::Cluster, &format!("{number}")).await;
     }
-    // Asking for it again changes nothing.
+    // Subscribing again changes nothing.
     second.subscribe(&Channel::Cluster).await;
     first.publish(&Channel::Cluster, "last").await;
     assert!(first.backplane.may_reach_others(&Channel::Cluster));
@@ -198,7 +198,8 @@ pub async fn channels_never_mix(cluster: &dyn Cluster) {
         let [ab, bc, abc] = ["/a+b", "b+c", "/a+b+c"].map(|name| name.replace('+', separator));
         channels.extend([in_room(&ab, "c"), in_room("/a", &bc), in_namespace(&abc), to_node(&abc)]);
     }
-    // Each receiver takes the channels that have its bit in their number: two that mix would show in one.
+    // Each receiver subscribes to the channels whose number contains its bit, so mixing two channels would show in one
+    // of them.
     let sender = Wire::open(cluster).await;
     let mut receivers = Vec::new();
     for bit in 0..usize::BITS - channels.len().leading_zeros() {
@@ -223,8 +224,7 @@ pub async fn channels_never_mix(cluster: &dyn Cluster) {
     }
 }
 
-/// A subscription is never overlooked: once it is in force, the backplane never reports that no other node is
-/// subscribed.
+/// No subscription is overlooked: once it is in force, the backplane never reports that no other node is subscribed.
 pub async fn whoever_subscribed_may_be_reached(cluster: &dyn Cluster) {
     let [mut receiver, first, second] = Wire::three(cluster).await;
     for sender in [&first, &second] {
@@ -232,7 +232,7 @@ pub async fn whoever_subscribed_may_be_reached(cluster: &dyn Cluster) {
     }
     for round in 0..100 {
         let channel = room_channel(&format!("r{}", round % 7));
-        // Whatever the answer was before: it must not be kept.
+        // Whatever the answer was before: it must not be cached.
         let _ = first.backplane.may_reach_others(&channel);
         receiver.subscribe(&channel).await;
         for sender in [&first, &second] {
@@ -244,7 +244,7 @@ pub async fn whoever_subscribed_may_be_reached(cluster: &dyn Cluster) {
     }
 }
 
-/// A close ends one node's stream and subscriptions; the others go on.
+/// A close ends one node's stream and subscriptions; the others continue.
 pub async fn a_close_ends_the_stream_and_nothing_else(cluster: &dyn Cluster) {
     let [mut closed, mut open, sender] = Wire::three(cluster).await;
     let channel = room_channel("r");

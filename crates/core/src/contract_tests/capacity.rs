@@ -22,7 +22,7 @@ async fn create(peer: &Peer, room: &RoomKey, capacity: u32) {
     peer.state.create_room(room, &NewRoom::with_capacity(capacity)).await.expect("creates");
 }
 
-/// Lets these clients, spread over three nodes, race for one room in each round. Returns the admitted clients by round.
+/// Lets these clients, spread over three nodes, race for one room in each round. Returns the accepted clients by round.
 async fn race_for_rooms(
     cluster: &dyn Cluster,
     clients: &[ClientKey],
@@ -61,14 +61,14 @@ async fn race_for_rooms(
     admitted
 }
 
-/// Of 200 joins from three nodes that race for 10 places exactly 10 succeed, in every round.
+/// Of 200 concurrent joins from three nodes for 10 places exactly 10 succeed, in every round.
 pub async fn racing_joins_fill_a_room_exactly(cluster: &dyn Cluster) {
     for admitted in race_for_rooms(cluster, &clients(200), 10, 20).await {
         assert_eq!(admitted.len(), 10, "{admitted:?}");
     }
 }
 
-/// The last place goes to one, also when several ask for it at the same moment.
+/// Exactly one of several concurrent joins gets the last place.
 pub async fn racing_joins_share_no_place(cluster: &dyn Cluster) {
     for admitted in race_for_rooms(cluster, &clients(4), 1, 500).await {
         assert_eq!(admitted.len(), 1, "{admitted:?}");
@@ -120,7 +120,7 @@ pub async fn joins_and_leaves_at_once_never_exceed_the_capacity(cluster: &dyn Cl
     assert_eq!(nodes[1].members(&room("r")).await, [""; 0]);
 }
 
-/// A member that joins again needs no second place.
+/// A member that joins again does not need a second place.
 pub async fn a_full_room_refuses_whoever_is_no_member(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     create(&first, &room("r"), 1).await;
@@ -132,7 +132,7 @@ pub async fn a_full_room_refuses_whoever_is_no_member(cluster: &dyn Cluster) {
     assert_eq!(second.members(&room("r")).await, ["in"]);
 }
 
-/// A leave, a disconnect, a client that moves and a lost node each make room for one.
+/// A leave, a disconnect, a client that moves and a lost node each free one place.
 pub async fn a_place_that_was_left_is_given_again(cluster: &dyn Cluster) {
     let [peer, other, lost] = Peer::three(cluster).await;
     let place = room("r");
@@ -174,7 +174,7 @@ pub async fn a_lowered_capacity_keeps_the_members_and_admits_nobody(cluster: &dy
     assert_eq!(peer.members(&room("r")).await, ["c", "d"]);
 }
 
-/// More places are there at once.
+/// A raised capacity is effective at once.
 pub async fn a_raised_or_removed_capacity_admits_again(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     create(&peer, &room("r"), 1).await;
@@ -190,7 +190,7 @@ pub async fn a_raised_or_removed_capacity_admits_again(cluster: &dyn Cluster) {
     assert_eq!(peer.members(&room("r")).await, ["a", "b", "c"]);
 }
 
-/// Zero is a capacity, not the lack of one.
+/// Zero is a capacity, not the absence of one.
 pub async fn a_room_for_nobody_admits_nobody(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     create(&peer, &room("r"), 0).await;

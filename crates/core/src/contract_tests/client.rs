@@ -1,4 +1,4 @@
-//! Clients: which are registered, by which incarnation, and what their records hold.
+//! Clients: registration, ownership by incarnations, and records.
 
 use super::{
     Cluster,
@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{Incarnation, Namespace, NewClient, ReapOutcome, RoomUid, StateError, Timestamp, UserId, WebSocketClient};
 
-/// What was registered is read back, from every node.
+/// A registered client can be read from every node.
 pub async fn a_client_is_kept_as_it_was_registered(cluster: &dyn Cluster) {
     let [owner, other, _] = Peer::three(cluster).await;
     let key = client("c");
@@ -32,7 +32,7 @@ pub async fn a_client_is_kept_as_it_was_registered(cluster: &dyn Cluster) {
     }
 }
 
-/// Reading is no error when there is nothing.
+/// Reading a missing client is no error.
 pub async fn a_client_that_nobody_registered_is_nowhere(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     assert_eq!(peer.client(&client("c")).await, None);
@@ -70,8 +70,8 @@ pub async fn registering_under_another_incarnation_drops_the_memberships_of_the_
     assert_eq!(new.state.locate(&key).await.expect("reads"), Some(new.incarnation.clone()));
 }
 
-/// What another incarnation says about a client does not count, be it of another node or of the same: compare
-/// and delete, not delete.
+/// Writes of another incarnation to a client are ignored, of another node or of the same: compare and delete, not
+/// delete.
 pub async fn a_client_that_moved_is_out_of_reach_of_its_old_incarnation(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     let again = Peer { incarnation: Incarnation::begin(first.incarnation.node().clone()), ..first.clone() };
@@ -98,7 +98,7 @@ pub async fn a_client_that_moved_is_out_of_reach_of_its_old_incarnation(cluster:
     }
 }
 
-/// A disconnect takes every membership along, and rooms that are empty then.
+/// A disconnect ends every membership, and removes rooms that are empty then.
 pub async fn disconnecting_returns_the_rooms_sorted_and_removes_everything(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     let key = client("c");
@@ -127,7 +127,7 @@ pub async fn disconnecting_again_removes_nothing(cluster: &dyn Cluster) {
     assert_eq!(peer.disconnect(&client("c")).await, []);
 }
 
-/// Notes about a client are replaced, not merged.
+/// The metadata of a client is replaced, not merged.
 pub async fn metadata_of_a_client_is_replaced_whole(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.enter(&client("c"), &room("r")).await;
@@ -138,7 +138,7 @@ pub async fn metadata_of_a_client_is_replaced_whole(cluster: &dyn Cluster) {
     }
 }
 
-/// Only the incarnation that registered a client writes about it.
+/// Only the incarnation that registered a client writes to it.
 pub async fn metadata_of_a_client_of_another_incarnation_is_refused(cluster: &dyn Cluster) {
     let [owner, other, _] = Peer::three(cluster).await;
     owner.connect(&client("c")).await;
@@ -149,7 +149,7 @@ pub async fn metadata_of_a_client_of_another_incarnation_is_refused(cluster: &dy
     }
 }
 
-/// Activity is the latest that was ever noted, for the clients of this incarnation only.
+/// The latest activity is stored, for the clients of this incarnation only.
 pub async fn activity_is_noted_and_never_goes_back(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     for name in ["a", "b"] {
@@ -169,7 +169,7 @@ pub async fn activity_is_noted_and_never_goes_back(cluster: &dyn Cluster) {
     }
 }
 
-/// The count follows every way in and out.
+/// The count follows every connect and disconnect.
 pub async fn clients_are_counted(cluster: &dyn Cluster) {
     let [peer, other, lost] = Peer::three(cluster).await;
     let count = async |namespace: &str| {
@@ -189,8 +189,8 @@ pub async fn clients_are_counted(cluster: &dyn Cluster) {
     assert_eq!((count("/").await, count("/x").await), (1, 1));
 }
 
-/// Two calls on one client never interleave: a join comes before the disconnect and is undone by it, or
-/// after it and is refused.
+/// Two calls for one client never interleave: a join comes before the disconnect and is undone by it, or after it and
+/// is refused.
 pub async fn a_join_and_a_disconnect_of_one_client_leave_no_member_behind(cluster: &dyn Cluster) {
     let rounds = cluster.rounds(300);
     let peer = Peer::begin(cluster).await;

@@ -44,7 +44,7 @@ pub async fn closed_is_asked_before_full(cluster: &dyn Cluster) {
     assert_refused!(peer.try_join(&client("c"), &room("r")).await, RoomFull);
 }
 
-/// Closing needs no room: what does not exist is created closed.
+/// Closing does not require a room: a missing room is created as closed.
 pub async fn closing_a_missing_room_creates_it_closed(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.connect(&client("c")).await;
@@ -66,7 +66,7 @@ pub async fn closing_and_opening_again_changes_nothing(cluster: &dyn Cluster) {
     assert_eq!(peer.join(&client("in"), &room("r")).await.uid, uid);
 }
 
-/// Opening lifts a close.
+/// Opening undoes a close.
 pub async fn an_opened_room_admits_again(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     first.change(&room("r"), RoomChange::Close).await;
@@ -93,7 +93,7 @@ pub async fn a_closed_room_stays_without_members(cluster: &dyn Cluster) {
     assert_refused!(peer.try_join(&client("leaves"), &room("r")).await, RoomClosed);
 }
 
-/// Opening a room without members does not end it; from then on it lives as any other.
+/// Opening a room without members does not remove it; from then on it is a room like any other.
 pub async fn an_opened_room_stays_until_its_last_member_leaves(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.connect(&client("c")).await;
@@ -105,7 +105,7 @@ pub async fn an_opened_room_stays_until_its_last_member_leaves(cluster: &dyn Clu
     assert_eq!(peer.room(&room("r")).await, None);
 }
 
-/// What a close found is what stays, whatever joins at the same time.
+/// The members at the time of a close remain, whatever joins concurrently.
 pub async fn nobody_is_admitted_after_a_close_returned(cluster: &dyn Cluster) {
     let rounds = cluster.rounds(100);
     let nodes = Peer::three(cluster).await;

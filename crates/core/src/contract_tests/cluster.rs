@@ -1,4 +1,4 @@
-//! What a backend gives to be tested.
+//! What a backend provides for its tests.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,18 +9,18 @@ use crate::{Backplane, StateStore};
 /// Several nodes on one shared state, which nothing else writes to.
 #[async_trait]
 pub trait Cluster: Send + Sync {
-    /// One more node: handles of its own on the shared state, as a process of its own would have.
+    /// One more node, with its own handles of the shared state, like a separate process.
     async fn node(&self) -> Node;
 
-    /// How long a lease lasts that is to run out: long enough to do a little work under it, short enough
-    /// to wait for its end several times.
+    /// The lease duration for tests of expiry: long enough to do some work under it, short enough to wait for its end
+    /// several times.
     fn short_lease(&self) -> Duration;
 
-    /// Lets so much time pass for the leases and for the dates of rooms: by moving a clock, or by waiting.
+    /// Advances the time of leases and of room dates: by moving a clock, or by waiting.
     async fn advance(&self, by: Duration);
 
-    /// How many rounds a race has that would have so many with a backend that takes a millisecond a call.
-    /// One that takes a microsecond meets the interesting instants more rarely, and has time for more.
+    /// The number of rounds for a race that would have this many with a backend of one millisecond a call. With one of
+    /// a microsecond, interesting interleavings are rarer, and there is time for more rounds.
     fn rounds(&self, usual: usize) -> usize {
         usual
     }
@@ -29,14 +29,14 @@ pub trait Cluster: Send + Sync {
 /// The handles of one node.
 #[derive(Clone, Debug)]
 pub struct Node {
-    /// On the shared state.
+    /// The handle of the shared state.
     pub state: Arc<dyn StateStore>,
-    /// On the other nodes; not opened yet.
+    /// The handle of the backplane; not open yet.
     pub backplane: Arc<dyn Backplane>,
 }
 
 impl Node {
-    /// Both handles, from one backend that is both.
+    /// Both handles, from a backend that implements both.
     pub fn of<B: StateStore + Backplane>(backend: Arc<B>) -> Self {
         Self { state: backend.clone(), backplane: backend }
     }

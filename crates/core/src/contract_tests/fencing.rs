@@ -32,7 +32,7 @@ pub async fn a_incarnation_that_was_reaped_is_refused_every_write(cluster: &dyn 
     }
 }
 
-/// An incarnation begins once: what was ended or reaped stays over.
+/// An incarnation begins once: after its end or reaping it cannot begin again.
 pub async fn a_incarnation_that_is_over_never_begins_again(cluster: &dyn Cluster) {
     let (witness, ended, reaped) =
         (Peer::begin(cluster).await, Peer::begin(cluster).await, Peer::doomed(cluster).await);
@@ -45,7 +45,7 @@ pub async fn a_incarnation_that_is_over_never_begins_again(cluster: &dyn Cluster
     }
 }
 
-/// Tries every method that takes an incarnation, with clients that are there and one that is not.
+/// Calls every method that takes an incarnation, for existing clients and a missing one.
 async fn refuses_every_write(witness: &Peer, writer: &Peer) {
     let (state, incarnation) = (&writer.state, &writer.incarnation);
     let (here, left_behind, stranger) = (client("here"), client("left behind"), client("stranger"));
@@ -71,7 +71,7 @@ async fn refuses_every_write(witness: &Peer, writer: &Peer) {
     witness.disconnect(&here).await;
 }
 
-/// All that a refused writer could have changed, as text.
+/// Everything that a refused writer could have changed, as text.
 async fn picture(witness: &Peer) -> String {
     let mut picture = Vec::new();
     for name in ["here", "left behind", "stranger"] {

@@ -1,4 +1,4 @@
-//! What the properties of a store are written with.
+//! Fixtures for the properties of a store.
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use crate::{
     Timestamp, WebSocketClient, WebSocketRoom,
 };
 
-/// Lasts as long as any test.
+/// Longer than any test.
 pub(super) const LONG: Duration = Duration::from_secs(3600);
 
-/// Asserts that a call was refused with this [`StateError`].
+/// Asserts that a call failed with this [`StateError`].
 macro_rules! assert_refused {
     ($call:expr, $error:ident) => {{
         let outcome = $call;
@@ -54,7 +54,7 @@ pub(super) fn metadata(key: &str, value: impl Into<serde_json::Value>) -> Metada
     Metadata::from_iter([(key.to_owned(), value.into())])
 }
 
-/// A node with an incarnation that holds a lease. Its methods expect that the store does what it is asked.
+/// A node whose incarnation has a lease. Its methods expect that calls of the store succeed.
 #[derive(Clone)]
 pub(super) struct Peer {
     pub(super) state: Arc<dyn StateStore>,
@@ -62,14 +62,14 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// A node that lives as long as the test.
+    /// A node whose lease outlasts the test.
     pub(super) async fn begin(cluster: &dyn Cluster) -> Self {
         let peer = Self::unborn(cluster).await;
         peer.state.begin_lease(&peer.incarnation, LONG).await.expect("lease begins");
         peer
     }
 
-    /// A node with a lease that runs out once time passes.
+    /// A node whose lease expires when time advances.
     pub(super) async fn doomed(cluster: &dyn Cluster) -> Self {
         let peer = Self::unborn(cluster).await;
         peer.state.begin_lease(&peer.incarnation, cluster.short_lease()).await.expect("lease begins");
@@ -81,7 +81,7 @@ impl Peer {
         Self { state: cluster.node().await.state, incarnation: Incarnation::begin(NodeId::random()) }
     }
 
-    /// Three nodes that live as long as the test.
+    /// Three nodes whose leases outlast the test.
     pub(super) async fn three(cluster: &dyn Cluster) -> [Self; 3] {
         [Self::begin(cluster).await, Self::begin(cluster).await, Self::begin(cluster).await]
     }
@@ -90,13 +90,13 @@ impl Peer {
         self.state.renew_lease(&self.incarnation, LONG).await.expect("lease is renewed")
     }
 
-    /// Asserts that a renewal tells this node of exactly these lost ones.
+    /// Asserts that a renewal reports exactly these lost incarnations to this node.
     pub(super) async fn is_told_of(&self, lost: &[&Self]) {
         let expected: BTreeSet<_> = lost.iter().map(|peer| peer.incarnation.clone()).collect();
         assert_eq!(BTreeSet::from_iter(self.renew().await.expired), expected);
     }
 
-    /// Lets time pass until this node is told that the other's lease ran out.
+    /// Advances time until the other's expired lease is reported to this node.
     pub(super) async fn sees_lost(&self, cluster: &dyn Cluster, lost: &Incarnation) {
         for _ in 0..20 {
             if self.renew().await.expired.contains(lost) {
@@ -111,7 +111,7 @@ impl Peer {
         self.state.reap(&self.incarnation, lost, limit).await.expect("reaps")
     }
 
-    /// Reaps until nothing is left, and returns all that was reported, sorted.
+    /// Reaps until nothing is left, and returns everything reported, sorted.
     pub(super) async fn reap_all(&self, lost: &Incarnation, limit: usize) -> ReapOutcome {
         let mut all = ReapOutcome::default();
         for _ in 0..10_000 {
@@ -154,7 +154,7 @@ impl Peer {
         self.state.leave(&self.incarnation, client, room).await.expect("leaves")
     }
 
-    /// Which of these a clean-up or a deletion removed, in the order of their names.
+    /// Those that a cleanup or a deletion removed, sorted by name.
     pub(super) async fn removed_by_others(
         &self,
         incarnation: &Incarnation,
@@ -166,7 +166,7 @@ impl Peer {
         removed
     }
 
-    /// Returns what was not put back as it was given.
+    /// Returns the memberships that were not restored as given.
     pub(super) async fn restore(&self, clients: &[LiveClient]) -> Vec<RestoredDifferently> {
         self.state.restore(&self.incarnation, clients).await.expect("restores")
     }
@@ -192,7 +192,7 @@ impl Peer {
         members
     }
 
-    /// The rooms of a client, none when there is no such client.
+    /// The rooms of a client, none if the client does not exist.
     pub(super) async fn rooms_of(&self, client: &ClientKey) -> Vec<RoomId> {
         self.client(client).await.map(|client| client.rooms).unwrap_or_default()
     }

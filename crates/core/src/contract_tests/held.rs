@@ -1,4 +1,4 @@
-//! What a store holds under an incarnation, read back whole.
+//! Reading back everything a store has under an incarnation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use crate::{ClientKey, DeletionId, Incarnation, NodeId, PageRequest, RoomKey};
 /// Whether each client is registered, and its rooms.
 type Held = BTreeMap<ClientKey, (bool, BTreeSet<RoomKey>)>;
 
-/// All that is held under an incarnation, put together, with something happening after each page.
+/// All entries under an incarnation, with an action after each page.
 async fn read_held(peer: &Peer, incarnation: &Incarnation, limit: usize, after_page: impl AsyncFnMut(usize)) -> Held {
     let mut held = Held::new();
     for item in
@@ -36,7 +36,7 @@ async fn held(peer: &Peer, incarnation: &Incarnation) -> Held {
     all
 }
 
-/// A registered client that is in these rooms.
+/// A registered client that is a member of these rooms.
 fn inside(client: ClientKey, rooms: &[RoomKey]) -> (ClientKey, (bool, BTreeSet<RoomKey>)) {
     (client, (true, rooms.iter().cloned().collect()))
 }
@@ -62,7 +62,7 @@ pub async fn everything_that_is_held_is_on_a_page(cluster: &dyn Cluster) {
     }
 }
 
-/// Clients of other incarnations are not among them, also not those in the same rooms, nor those of the same node.
+/// Clients of other incarnations are not included, even in the same rooms or of the same node.
 pub async fn nothing_of_another_incarnation_is_held(cluster: &dyn Cluster) {
     let [first, second, third] = Peer::three(cluster).await;
     let again = Peer { incarnation: Incarnation::begin(first.incarnation.node().clone()), ..first.clone() };
@@ -77,7 +77,7 @@ pub async fn nothing_of_another_incarnation_is_held(cluster: &dyn Cluster) {
     assert!(held(&first, &third.incarnation).await.is_empty());
 }
 
-/// Whichever way a membership or a client ends.
+/// Every way in which a membership or a client ends.
 pub async fn what_left_is_held_no_more(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     for name in ["stays", "leaves", "disconnects", "moves"] {
@@ -97,7 +97,7 @@ pub async fn what_left_is_held_no_more(cluster: &dyn Cluster) {
     assert!(held(&other, &peer.incarnation).await.is_empty());
 }
 
-/// A node that took a new incarnation and put its clients back holds them there, and nothing under the old one.
+/// A node that restored its clients under a new incarnation has them there, and nothing under the old one.
 pub async fn what_moved_to_a_new_incarnation_is_held_by_that_alone(cluster: &dyn Cluster) {
     let [survivor, old, _] = Peer::three(cluster).await;
     let uid = old.enter(&client("a"), &room("r")).await.uid;
@@ -128,7 +128,7 @@ pub async fn a_incarnation_that_is_over_or_unknown_holds_nothing(cluster: &dyn C
     }
 }
 
-/// A node that lost its lease can still read what the store holds of it.
+/// A node that lost its lease can still read its entries in the store.
 pub async fn what_is_held_is_read_without_a_lease(cluster: &dyn Cluster) {
     let (survivor, late) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
     late.enter(&client("a"), &room("r")).await;
@@ -139,7 +139,7 @@ pub async fn what_is_held_is_read_without_a_lease(cluster: &dyn Cluster) {
     }
 }
 
-/// What is there from the first page to the last is on one of them; what goes takes nothing along.
+/// An entry that exists from the first page to the last is on one of them; removed entries hide no others.
 pub async fn what_stays_is_held_while_others_come_and_go(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     let named = |number: usize| client(&format!("{number:02}"));
@@ -149,7 +149,8 @@ pub async fn what_stays_is_held_while_others_come_and_go(cluster: &dyn Cluster) 
             peer.enter(&named(number), &room("hall")).await;
             peer.join(&named(number), &room(&format!("{}", number % 7))).await;
         }
-        // After each page some go, perhaps the very one the cursor stands at, some leave a room, and others come.
+        // After each page some clients disconnect, perhaps the one at the cursor, some leave a room, and others
+        // connect.
         let come_and_go = async |page: usize| {
             for number in [page * limit % 60, (page * limit + limit - 1) % 60, 59 - page % 60] {
                 if stays(number) {

@@ -1,4 +1,4 @@
-//! Leases: beginning, keeping, running out, ending.
+//! Leases: beginning, renewal, expiry, end.
 
 use super::{
     Cluster,
@@ -30,7 +30,7 @@ pub async fn every_renewer_learns_whose_lease_ran_out(cluster: &dyn Cluster) {
     }
 }
 
-/// A store that lost nothing says so, whatever was written.
+/// A store without a data loss never reports one, whatever was written.
 pub async fn a_lease_of_which_nothing_was_lost_is_not_behind(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     assert!(!peer.renew().await.behind);
@@ -57,7 +57,7 @@ pub async fn a_lease_that_is_kept_is_never_reported(cluster: &dyn Cluster) {
     watcher.is_told_of(&[&lost]).await;
 }
 
-/// A lease that ran out is still held: its node may renew it until another node reaps it.
+/// An expired lease is still held: its node may renew it until another node reaps it.
 pub async fn a_lease_that_ran_out_may_be_renewed_until_it_is_reaped(cluster: &dyn Cluster) {
     let (survivor, late) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
     late.enter(&client("c"), &room("r")).await;
@@ -70,7 +70,7 @@ pub async fn a_lease_that_ran_out_may_be_renewed_until_it_is_reaped(cluster: &dy
     assert_eq!(survivor.members(&room("r")).await, ["c"]);
 }
 
-/// A lease that ran out but was not reaped yet is still held by its writer.
+/// A writer still holds its expired lease until it is reaped.
 pub async fn a_lease_that_ran_out_still_writes_until_it_is_reaped(cluster: &dyn Cluster) {
     let (survivor, late) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
     late.enter(&client("c"), &room("r")).await;
@@ -84,7 +84,7 @@ pub async fn a_lease_that_ran_out_still_writes_until_it_is_reaped(cluster: &dyn 
     assert_eq!(reaped.departures.len(), 1);
 }
 
-/// What a node that stops has not removed itself is reported to the next that renews.
+/// Entries that a stopping node did not remove are reported to the next node that renews.
 pub async fn an_ended_lease_is_reported_with_what_it_left_behind(cluster: &dyn Cluster) {
     let (survivor, stopped) = (Peer::begin(cluster).await, Peer::begin(cluster).await);
     stopped.enter(&client("c"), &room("r")).await;

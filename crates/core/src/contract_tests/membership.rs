@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{JoinOutcome, PageRequest};
 
-/// A join shows in the room and in the client, on every node.
+/// A join is visible in the room and in the client, on every node.
 pub async fn joining_creates_the_room_and_both_sides_know(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     let created = first.enter(&client("a"), &room("r")).await;
@@ -24,7 +24,7 @@ pub async fn joining_creates_the_room_and_both_sides_know(cluster: &dyn Cluster)
     }
 }
 
-/// After an unknown outcome a join is repeated; it then reports what is there and changes nothing.
+/// After an unknown outcome a join is repeated; it then reports the membership and changes nothing.
 pub async fn joining_again_changes_nothing_and_says_so(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     let first = peer.enter(&client("c"), &room("r")).await;
@@ -69,7 +69,7 @@ pub async fn a_room_shows_the_members_of_every_node(cluster: &dyn Cluster) {
     }
 }
 
-/// A leave ends the one membership it names.
+/// A leave ends only the named membership.
 pub async fn leaving_ends_one_membership_and_no_other(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     for name in ["a", "b"] {
@@ -83,7 +83,7 @@ pub async fn leaving_ends_one_membership_and_no_other(cluster: &dyn Cluster) {
     assert_eq!(peer.rooms_of(&client("b")).await, ["r", "s"]);
 }
 
-/// A repeated leave, and one of something that never was, is false and changes nothing.
+/// A repeated leave, and a leave without a membership, returns false and changes nothing.
 pub async fn leaving_again_ends_nothing(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     peer.enter(&client("c"), &room("r")).await;
@@ -101,7 +101,7 @@ pub async fn leaving_again_ends_nothing(cluster: &dyn Cluster) {
     assert_eq!(peer.rooms_of(&client("c")).await, ["s"]);
 }
 
-/// A room that ceases to exist takes no member along that joins at the same moment.
+/// A room that is removed never takes a concurrently joining member with it.
 pub async fn a_join_outlives_a_racing_last_leave(cluster: &dyn Cluster) {
     let rounds = cluster.rounds(300);
     let [first, second, _] = Peer::three(cluster).await;

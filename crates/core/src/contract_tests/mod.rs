@@ -1,8 +1,8 @@
 //! The contract of [`StateStore`](crate::StateStore) and [`Backplane`](crate::Backplane), as tests that
 //! every backend runs.
 //!
-//! A backend says how to make a [`Cluster`] and calls [`contract_tests!`](crate::contract_tests!) once, in
-//! a file of its `tests` folder. Each property becomes a test of its own, named for what it proves:
+//! A backend provides a [`Cluster`] and calls [`contract_tests!`](crate::contract_tests!) once, in a file of its
+//! `tests` folder. Each property becomes a test of its own, named for what it proves:
 //!
 //! ```ignore
 //! use roomwire_core::contract_tests::Cluster;
@@ -16,8 +16,8 @@
 //! ```
 //!
 //! The crate that calls it needs tokio with `macros` and `rt-multi-thread` among its dev-dependencies.
-//! Properties are ordinary functions over `&dyn Cluster`: a test may also call one by itself, for
-//! example around a wrapper that breaks something on purpose.
+//! Properties are ordinary functions over `&dyn Cluster`: a test may also call a single one, for example with a wrapper
+//! that injects faults.
 
 mod backplane;
 mod capacity;
@@ -44,8 +44,8 @@ mod wire;
 
 pub use cluster::{Cluster, Node};
 
-/// Makes a test of every property. It is given the name of an `async fn() -> impl Cluster`, which is
-/// called once for each test and returns a cluster without any state.
+/// Declares a test of every property. Takes the name of an `async fn() -> impl Cluster`, which is called once for each
+/// test and returns a cluster without any state.
 #[macro_export]
 macro_rules! contract_tests {
     ($cluster:ident) => {
@@ -53,7 +53,7 @@ macro_rules! contract_tests {
     };
 }
 
-/// One module of tests for each group. A property that takes longer than a minute hangs.
+/// One module of tests for each group. A property that takes longer than a minute fails as hung.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __contract_test {
@@ -69,7 +69,7 @@ macro_rules! __contract_test {
     )*};
 }
 
-/// The list. What is not on it is neither exported nor used, and the compiler says so.
+/// The list. A property that is missing here is neither exported nor used, and the compiler warns.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __contract_properties {

@@ -1,4 +1,4 @@
-//! Names: every valid one is kept byte for byte, and no two are taken for each other.
+//! Names: every valid one is stored byte for byte, and no two are confused.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{ClientId, DeletionId, Incarnation, Namespace, NewRoom, NodeId, PageRequest, RoomChange, RoomId};
 
-/// Names that are hard on separators, quoting, patterns, normalisation and lengths.
+/// Names that are difficult for separators, quoting, patterns, normalisation and lengths.
 pub(super) fn odd_names() -> Vec<String> {
     let plain = [
         "a",
@@ -55,7 +55,7 @@ pub(super) fn odd_names() -> Vec<String> {
     plain.into_iter().map(str::to_owned).chain(long).collect()
 }
 
-/// A pattern of memberships over all pairs of odd names is read back exactly, from both sides.
+/// A pattern of memberships over all pairs of difficult names is read back exactly, from both sides.
 pub async fn odd_names_are_kept_and_never_mix(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     let names = odd_names();
@@ -95,7 +95,7 @@ pub async fn names_that_are_joined_alike_stay_apart(cluster: &dyn Cluster) {
         let space = format!("/{ab}");
         let across = [(client_in(&space, "d"), room_in(&space, "c")), (client_in("/a", "d"), room_in("/a", &bc))];
         for [(first, left), (second, right)] in [within, across] {
-            // Both rooms live on, so that nothing else creates or ends them.
+            // Both rooms remain, so that nothing else creates or removes them.
             for target in [&left, &right] {
                 peer.enter(&client_in(&target.namespace, "stays"), target).await;
             }
@@ -139,7 +139,7 @@ pub async fn namespaces_never_meet(cluster: &dyn Cluster) {
     }
 }
 
-/// Nodes are told apart whatever their names, also by what is cleaned up after them.
+/// Nodes are distinguished whatever their names, also in a cleanup.
 pub async fn odd_node_names_never_mix(cluster: &dyn Cluster) {
     let survivor = Peer::begin(cluster).await;
     let names = ["n", "n.1", "n.", ".n", "n:r", "{n}", "n n", "\u{202e}n", "*"];

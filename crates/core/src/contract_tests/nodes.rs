@@ -1,4 +1,4 @@
-//! The list of nodes, and what each of them holds.
+//! The list of nodes, with the number of their clients and memberships.
 
 use super::{
     Cluster,
@@ -19,7 +19,7 @@ fn sorted(mut nodes: Vec<NodeSummary>) -> Vec<NodeSummary> {
     nodes
 }
 
-/// Every node that holds a lease is listed, with its clients and memberships of all namespaces, sorted by name.
+/// Every node with a lease is listed, with its clients and memberships of all namespaces, sorted by name.
 pub async fn every_node_is_listed_with_what_it_holds(cluster: &dyn Cluster) {
     let [first, second, idle] = Peer::three(cluster).await;
     for name in ["a", "b"] {
@@ -39,7 +39,7 @@ pub async fn every_node_is_listed_with_what_it_holds(cluster: &dyn Cluster) {
     assert_eq!(nodes(&idle).await, expected);
 }
 
-/// Two incarnations of one node are one node. One that ended is listed as long as something is left of it.
+/// Two incarnations of one node are one node. A node without a lease is listed until it is cleaned up completely.
 pub async fn a_node_is_listed_until_nothing_is_left_of_it(cluster: &dyn Cluster) {
     let [survivor, old, _] = Peer::three(cluster).await;
     let new = Peer { incarnation: Incarnation::begin(old.incarnation.node().clone()), ..old.clone() };

@@ -26,7 +26,7 @@ pub async fn messages_of_one_sender_on_one_channel_keep_their_order(cluster: &dy
     sending.await.expect("does not panic");
 }
 
-/// Messages of several nodes mix, those of each keep their order, and none is lost.
+/// Messages of several nodes interleave; those of each keep their order, and none is lost.
 pub async fn messages_of_several_senders_keep_the_order_of_each(cluster: &dyn Cluster) {
     let mut receivers = Wire::three(cluster).await;
     let senders = Wire::three(cluster).await;
@@ -59,7 +59,7 @@ pub async fn messages_of_several_senders_keep_the_order_of_each(cluster: &dyn Cl
     sending.await.expect("does not panic");
 }
 
-/// Other nodes that come and go on the same channel change nothing for those that stay.
+/// Other nodes that subscribe and unsubscribe on the same channel do not affect those that stay subscribed.
 pub async fn order_holds_while_others_come_and_go(cluster: &dyn Cluster) {
     let [sender, mut stays, visitor] = Wire::three(cluster).await;
     let channel = room_channel("r");

@@ -1,4 +1,4 @@
-//! Paging: every list is read to its end, and nothing that stays is missed.
+//! Pagination: every list is read completely, and no lasting item is missed.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use super::{
 };
 use crate::{ClientId, ClientKey, Member, Namespace, NewRoom, Page, PageRequest, RoomId, RoomKey, StateError};
 
-/// How many items a page is asked for.
+/// The size of a page.
 pub(super) const LIMITS: [usize; 3] = [1, 2, 1000];
 
-/// Reads all pages, with something happening after each. An item may come twice.
+/// Reads all pages, with an action after each. An item may appear twice.
 pub(super) async fn read_all<T>(
     limit: usize,
     mut page: impl AsyncFnMut(PageRequest) -> Result<Page<T>, StateError>,
@@ -47,7 +47,7 @@ async fn read_members(peer: &Peer, room: &RoomKey, limit: usize, after_page: imp
 
 pub(super) async fn nothing(_: usize) {}
 
-/// Lists of nothing end at once.
+/// Empty lists end at once.
 pub async fn a_list_of_nothing_is_one_empty_page(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.enter(&client_in("/x", "c"), &room_in("/x", "r")).await;
@@ -59,7 +59,7 @@ pub async fn a_list_of_nothing_is_one_empty_page(cluster: &dyn Cluster) {
     assert_eq!(peer.state.member_count(&room("r")).await.expect("reads"), 0);
 }
 
-/// All clients of a namespace, whatever the size of a page, each as it is read alone.
+/// All clients of a namespace, for every size of a page, each equal to its own record.
 pub async fn every_client_is_on_a_page(cluster: &dyn Cluster) {
     let nodes = Peer::three(cluster).await;
     let all = clients(25);
@@ -79,7 +79,7 @@ pub async fn every_client_is_on_a_page(cluster: &dyn Cluster) {
     }
 }
 
-/// All rooms of a namespace, however they came into being, each with what its own record says.
+/// All rooms of a namespace, however they were created, each equal to its own record.
 pub async fn every_room_is_on_a_page(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.enter(&client_in("/x", "c"), &room_in("/x", "elsewhere")).await;
@@ -132,7 +132,7 @@ pub async fn every_member_is_on_a_page(cluster: &dyn Cluster) {
     assert_eq!(nodes[0].state.member_count(&room("r")).await.expect("reads"), 25);
 }
 
-/// What is there from the first page to the last is on one of them; what goes takes nothing along.
+/// An entry that exists from the first page to the last is on one of them; removed entries hide no others.
 pub async fn what_stays_is_read_while_others_come_and_go(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     let hall = room("hall");
@@ -145,7 +145,7 @@ pub async fn what_stays_is_read_while_others_come_and_go(cluster: &dyn Cluster) 
         for number in 0..60 {
             arrive(&format!("{number:02}")).await;
         }
-        // After each page one goes, perhaps the very one the cursor stands at, and others come.
+        // After each page one client disconnects, perhaps the one at the cursor, and others connect.
         let come_and_go = async |page: usize| {
             for number in [page * limit % 60, (page * limit + limit - 1) % 60, (59 - page % 60)] {
                 let name = format!("{number:02}");

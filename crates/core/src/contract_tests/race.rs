@@ -1,4 +1,4 @@
-//! Several things at the same moment, many times.
+//! Concurrent calls, many times.
 
 use std::{
     hint,
@@ -13,7 +13,7 @@ use std::{
 use futures_util::future::join_all;
 use tokio::task::JoinSet;
 
-/// What one party of a race does in a round.
+/// The operation of one lane in a round.
 pub(super) type Lane<T> = Box<dyn Fn(usize) -> Pin<Box<dyn Future<Output = T> + Send>> + Send + Sync>;
 
 pub(super) fn lane<T, F>(act: impl Fn(usize) -> F + Send + Sync + 'static) -> Lane<T>
@@ -25,9 +25,9 @@ where
 
 /// Lets all lanes run through these rounds, and returns what they returned, by round and lane.
 ///
-/// Two calls can meet in two ways: on two threads, or where one of them waits. So in the first half of the
-/// rounds every lane is a task of its own. In the second half one task polls all of them in turns, each
-/// beginning up to three turns late: after a few rounds every call of a lane met every wait of the others.
+/// Two calls can interleave in two ways: on two threads, or at an await point. So in the first half of the rounds every
+/// lane is a task of its own. In the second half one task polls all of them in turns, each beginning up to three turns
+/// late: after a few rounds every call of a lane has met every await point of the others.
 pub(super) async fn race<T: Send + 'static>(rounds: usize, lanes: Vec<Lane<T>>) -> Vec<Vec<T>> {
     let lanes = Arc::from(lanes);
     let mut results = race_in_parallel(rounds / 2, &lanes).await;
@@ -66,9 +66,9 @@ async fn race_in_parallel<T: Send + 'static>(rounds: usize, lanes: &Arc<[Lane<T>
     by_round
 }
 
-/// Waits for the other tasks without sleeping: a task that was only just woken comes too late to meet calls that take a
-/// microsecond. A task that waits for long yields to the runtime at every turn, so that the runtime polls the others'
-/// connections. With all of its threads spinning, the runtime would notice answers seconds late.
+/// Waits for the other tasks without sleeping: a task that was only just woken would start too late to meet calls that
+/// take a microsecond. A task that waits for long yields to the runtime at every turn, so that the runtime polls the
+/// others' connections. With all of its threads spinning, the runtime would notice answers seconds late.
 async fn start_together(arrived: &AtomicUsize, everybody: usize) {
     arrived.fetch_add(1, Ordering::AcqRel);
     for turn in 1.. {

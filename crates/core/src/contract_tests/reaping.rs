@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{ClientKey, Departure, Incarnation, NewRoom, ReapOutcome, RemovedByOthers, RoomKey};
 
-/// Registers clients that are each a member of all these rooms; returns what is to be reported.
+/// Registers clients that are each a member of all these rooms; returns the expected reports.
 async fn fill(node: &Peer, clients: &[ClientKey], rooms: &[RoomKey]) -> Vec<Departure> {
     let mut departures = Vec::new();
     for client in clients {
@@ -40,7 +40,7 @@ fn by_name(departures: Vec<Departure>) -> Vec<(ClientKey, RoomKey)> {
     sorted(departures.into_iter().map(|departure| (departure.client, departure.room)).collect())
 }
 
-/// All memberships and clients of the lost incarnation go, and nothing else.
+/// All memberships and clients of the lost incarnation are removed, and nothing else.
 pub async fn a_reaped_incarnation_leaves_nothing_behind(cluster: &dyn Cluster) {
     let (survivor, lost) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
     survivor.state.create_room(&room("room 0"), &NewRoom::default()).await.expect("creates");
@@ -66,7 +66,7 @@ pub async fn a_reaped_incarnation_leaves_nothing_behind(cluster: &dyn Cluster) {
     assert_eq!(again, ReapOutcome { finished: true, ..ReapOutcome::default() });
 }
 
-/// Several survivors reap at once: every membership and every client is reported, each exactly once.
+/// Several survivors reap concurrently: every membership and every client is reported exactly once.
 pub async fn each_departure_is_reported_to_one_of_many_reapers(cluster: &dyn Cluster) {
     let rounds = cluster.rounds(20);
     let survivors = Peer::three(cluster).await;
@@ -96,7 +96,7 @@ pub async fn each_departure_is_reported_to_one_of_many_reapers(cluster: &dyn Clu
     survivors[0].is_told_of(&[]).await;
 }
 
-/// What is not lost is not touched.
+/// Incarnations that are not lost are not affected.
 pub async fn a_incarnation_that_is_alive_or_unknown_is_not_reaped(cluster: &dyn Cluster) {
     let [survivor, living, _] = Peer::three(cluster).await;
     living.enter(&client("c"), &room("r")).await;
@@ -110,7 +110,7 @@ pub async fn a_incarnation_that_is_alive_or_unknown_is_not_reaped(cluster: &dyn 
     survivor.state.begin_lease(&unknown, LONG).await.expect("was not fenced");
 }
 
-/// From the first step on the lost incarnation writes nothing any more, so reaping comes to an end.
+/// From the first step on the lost incarnation cannot write any more, so reaping terminates.
 pub async fn the_first_step_fences_the_incarnation(cluster: &dyn Cluster) {
     let (survivor, lost) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
     fill(&lost, &clients(3), &rooms(3)).await;
@@ -129,7 +129,7 @@ pub async fn the_first_step_fences_the_incarnation(cluster: &dyn Cluster) {
     assert_eq!(step.clients.len() + rest.clients.len(), 3);
 }
 
-/// An incarnation stays reported until nothing is left of it, and any node takes over where another stopped.
+/// An incarnation is reported until it is cleaned up completely, and any node continues where another stopped.
 pub async fn a_reaper_that_stops_half_way_is_succeeded_by_another(cluster: &dyn Cluster) {
     let (first, second) = (Peer::doomed(cluster).await, Peer::begin(cluster).await);
     let lost = Peer::begin(cluster).await;
@@ -144,7 +144,7 @@ pub async fn a_reaper_that_stops_half_way_is_succeeded_by_another(cluster: &dyn 
     second.is_told_of(&[&first]).await;
 }
 
-/// Compare and delete: what is another incarnation's by now is neither removed nor reported.
+/// Compare and delete: entries that now belong to another incarnation are neither removed nor reported.
 pub async fn a_client_that_moved_is_not_reaped(cluster: &dyn Cluster) {
     let (survivor, lost) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
     for name in ["moved", "lost"] {
@@ -162,7 +162,7 @@ pub async fn a_client_that_moved_is_not_reaped(cluster: &dyn Cluster) {
     assert_eq!(survivor.rooms_of(&client("moved")).await, ["r"]);
 }
 
-/// Clients that come back on other nodes while their old entries are cleaned up keep all that is new.
+/// Clients that reconnect to other nodes while their old entries are cleaned up keep all new entries.
 pub async fn clients_that_come_back_meanwhile_are_not_reaped(cluster: &dyn Cluster) {
     let rounds = cluster.rounds(30);
     let nodes = Peer::three(cluster).await;
@@ -206,7 +206,7 @@ pub async fn clients_that_come_back_meanwhile_are_not_reaped(cluster: &dyn Clust
     }
 }
 
-/// A node that was cut off learns which of its memberships and clients the clean-up reported: all that it did not end
+/// A node that was cut off can read which of its memberships and clients the cleanup reported: all that it did not end
 /// itself, whether it knows of the end or not.
 pub async fn what_a_clean_up_removed_is_told_apart_from_what_the_incarnation_ended_itself(cluster: &dyn Cluster) {
     let (survivor, lost) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);

@@ -1,4 +1,4 @@
-//! Restoring: a node puts back what is alive on it.
+//! Restoring: a node writes its live clients back to the store.
 
 use super::{
     Cluster,
@@ -9,7 +9,7 @@ use crate::{
     Timestamp, UserId,
 };
 
-/// After its state was lost a node's clients are there again, with all that was known.
+/// After its state was lost, a node's clients exist again, with all their data.
 pub async fn restoring_puts_clients_and_memberships_back(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     let uid = RoomUid::random();
@@ -59,7 +59,7 @@ pub async fn a_restored_room_that_incarnations_keeps_its_uid(cluster: &dyn Clust
     assert_eq!((record.capacity, record.clients.len()), (Some(9), 2));
 }
 
-/// A node that has not heard of a deletion yet does not bring the room back.
+/// A node that has not received the message of a deletion yet does not restore the room.
 pub async fn what_a_deletion_ended_is_not_put_back(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     let ([a, b], [hall, empty, kept]) = (["a", "b"].map(client), ["hall", "empty", "kept"].map(room));
@@ -79,7 +79,7 @@ pub async fn what_a_deletion_ended_is_not_put_back(cluster: &dyn Cluster) {
         assert_eq!(other.rooms_of(&a).await, ["kept"]);
         assert_eq!((other.room(&hall).await, other.room(&empty).await), (None, None));
     }
-    // The next room of this name is another one.
+    // The next room of this name is another room.
     let next = other.enter(&b, &hall).await.uid;
     assert_eq!(peer.restore(&[alive(&a, &[(&hall, deleted)])]).await, [refused(&hall)]);
     assert_eq!(other.members(&hall).await, ["b"]);
@@ -112,7 +112,7 @@ pub async fn a_restored_room_vanishes_with_its_last_member(cluster: &dyn Cluster
     assert_eq!(peer.room(&room("r")).await, None);
 }
 
-/// Restoring adds: what this incarnation joined already stays. Rooms of another namespace are passed over.
+/// Restoring adds: memberships under this incarnation remain. Rooms of another namespace are ignored.
 pub async fn restoring_keeps_the_memberships_of_this_incarnation(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.enter(&client("a"), &room("kept")).await;
@@ -124,8 +124,8 @@ pub async fn restoring_keeps_the_memberships_of_this_incarnation(cluster: &dyn C
     assert_eq!(peer.client(&client_in("/x", "a")).await, None);
 }
 
-/// A node that lost its lease takes its clients along to its next incarnation; of the old one only what was not
-/// taken along is cleaned up.
+/// A node that lost its lease restores its clients under its next incarnation; only the rest is cleaned up from the old
+/// one.
 pub async fn a_restored_client_moves_with_all_that_was_given(cluster: &dyn Cluster) {
     let [survivor, new, old] = Peer::three(cluster).await;
     let uid = old.enter(&client("a"), &room("r")).await.uid;

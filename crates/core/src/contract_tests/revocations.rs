@@ -1,4 +1,4 @@
-//! Access that was taken back: remembered as long as it must be.
+//! Revocations: remembered as long as they are in force.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -48,7 +48,7 @@ fn listed<'a>(revocations: impl IntoIterator<Item = &'a Revocation>) -> BTreeMap
     revocations.into_iter().map(|revocation| (revocation.subject.clone(), revocation.clone())).collect()
 }
 
-/// What one node takes back every node reads, of whatever name, and a user and a token of one name are two.
+/// Every node reads the revocations of every node, with any name; a user and a token of the same name are distinct.
 pub async fn a_revocation_is_told_to_every_node_as_it_was_given(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     assert!(known(&second).await.is_empty());
@@ -67,7 +67,7 @@ pub async fn a_revocation_is_told_to_every_node_as_it_was_given(cluster: &dyn Cl
     }
 }
 
-/// Saying it again changes nothing, and of two the later moments count, whichever comes first.
+/// Repeating a revocation changes nothing; of two, the later times win, in either order.
 pub async fn of_two_revocations_the_later_moments_count(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     let at = now(&first).await;
@@ -85,7 +85,7 @@ pub async fn of_two_revocations_the_later_moments_count(cluster: &dyn Cluster) {
     assert_eq!(known(&first).await, listed(&[of_user("ada", after(5), after(1000))]));
 }
 
-/// What need not be remembered any more is told no more; what is said again then begins anew.
+/// An expired revocation is not returned; revoking again begins anew.
 pub async fn a_revocation_whose_time_is_over_is_forgotten(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     let at = now(&peer).await;
@@ -107,7 +107,7 @@ pub async fn a_revocation_whose_time_is_over_is_forgotten(cluster: &dyn Cluster)
     assert_eq!(known(&peer).await, listed(&[stays, anew]));
 }
 
-/// However many there are, all are read.
+/// All revocations are read, whatever their number.
 pub async fn every_revocation_is_on_a_page(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     let at = now(&first).await;

@@ -1,4 +1,4 @@
-//! Rooms: how they come into being, change and end.
+//! Rooms: creation, changes and removal.
 
 use super::{
     Cluster,
@@ -17,7 +17,7 @@ async fn delete(peer: &Peer, room: &RoomKey) -> Option<DeletedRoom> {
     peer.state.delete_room(room, DeletionId::random()).await.expect("deletes")
 }
 
-/// What was given is read back, from every node.
+/// The settings can be read from every node.
 pub async fn a_room_created_by_name_is_kept_as_it_was_given(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     let new = NewRoom::with_capacity(7).named("Räume 🏠").with_metadata(metadata("topic", vec!["a", "b"]));
@@ -39,7 +39,7 @@ pub async fn a_room_created_by_name_is_kept_as_it_was_given(cluster: &dyn Cluste
     assert_eq!((plain.name.as_str(), plain.capacity, plain.metadata), ("plain", None, Metadata::new()));
 }
 
-/// Creating never takes over a room, whichever way it came into being, and changes nothing about it.
+/// Creating never takes over a room, however it was created, and changes nothing about it.
 pub async fn creating_a_room_that_exists_is_refused(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     create(&peer, &room("created")).await;
@@ -74,7 +74,7 @@ pub async fn of_racing_creations_one_succeeds(cluster: &dyn Cluster) {
     }
 }
 
-/// Such a room ends with its last member, whichever way that one goes.
+/// A room that a join created is removed with its last member, however the membership ends.
 pub async fn a_room_created_by_joining_vanishes_with_its_last_member(cluster: &dyn Cluster) {
     let [peer, other, lost] = Peer::three(cluster).await;
     for name in ["leaves", "disconnects", "moves"] {
@@ -96,7 +96,7 @@ pub async fn a_room_created_by_joining_vanishes_with_its_last_member(cluster: &d
     assert_eq!(peer.state.room_count(&Namespace::root()).await.expect("reads"), 0);
 }
 
-/// Such a room exists until it is deleted.
+/// A room created by name exists until it is deleted.
 pub async fn a_room_created_by_name_stays_without_members(cluster: &dyn Cluster) {
     let [peer, other, lost] = Peer::three(cluster).await;
     let uid = {
@@ -163,7 +163,7 @@ pub async fn deleting_a_room_ends_and_returns_its_memberships(cluster: &dyn Clus
     assert!(first.join(&client("a"), &room("r")).await.created, "the name is free again");
 }
 
-/// A deletion may be repeated.
+/// A deletion is idempotent.
 pub async fn deleting_a_missing_room_is_no_error(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     assert_eq!(delete(&peer, &room("r")).await, None);
@@ -195,7 +195,7 @@ pub async fn a_repeated_deletion_gets_its_answer_and_deletes_nothing_else(cluste
     }
 }
 
-/// A call that comes after its deletion was settled comes too late.
+/// A call that arrives after its deletion was resolved has no effect.
 pub async fn a_deletion_that_was_settled_does_not_take_place(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.enter(&client("a"), &room("r")).await;
@@ -208,7 +208,7 @@ pub async fn a_deletion_that_was_settled_does_not_take_place(cluster: &dyn Clust
     assert!(delete(&peer, &room("r")).await.is_some());
 }
 
-/// A client is a member of the room that is deleted or of the one that comes after, never of neither.
+/// A client is a member of the deleted room or of the next one, never of neither.
 pub async fn a_join_that_races_a_deletion_is_deleted_or_begins_a_new_incarnation(cluster: &dyn Cluster) {
     let rounds = cluster.rounds(300);
     let [first, second, _] = Peer::three(cluster).await;
@@ -237,7 +237,7 @@ pub async fn a_join_that_races_a_deletion_is_deleted_or_begins_a_new_incarnation
     assert_eq!(first.rooms_of(&client("c")).await, [""; 0]);
 }
 
-/// A node that did not hear of a deletion learns which of its memberships it ended.
+/// A node that missed the message of a deletion can read which of its memberships it ended.
 pub async fn what_a_deletion_removed_is_told_apart_from_what_was_left_before(cluster: &dyn Cluster) {
     let [owner, other, _] = Peer::three(cluster).await;
     let (stays, leaves, hall) = (client("stays"), client("leaves"), room("hall"));
@@ -251,7 +251,7 @@ pub async fn what_a_deletion_removed_is_told_apart_from_what_was_left_before(clu
     assert_eq!(owner.removed_by_others(&owner.incarnation, &stays, &known).await, removed);
     assert_eq!(owner.removed_by_others(&owner.incarnation, &leaves, &known).await, RemovedByOthers::default());
     assert_eq!(other.removed_by_others(&other.incarnation, &stays, &known).await, RemovedByOthers::default());
-    // The next room of this name is another one.
+    // The next room of this name is another room.
     let next = owner.join(&stays, &hall).await.uid;
     let known = [(hall, next)];
     assert_eq!(owner.removed_by_others(&owner.incarnation, &stays, &known).await, RemovedByOthers::default());

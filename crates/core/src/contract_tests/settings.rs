@@ -1,4 +1,4 @@
-//! Settings of rooms, and the times that tell of their changes.
+//! Settings of rooms, and their modification times.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{Metadata, NewRoom, RoomChange, RoomUid};
 
-/// Only closing creates what it is to change.
+/// Only closing creates a missing room.
 pub async fn a_change_of_a_missing_room_is_refused(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     for change in [RoomChange::Open, RoomChange::Capacity(Some(1)), RoomChange::Metadata(metadata("a", 1))] {
@@ -17,7 +17,7 @@ pub async fn a_change_of_a_missing_room_is_refused(cluster: &dyn Cluster) {
     }
 }
 
-/// Changing what joining created does not make it a room that was created by name.
+/// Changing a room that a join created does not make it a room created by name.
 pub async fn changes_do_not_keep_a_room_without_members(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.enter(&client("c"), &room("r")).await;
@@ -30,7 +30,7 @@ pub async fn changes_do_not_keep_a_room_without_members(cluster: &dyn Cluster) {
     assert_eq!((next.capacity, next.metadata), (None, Metadata::new()), "nothing is left of the old one");
 }
 
-/// Notes about a room are replaced, not merged, and nothing else changes with them.
+/// The metadata of a room is replaced, not merged, and nothing else changes with it.
 pub async fn metadata_of_a_room_is_replaced_whole(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     let new = NewRoom::with_capacity(4).named("Four").with_metadata(metadata("a", 1));
@@ -42,7 +42,7 @@ pub async fn metadata_of_a_room_is_replaced_whole(cluster: &dyn Cluster) {
     }
 }
 
-/// Joins, leaves and changes date a room; reading and refused calls do not.
+/// Joins, leaves and changes update a room's date; reads and refused calls do not.
 pub async fn times_of_a_room_tell_when_it_was_created_and_last_changed(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.connect(&client("b")).await;

@@ -1,4 +1,4 @@
-//! Users: which clients belong to which user, on all nodes, without clients that are gone.
+//! Users: which clients belong to which user, on all nodes, without disconnected clients.
 
 use std::collections::BTreeSet;
 
@@ -66,7 +66,7 @@ pub async fn clients_of_a_user_are_told_on_every_node(cluster: &dyn Cluster) {
     }
     first.disconnect(&all[0]).await;
     second.disconnect(&all[1]).await;
-    // Not that node's client.
+    // Another node's client.
     second.disconnect(&all[2]).await;
     for peer in [&first, &second, &third] {
         assert_eq!(sessions(peer, &ada).await, ids(&all[2..]));
@@ -87,7 +87,7 @@ pub async fn a_client_without_a_user_is_nobodys(cluster: &dyn Cluster) {
     }
 }
 
-/// Users of one name in two namespaces are two, and no name of a user reaches another's clients.
+/// Users of one name in two namespaces are distinct, and no user name reaches another's clients.
 pub async fn users_never_mix(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     let names: Vec<_> = odd_names().into_iter().map(|name| user(&name)).collect();
@@ -125,8 +125,8 @@ pub async fn a_client_that_is_registered_again_is_its_new_users(cluster: &dyn Cl
     assert!(sessions(&first, &ada).await.is_empty());
 }
 
-/// Reaping a lost node step by step removes all of its clients from the list. A client that was restored elsewhere
-/// stays.
+/// Reaping a lost node step by step removes all of its clients from the list, except a client that was restored
+/// elsewhere.
 pub async fn clients_of_a_lost_node_leave_their_users(cluster: &dyn Cluster) {
     let survivor = Peer::begin(cluster).await;
     let lost = Peer::doomed(cluster).await;
@@ -148,7 +148,7 @@ pub async fn clients_of_a_lost_node_leave_their_users(cluster: &dyn Cluster) {
     assert!(sessions(&survivor, &ada).await.is_empty());
 }
 
-/// Restoring puts clients back to their users; twice is once.
+/// Restoring adds clients to their users; it is idempotent.
 pub async fn restored_clients_are_their_users(cluster: &dyn Cluster) {
     let [old, new, _] = Peer::three(cluster).await;
     let (ada, all) = (user("ada"), clients(5));
@@ -162,7 +162,7 @@ pub async fn restored_clients_are_their_users(cluster: &dyn Cluster) {
     }
 }
 
-/// Clients that stay are listed while other clients of the same user connect and disconnect.
+/// Connected clients are listed while other clients of the same user connect and disconnect.
 pub async fn a_users_clients_that_stay_are_read_while_others_come_and_go(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     let (ada, stay) = (user("ada"), clients(30));
@@ -184,8 +184,8 @@ pub async fn a_users_clients_that_stay_are_read_while_others_come_and_go(cluster
     }
 }
 
-/// Many clients of one user come and go on several nodes at the same moment, some of one id: what is told afterwards is
-/// what their records say, and nothing once all have gone.
+/// Many clients of one user connect and disconnect on several nodes concurrently, some with one id. Afterwards the list
+/// agrees with their records, and is empty once all have disconnected.
 pub async fn clients_of_a_user_that_race_are_counted_exactly(cluster: &dyn Cluster) {
     let nodes = Peer::three(cluster).await;
     let ada = user("ada");

@@ -1,4 +1,4 @@
-//! What the properties of a backplane are written with.
+//! Fixtures for the properties of a backplane.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,16 +11,16 @@ use crate::{
     Backplane, BackplaneEvent, BackplaneEvents, Channel, Incarnation, Namespace, NodeId, NodeProcess, RoomId, RoomKey,
 };
 
-/// How long a message may take that must come.
+/// How long to wait for an expected message.
 const ARRIVES: Duration = Duration::from_secs(10);
-/// How long to wait for a message that must not come.
+/// How long to wait for a message that must not arrive.
 const QUIET: Duration = Duration::from_millis(50);
 
 pub(super) fn room_channel(name: &str) -> Channel {
     Channel::Room(RoomKey::new(Namespace::root(), RoomId::new(name).expect("valid")))
 }
 
-/// An open backplane. Its methods expect that it does what it is asked.
+/// An open backplane. Its methods expect that calls succeed.
 pub(super) struct Wire {
     pub(super) backplane: Arc<dyn Backplane>,
     pub(super) process: NodeProcess,
@@ -60,7 +60,7 @@ impl Wire {
         self.backplane.publish(channel, Bytes::copy_from_slice(text.as_bytes())).await.expect("publishes");
     }
 
-    /// The next message, none at the end of the stream.
+    /// The next message; `None` at the end of the stream.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
         loop {
             match timeout(ARRIVES, self.incoming.next()).await.expect("a message or the end") {
@@ -84,7 +84,7 @@ impl Wire {
         }
     }
 
-    /// Asserts that nothing comes.
+    /// Asserts that no message arrives.
     pub(super) async fn expect_nothing(&mut self) {
         if let Ok(Some(BackplaneEvent::Message(message))) = timeout(QUIET, self.incoming.next()).await {
             panic!("unexpected: {message:?}");

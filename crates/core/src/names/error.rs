@@ -1,9 +1,9 @@
-//! Why a name was refused.
+//! Errors of name validation.
 
 use std::fmt;
 
-/// Stands before a [`NameError`] inside a deserializer's message, so that decoding a payload can tell
-/// a bad name from a bad shape. It never reaches a client.
+/// The prefix of a [`NameError`] in a deserializer's message, so that decoding a payload can distinguish an invalid
+/// name from an invalid shape. It never reaches a client.
 pub(crate) const INVALID_NAME_MARK: &str = "\u{1}invalid name\u{1}";
 
 /// A name that breaks the rules for names, and which rule.

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{NameError, rule};
 
-/// The name of an event, 1 to 64 bytes, none of the names that Socket.IO keeps for itself.
+/// The name of an event, 1 to 64 bytes, none of the names that Socket.IO reserves.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct EventName(ByteString);
 
@@ -15,17 +15,17 @@ impl EventName {
     /// The longest name allowed, in bytes.
     pub const MAX_BYTES: usize = 64;
 
-    /// The names that a client library uses for events of its own.
+    /// The names that client libraries use for their own events.
     pub const RESERVED: [&'static str; 6] =
         ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
-    /// The event by which a client learns of an error it asked no acknowledgement for.
+    /// The event that reports an error to a client that did not ask for an acknowledgement.
     pub const ERROR: Self = Self(ByteString::from_static("error"));
     /// The event by which a connected client sends newer credentials, if the service has an authenticator.
     pub const AUTHENTICATE: Self = Self(ByteString::from_static("authenticate"));
-    /// What an `on_connect` handler sees as the event's name.
+    /// The event name that an `on_connect` handler sees.
     pub const CONNECT: Self = Self(ByteString::from_static("connect"));
-    /// What an `on_disconnect` handler sees as the event's name.
+    /// The event name that an `on_disconnect` handler sees.
     pub const DISCONNECT: Self = Self(ByteString::from_static("disconnect"));
 
     /// Checks a name.

@@ -104,8 +104,8 @@ macro_rules! id {
 }
 
 id! {
-    /// The key by which a newer value replaces an older one that still waits for a slow client, 1 to 128 bytes. For
-    /// example, the user that a cursor belongs to.
+    /// The key by which a newer value replaces an older one that is queued for a slow client, 1 to 128 bytes. For
+    /// example, the user of a cursor.
     ConflationKey, "conflation key", 128
 }
 
@@ -115,22 +115,22 @@ id! {
 }
 
 id! {
-    /// The public id of a connected client: what the client itself sees as `socket.id`.
+    /// The public id of a connected client: its `socket.id`.
     ClientId, "client id", 128
 }
 
 id! {
-    /// The user of a client, as the application's authentication says. Several clients may belong to one user.
+    /// The user of a client, from the application's authentication. Several clients may belong to one user.
     UserId, "user id", 128
 }
 
 id! {
-    /// The name of one process of the cluster, chosen by its configuration or made up at start.
+    /// The name of one process of the cluster, from its configuration or generated at start.
     NodeId, "node id", 128
 }
 
 id! {
-    /// The name of one token that a user showed (`jti`), by which it can be revoked.
+    /// The id of a token (`jti`), by which it can be revoked.
     TokenId, "token id", 256
 }
 

@@ -8,7 +8,7 @@ use super::{NameError, rule};
 
 /// A Socket.IO namespace such as `/` or `/admin`.
 ///
-/// Clients, rooms and events of different namespaces never meet, even over one connection.
+/// Clients, rooms and events of different namespaces are separate, even over one connection.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Namespace(Arc<str>);
 
@@ -16,7 +16,7 @@ impl Namespace {
     /// The longest name allowed, in bytes.
     pub const MAX_BYTES: usize = 128;
 
-    /// The namespace `/` that clients use when they ask for none.
+    /// The namespace `/`, the default of clients.
     #[must_use]
     pub fn root() -> Self {
         Self(Arc::from("/"))

@@ -6,14 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{NameError, NodeId};
 
-/// How many bits of an incarnation's number count the incarnations of one process.
+/// The number of bits that count the incarnations of one process.
 const COUNT_BITS: u32 = 16;
 
 /// One incarnation of a node.
 ///
-/// A node takes a new incarnation at every start and whenever its lease was lost. What an earlier one
-/// wrote can so be told apart from what the node writes now, and a writer that was declared dead while
-/// it was only paused is refused.
+/// A node begins a new incarnation at every start and whenever its lease was lost. So the store can distinguish entries
+/// of an earlier incarnation from current ones, and rejects a writer that was declared dead while it was only paused.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Incarnation {
     node: NodeId,
@@ -21,7 +20,7 @@ pub struct Incarnation {
     incarnation: u64,
 }
 
-/// One process of the cluster. Two processes that were given the same node id differ in their number.
+/// One process of the cluster. Two processes with the same node id differ in their number.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeProcess {
     node: NodeId,
@@ -42,19 +41,19 @@ impl Incarnation {
         Self { node: self.node.clone(), incarnation: process | count & ((1 << COUNT_BITS) - 1) }
     }
 
-    /// The node that lives it.
+    /// The node of this incarnation.
     #[must_use]
     pub fn node(&self) -> &NodeId {
         &self.node
     }
 
-    /// The process that lives it.
+    /// The process of this incarnation.
     #[must_use]
     pub fn process(&self) -> NodeProcess {
         NodeProcess { node: self.node.clone(), number: self.incarnation >> COUNT_BITS }
     }
 
-    /// Whether this process lives it.
+    /// Whether this incarnation belongs to that process.
     #[must_use]
     pub fn is_of(&self, process: &NodeProcess) -> bool {
         self.node == process.node && self.incarnation >> COUNT_BITS == process.number
@@ -62,7 +61,7 @@ impl Incarnation {
 }
 
 impl NodeProcess {
-    /// The node's name, which other processes may have been given, too.
+    /// The node's name, which other processes may have, too.
     #[must_use]
     pub fn node(&self) -> &NodeId {
         &self.node
@@ -70,7 +69,7 @@ impl NodeProcess {
 }
 
 impl NodeId {
-    /// A name that no other node has, for a node that was given none.
+    /// A unique name, for a node without a configured one.
     #[must_use]
     pub fn random() -> Self {
         Self::new(format!("node-{:016x}", rand::random::<u64>()))
@@ -102,14 +101,14 @@ impl fmt::Debug for NodeProcess {
     }
 }
 
-/// What `Display` wrote. The node's name may have dots itself: the incarnation is what follows the last one.
+/// Parses the output of `Display`. The node's name may contain dots: the incarnation follows the last one.
 impl FromStr for Incarnation {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
         let no_incarnation = || NameError::no_incarnation("incarnation");
         let (node, incarnation) = text.rsplit_once('.').ok_or_else(no_incarnation)?;
-        // As it is written and no other way: `parse` alone would take a sign, capitals and fewer digits.
+        // Accepts only the canonical form: `parse` alone would accept a sign, capitals and fewer digits.
         if incarnation.len() != 16 || !incarnation.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
             return Err(no_incarnation());
         }

@@ -1,10 +1,10 @@
-//! What may stand where a room or a client is named.
+//! Conversions to the names of rooms and clients.
 
 use super::{ClientId, NameError, RoomId};
 
 /// A room, or text that names one.
 ///
-/// Text is checked; a [`RoomId`] was checked when it was made.
+/// Text is validated; a [`RoomId`] was validated when it was created.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not name a room",
     note = "a room is named by `&RoomId`, `RoomId`, `&str` or `&String`"
@@ -13,7 +13,7 @@ pub trait ToRoom: Send {
     /// The room's name.
     ///
     /// # Errors
-    /// When the text breaks the rules for names.
+    /// If the text violates the rules for names.
     fn to_room(self) -> Result<RoomId, NameError>;
 }
 
@@ -26,7 +26,7 @@ pub trait ToClientId: Send {
     /// The client's id.
     ///
     /// # Errors
-    /// When the text breaks the rules for names.
+    /// If the text violates the rules for names.
     fn to_client_id(self) -> Result<ClientId, NameError>;
 }
 

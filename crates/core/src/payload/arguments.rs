@@ -1,4 +1,4 @@
-//! The arguments of an event as one value of a type: which of them it takes.
+//! Decodes the arguments of an event as one value.
 //!
 //! A tuple takes an argument for each of its elements, a list takes all of them, every other type takes the first.
 //! Arguments beyond those are ignored, and missing ones are `null`, as in JavaScript.
@@ -22,21 +22,21 @@ pub(super) fn decode<T: DeserializeOwned>(text: &str) -> Result<T, Error> {
     let all = split(text).map_err(|error| shape::syntax(&error))?;
     let tuple = Cell::new(None);
     let read = |is_first| serde_path_to_error::deserialize(Arguments { all: &all, is_first, tuple: &tuple });
-    // The first argument is the value, or the value takes what it wants of all of them.
+    // Either the first argument is the value, or the value consumes several arguments.
     let (first, each) = (|| read(true), || read(false));
     match &all[..] {
         [] => first().or_else(|_| each()).map_err(|error| {
             let expected = tuple.get().map_or_else(|| "an argument is".to_owned(), expected);
             shape::missing(&error, &format!("{expected} expected, none came"))
         }),
-        // A single array may be meant as the tuple, or as its first element.
+        // A single array may be the tuple, or its first element.
         [one] => first().or_else(|alone| {
             each().map_err(|error| {
                 let is_element = tuple.get().is_some() && !one.get().starts_with('[');
                 shape::error(if is_element { &error } else { &alone }, None)
             })
         }),
-        // A list may be meant to be all arguments, or the first of them.
+        // A list may be all arguments, or the first of them.
         several => each().or_else(|error| {
             first().map_err(|_| {
                 let came = several.len();
@@ -51,7 +51,7 @@ fn expected(count: usize) -> String {
     if count == 1 { "1 argument is".to_owned() } else { format!("{count} arguments are") }
 }
 
-/// Cuts the text into its arguments. Nothing is copied.
+/// Splits the text into its arguments without copying.
 fn split(text: &str) -> Result<Vec<&RawValue>, serde_json::Error> {
     let (mut all, mut rest) = (Vec::new(), text.trim_start());
     while !rest.is_empty() {
@@ -76,7 +76,7 @@ struct Arguments<'a, 'de> {
     all: &'a [&'de RawValue],
     /// Whether the first argument is the value, whatever its type.
     is_first: bool,
-    /// Takes the length of the tuple that is asked for, if one is.
+    /// Captures the length of the requested tuple, if there is one.
     tuple: &'a Cell<Option<usize>>,
 }
 
@@ -86,14 +86,14 @@ impl<'de> Arguments<'_, 'de> {
     }
 }
 
-/// Reads one argument, all of it.
+/// Reads one whole argument.
 fn whole<'de, T>(
     text: &'de str,
     read: impl FnOnce(&mut serde_json::Deserializer<StrRead<'de>>) -> Result<T, serde_json::Error>,
 ) -> Result<T, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = read(&mut reader)?;
-    // A reader of whole numbers stops at a fraction.
+    // A parser of whole numbers stops at a fraction.
     reader.end()?;
     Ok(value)
 }
@@ -222,7 +222,7 @@ mod tests {
         Message { room: room.to_owned(), text: None }
     }
 
-    /// What `text` is as a `T`; the message of the refusal otherwise.
+    /// Decodes `text` as a `T`; returns the error message otherwise.
     fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
         decode(text).map_err(|error| error.message().to_owned())
     }

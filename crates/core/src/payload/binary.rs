@@ -1,8 +1,8 @@
-//! Binary values inside a payload: taken out while encoding, put back while decoding.
+//! Binary values in a payload: extracted while encoding, inserted while decoding.
 //!
-//! Socket.IO sends binary values beside the JSON text, which holds a placeholder for each. The values
-//! reach the attachments through a list that belongs to the thread for as long as one value is encoded
-//! or decoded; both are synchronous, so nothing else can run in between.
+//! Socket.IO sends binary values next to the JSON text, which contains a placeholder for each. A thread-local list
+//! transfers the values between serde and the attachments while one value is encoded or decoded; both are synchronous,
+//! so nothing else can run in between.
 
 use std::{borrow::Cow, cell::RefCell, fmt, ops::Deref};
 
@@ -94,9 +94,9 @@ impl<'de> Deserialize<'de> for Binary {
     }
 }
 
-/// Runs an encoder and returns what it made and the binary values it met.
+/// Runs an encoder and returns its result and the extracted binary values.
 pub(super) fn detach<R>(encode: impl FnOnce() -> R) -> (R, Vec<Bytes>) {
-    // An encoder may encode a payload of its own; the outer list is put back afterwards.
+    // An encoder may encode a nested payload; the outer list is restored afterwards.
     let outer = OUTGOING.replace(Some(Vec::new()));
     let restore = Restore(Some(outer), &OUTGOING);
     let made = encode();
@@ -105,14 +105,14 @@ pub(super) fn detach<R>(encode: impl FnOnce() -> R) -> (R, Vec<Bytes>) {
     (made, attachments)
 }
 
-/// Runs a decoder that may ask for these binary values.
+/// Runs a decoder that may take these binary values.
 pub(super) fn attach<R>(attachments: &[Bytes], decode: impl FnOnce() -> R) -> R {
     let outer = INCOMING.replace(Some(attachments.to_vec()));
     let _restore = Restore(Some(outer), &INCOMING);
     decode()
 }
 
-/// Puts the list of an outer encoder or decoder back, also when the inner one panics.
+/// Restores the list of an outer encoder or decoder, also if the inner one panics.
 struct Restore(Option<Option<Vec<Bytes>>>, &'static std::thread::LocalKey<RefCell<Option<Vec<Bytes>>>>);
 
 impl Drop for Restore {

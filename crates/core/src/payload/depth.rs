@@ -1,13 +1,13 @@
-//! How deep JSON is nested, told from its text.
+//! Measures how deep JSON is nested, without parsing it.
 //!
-//! A JSON parser that builds values needs stack or memory for each level. This check looks at each byte once, keeps one
-//! number and builds nothing, so text of any depth is refused before it is parsed.
+//! A JSON parser that builds values needs stack or memory for each level. This check scans each byte once with constant
+//! memory, so text of any depth is rejected before it is parsed.
 
 /// Whether arrays and objects are nested in each other more than `most` deep. Brackets in strings do not count.
 ///
-/// Of text that is no JSON it says something, and no more is promised.
+/// The result for text that is not JSON is unspecified.
 pub(super) fn is_deeper(text: &str, most: usize) -> bool {
-    // Nearly all text has fewer brackets than it may have levels; machines count bytes much faster than they branch.
+    // Nearly all text has fewer brackets than allowed levels, and counting bytes is much faster than branching.
     if text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() <= most {
         return false;
     }
@@ -29,12 +29,12 @@ pub(super) fn is_deeper(text: &str, most: usize) -> bool {
     false
 }
 
-/// Goes on behind the quote that ends the string.
+/// Continues after the quote that ends the string.
 fn skip_string(bytes: &mut std::str::Bytes<'_>) {
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => return,
-            // Whatever follows it ends no string: a quote, a second backslash, or the first sign of a longer escape.
+            // The next byte cannot end the string: it is a quote, a second backslash, or the start of a longer escape.
             b'\\' => drop(bytes.next()),
             _ => {}
         }
@@ -49,7 +49,7 @@ mod tests {
         (0..).find(|most| !is_deeper(text, *most)).expect("some depth")
     }
 
-    /// The depth by building the value.
+    /// Computes the depth by building the value.
     fn depth_of(value: &serde_json::Value) -> usize {
         match value {
             serde_json::Value::Array(items) => 1 + items.iter().map(depth_of).max().unwrap_or_default(),

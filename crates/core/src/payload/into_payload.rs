@@ -1,20 +1,20 @@
-//! What may be sent as the argument of an event.
+//! Types that can be sent as the argument of an event.
 
 use serde::Serialize;
 
 use super::Payload;
 use crate::Error;
 
-/// The argument of an event: a reference to anything serializable, or a [`Payload`] that is encoded already.
+/// The argument of an event: a reference to anything serializable, or an encoded [`Payload`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be sent as the argument of an event",
     note = "pass a reference to a value that implements `serde::Serialize`, or a `Payload`"
 )]
 pub trait IntoPayload: Send {
-    /// Encodes it, unless it is encoded.
+    /// Encodes it, unless it is encoded already.
     ///
     /// # Errors
-    /// [`ErrorCode::Internal`](crate::ErrorCode::Internal) when the value cannot be written as JSON.
+    /// [`ErrorCode::Internal`](crate::ErrorCode::Internal) if the value cannot be serialized as JSON.
     fn into_payload(self) -> Result<Payload, Error>;
 }
 

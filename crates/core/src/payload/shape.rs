@@ -1,17 +1,17 @@
-//! What a client is told when its arguments do not fit: the field and the problem, in the words of JSON.
+//! Decode errors in terms of JSON: the field and the problem.
 
 use crate::{Error, ErrorCode, names::INVALID_NAME_MARK};
 
 type Found = serde_path_to_error::Error<serde_json::Error>;
 
-/// Arguments that are not the expected ones, with a note about them as a whole.
+/// An argument mismatch, with a note about the arguments as a whole.
 pub(super) fn error(found: &Found, note: Option<&str>) -> Error {
     let message = plain(found.inner());
     if let Some(problem) = message.strip_prefix(INVALID_NAME_MARK) {
         return Error::with_message(ErrorCode::InvalidName, problem.to_owned());
     }
     let path = found.path().to_string();
-    // A value that is not taken apart has no name of its own.
+    // A scalar value has no name of its own.
     let path = path.trim_end_matches('?').trim_end_matches('.');
     match missing_field(&message) {
         Some(field) if path.is_empty() => Error::invalid_field(field, "is missing"),
@@ -24,7 +24,7 @@ pub(super) fn error(found: &Found, note: Option<&str>) -> Error {
     }
 }
 
-/// No argument came, and one is needed.
+/// A required argument is missing.
 pub(super) fn missing(found: &Found, problem: &str) -> Error {
     match error(found, None) {
         name if name.code() == ErrorCode::InvalidName => name,
@@ -32,12 +32,12 @@ pub(super) fn missing(found: &Found, problem: &str) -> Error {
     }
 }
 
-/// Arguments that are no JSON.
+/// Arguments that are not JSON.
 pub(super) fn syntax(error: &serde_json::Error) -> Error {
     Error::with_message(ErrorCode::InvalidPayload, plain(error))
 }
 
-/// The message without the position, which means nothing to the client.
+/// The message without the position, which is meaningless to the client.
 fn plain(error: &serde_json::Error) -> String {
     let message = error.to_string();
     match message.rfind(" at line ") {
@@ -55,7 +55,7 @@ fn in_words_of_json(message: &str) -> String {
     if message.starts_with("data did not match any variant of untagged enum ") {
         return "has none of the accepted forms".to_owned();
     }
-    // A reader of whole numbers stopped at a fraction or an exponent.
+    // A parser of whole numbers stopped at a fraction or an exponent.
     if message == "trailing characters" {
         return "is not a whole number".to_owned();
     }
@@ -68,7 +68,7 @@ fn in_words_of_json(message: &str) -> String {
     format!("{found}, expected {}", expectation(expected))
 }
 
-/// What serde expects, as a client can send it.
+/// What serde expects, in terms of JSON.
 fn expectation(expected: &str) -> String {
     if let Some(range) = range_of(expected) {
         return range;

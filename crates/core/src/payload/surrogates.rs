@@ -1,11 +1,12 @@
-//! Halves of surrogate pairs, which JavaScript's strings may contain and Rust's may not.
+//! Unpaired surrogates, which JavaScript strings may contain and Rust strings may not.
 //!
-//! `"🎉".slice(0, 1)` is such a half. `JSON.stringify` writes it as an escape, so it reaches the server as ASCII text.
+//! `"🎉".slice(0, 1)` is an unpaired surrogate. `JSON.stringify` writes it as an escape, so it reaches the server as
+//! ASCII text.
 
-/// The text of JSON with U+FFFD, the replacement character, in the place of each half; none when it contains none.
+/// Replaces each unpaired surrogate in JSON text by U+FFFD, the replacement character. `None` if there is none.
 pub(super) fn replaced(json: &str) -> Option<String> {
     let (mut mended, mut copied, mut position) = (String::new(), 0, 0);
-    // Text that is no JSON may end within an escape.
+    // Text that is not JSON may end within an escape.
     while let Some(found) = json.get(position..).and_then(|rest| rest.find('\\')) {
         let escape = position + found;
         position = match unit(json, escape) {

@@ -1,4 +1,4 @@
-//! The port to the connections of the service's own node.
+//! The port to the connections of this node.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -25,12 +25,12 @@ impl OutboundEvent {
     }
 }
 
-/// Which events replace each other while they wait: those of one room with one key.
+/// Which events replace each other while they are queued: those of one room with one key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Conflation {
     /// The room they are sent to.
     pub room: RoomId,
-    /// The sender's own choice.
+    /// The sender's key.
     pub key: ConflationKey,
 }
 
@@ -47,7 +47,7 @@ pub struct AckId(pub i64);
 /// Why an event was not sent to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Undeliverable {
-    /// The client has no connection here any more.
+    /// The client is not connected here.
     #[error("client is not connected")]
     Gone,
     /// The client's send buffer is full: `limits.sendBuffer` or `limits.sendBufferBytes`. The event was **not** queued,
@@ -84,7 +84,7 @@ pub enum Answer {
 /// * No method but [`ask`](Self::ask) and [`caught_up`](Self::caught_up) waits: what cannot be queued is reported.
 /// * For one client, what is queued first is sent first.
 /// * An event with a [`Conflation`] is queued like any other while the client's connection accepts data. While it does
-///   not, the event replaces an earlier event of the same conflation that still waits, at the same place in the queue.
+///   not, the event replaces a queued event of the same conflation, at the same place in the queue.
 ///   Such events do not count towards the limits that disconnect a client; [`Conflation::HELD`] bounds them.
 /// * A payload is never encoded again, and the frame around it is made once for each call of
 ///   [`deliver`](Self::deliver), whatever the number of clients.
@@ -113,7 +113,7 @@ pub trait LocalDelivery: fmt::Debug + Send + Sync + 'static {
         false
     }
 
-    /// Waits until the client is below the high watermark, is gone, or has accepted no data for as long as it may.
+    /// Waits until the client is below the high watermark, has disconnected, or has reached its write timeout.
     async fn caught_up(&self, client: &ClientKey) {
         let _ = client;
     }

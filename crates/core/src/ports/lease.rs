@@ -14,16 +14,16 @@ pub struct LeaseStatus {
     pub behind: bool,
 }
 
-/// A client, or some of its memberships, as the store holds it under an incarnation.
+/// A client, or some of its memberships, as stored under an incarnation.
 ///
 /// A store may keep the data of one client in several places, so one client may be spread over several items. All of
 /// them together describe the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredClient {
-    /// Which client.
+    /// The client.
     pub key: ClientKey,
-    /// Whether the client itself is registered. If none of its items says so, the store has lost the client and kept
-    /// memberships.
+    /// Whether the client itself is registered. If none of its items has this set, the store has lost the client and
+    /// kept memberships.
     pub registered: bool,
     /// The user that its record names.
     pub user: Option<UserId>,
@@ -35,7 +35,7 @@ pub struct StoredClient {
     pub is_damaged: bool,
 }
 
-/// A membership that ended because its node is gone.
+/// A membership that ended because its node was lost.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Departure {
     /// The client that left.
@@ -44,14 +44,14 @@ pub struct Departure {
     pub room: RoomKey,
 }
 
-/// What one step of cleaning up after a lost node did.
+/// The result of one cleanup step after a lost node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReapOutcome {
     /// The memberships this step removed. No other step, of any node, reports them again.
     pub departures: Vec<Departure>,
     /// The clients this step removed.
     pub clients: Vec<ClientKey>,
-    /// Whether nothing of that incarnation is left.
+    /// Whether the incarnation is cleaned up completely.
     pub finished: bool,
 }
 
@@ -67,8 +67,8 @@ pub struct RestoredDifferently {
     pub uid: Option<RoomUid>,
 }
 
-/// What other callers removed of one client, by reaping its incarnation or by deleting a room. They report the
-/// removals.
+/// Removals of one client's entries by other callers, through reaping its incarnation or deleting a room. Those callers
+/// report the removals.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RemovedByOthers {
     /// Whether reaping removed the client.

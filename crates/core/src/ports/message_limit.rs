@@ -1,21 +1,20 @@
-//! How large a message between nodes may be.
+//! The size limit of messages between nodes.
 
-/// The largest message that a backplane carries, and what says so.
+/// The largest message of a backplane, and its source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageLimit {
-    /// The largest message in bytes, with everything around its payload.
+    /// The largest message in bytes, including everything around its payload.
     pub bytes: usize,
-    /// The setting of the backend that bounds it, with its value and where it is set.
+    /// The setting of the backend that limits it, with its value and its location.
     pub setting: String,
-    /// What to set it to for a payload that is larger, as an instruction.
+    /// What to set it to for a larger payload, as an instruction.
     pub remedy: &'static str,
-    /// Whether the backend did not tell its setting, so that its default is assumed.
+    /// Whether the backend did not report its setting, so that its default is assumed.
     pub is_assumed: bool,
 }
 
 impl MessageLimit {
-    /// The room that is kept for what is around a payload: names, and what a handler adds to a message that it passes
-    /// on.
+    /// Space for data around a payload: names, and what a handler adds to a message that it forwards.
     pub const AROUND_PAYLOAD: usize = 64 << 10;
 
     /// The largest payload that fits into such a message.

@@ -1,4 +1,4 @@
-//! The ports: what a backend and a server must do, and in what order.
+//! The ports: the contracts of a backend and a server.
 
 mod authenticator;
 mod backplane;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{ClientId, Incarnation, Metadata, NodeId, RoomId, Timestamp};
 
 /// Identifies one room from its creation until it is deleted or, if it was never created by name, until its last member
-/// is gone. A later room of the same name has another uid.
+/// leaves. A later room of the same name has another uid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RoomUid(u64);
 
@@ -34,29 +34,29 @@ impl RoomUid {
 /// Such a room exists until it is deleted, also without members.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NewRoom {
-    /// The name shown to people; the id when absent.
+    /// The name shown to people; the id by default.
     pub name: Option<String>,
-    /// How many members it may have; no bound when absent.
+    /// The largest number of members; unlimited by default.
     pub capacity: Option<u32>,
-    /// What the application notes about it.
+    /// The application's metadata.
     pub metadata: Metadata,
 }
 
 impl NewRoom {
-    /// A room for so many members.
+    /// A room with this capacity.
     #[must_use]
     pub fn with_capacity(capacity: u32) -> Self {
         Self { capacity: Some(capacity), ..Self::default() }
     }
 
-    /// With a name shown to people.
+    /// Sets the name shown to people.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// With notes of the application.
+    /// Sets the application's metadata.
     #[must_use]
     pub fn with_metadata(mut self, metadata: Metadata) -> Self {
         self.metadata = metadata;
@@ -67,24 +67,24 @@ impl NewRoom {
 /// One change of a room's settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RoomChange {
-    /// No client may join any more; members stay.
+    /// Rejects new members; current members stay.
     Close,
-    /// Joining is allowed again.
+    /// Accepts new members again.
     Open,
-    /// The capacity is this from now on. Members beyond it stay; no client can join until there is room.
+    /// Sets the capacity. Members beyond it stay; no client can join until there is room.
     Capacity(Option<u32>),
-    /// The application's notes are these from now on.
+    /// Replaces the application's metadata.
     Metadata(Metadata),
 }
 
-/// What a join did.
+/// The result of a join.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JoinOutcome {
     /// The uid of the room that was joined.
     pub uid: RoomUid,
-    /// Whether the client was no member before.
+    /// Whether the client was not a member before.
     pub newly_joined: bool,
-    /// Whether the room came into being by this join.
+    /// Whether the join created the room.
     pub created: bool,
 }
 
@@ -102,7 +102,7 @@ pub struct Member {
 pub struct MemberRecord {
     /// The member.
     pub client: ClientId,
-    /// Where it is connected.
+    /// The node.
     pub node: NodeId,
 }
 
@@ -112,7 +112,7 @@ impl From<Member> for MemberRecord {
     }
 }
 
-/// What tells one deletion of a room from others: a call that is repeated repeats it.
+/// Identifies one deletion of a room: a repeated call has the same id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DeletionId(u64);
 
@@ -139,7 +139,7 @@ pub struct DeletedRoom {
     pub members: Vec<ClientId>,
 }
 
-/// A room in a list: without its members.
+/// A room in a list, without its members.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RoomSummary {
@@ -147,9 +147,9 @@ pub struct RoomSummary {
     pub id: RoomId,
     /// The name shown to people.
     pub name: String,
-    /// How many members it has.
+    /// The number of members.
     pub members: u32,
-    /// How many it may have; no bound when absent.
+    /// The largest number of members; unlimited if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capacity: Option<u32>,
     /// Whether joining is refused.

@@ -1,4 +1,4 @@
-//! The port behind which is decided what a client may do with rooms and with other clients.
+//! The port that authorises operations of clients on rooms and other clients.
 
 use std::{fmt, sync::Arc};
 
@@ -39,7 +39,7 @@ impl Actor {
         Self { is_authenticated, ..self }
     }
 
-    /// What its claims say that it may do.
+    /// The grants in its claims.
     #[must_use]
     pub fn grants(&self) -> Grants {
         Grants::of(&self.identity.claims)
@@ -48,15 +48,14 @@ impl Actor {
 
 /// Decides what clients may do. The service calls it before each operation of an `AuthorizedClient`.
 ///
-/// Each method has the answer of the default policy as its default: only members may publish to a room and read its
-/// members, and [`Grants`] in a client's claims allow more. The client gets `FORBIDDEN` for `Ok(false)`, and an error
-/// unchanged.
+/// The default of each method is the default policy: only members may publish to a room and read its members, and
+/// [`Grants`] in a client's claims allow more. The client gets `FORBIDDEN` for `Ok(false)`, and an error unchanged.
 ///
 /// ```
 /// use async_trait::async_trait;
 /// use roomwire_core::{Actor, Error, RoomId, RoomPolicy};
 ///
-/// /// Rooms that begin with `staff-` are for the staff; everything else is as it is without a policy.
+/// /// Rooms that begin with `staff-` are for the staff; everything else follows the default policy.
 /// #[derive(Debug)]
 /// struct StaffRooms;
 ///

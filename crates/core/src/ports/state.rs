@@ -25,10 +25,10 @@ pub struct NewClient {
     pub connected_at: Timestamp,
 }
 
-/// A client that is connected to the asking node right now, with its memberships.
+/// A client that is connected to the calling node, with its memberships.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveClient {
-    /// The client as it was registered, with its present metadata.
+    /// The client as it was registered, with its current metadata.
     pub client: NewClient,
     /// The rooms it is a member of.
     pub rooms: Vec<(RoomKey, RoomUid)>,
@@ -38,15 +38,14 @@ pub struct LiveClient {
 ///
 /// # Rules for every method
 ///
-/// * **One namespace.** A client is a member of rooms of its own namespace only; in a room of another it
-///   is not found.
+/// * **One namespace.** A client is a member of rooms of its own namespace only; in a room of another it is not found.
 /// * **Atomic.** Each call happens at one instant, or not at all. Two calls on the same room or the same
 ///   client never interleave, from whichever node they come.
 /// * **Fenced.** A method that takes an incarnation (`incarnation`) fails with [`StateError::Fenced`] and writes
 ///   nothing if that incarnation holds no lease: it never began one, ended it, or was reaped. A lease that ran out but
 ///   was not reaped yet is still held. An incarnation begins once and never begins again after its end.
-/// * **Idempotent** where the text says so: repeating a call after [`StateError::Unavailable`] does no
-///   harm and reports the state as it is now.
+/// * **Idempotent** where documented: repeating a call after [`StateError::Unavailable`] is harmless and reports the
+///   current state.
 /// * **Cancellation.** If the future is dropped, the call may or may not have taken effect.
 /// * **Deadline.** A call returns within the backend's operation timeout; it never waits indefinitely.
 /// * Broadcasts do not read the store: the service calls none of these methods to send a message.
@@ -74,9 +73,9 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// Removes at most `limit` memberships, and the client records, of an incarnation with an expired or ended lease.
     ///
     /// The first step fences the incarnation permanently. Several nodes may reap the same incarnation concurrently:
-    /// each membership and each client is reported to exactly one of them. What another incarnation has registered
-    /// again meanwhile is neither removed nor reported. An outcome that is not `finished` requires another step. An
-    /// incarnation that still has its lease, or that never began, is left alone and reported as finished. `by` must
+    /// each membership and each client is reported to exactly one of them. Entries that another incarnation has
+    /// registered meanwhile are neither removed nor reported. An outcome that is not `finished` requires another step.
+    /// An incarnation that still has its lease, or that never began, is not touched and reported as finished. `by` must
     /// hold a lease, like every writer; `limit` is at least 1.
     async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Result<ReapOutcome, StateError>;
 
@@ -85,9 +84,10 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// [`delete_room`](Self::delete_room) of the room with that uid. The caller of those methods reports these
     /// removals; the incarnation itself reports all others.
     ///
-    /// Does not include what the incarnation removed itself, also by a call with a lost answer, what the store lost, or
-    /// what moved to another incarnation by [`connect`](Self::connect) or [`restore`](Self::restore). The store keeps
-    /// this information for a day after a cleanup and for ten minutes after a deletion. A read: it needs no lease.
+    /// Does not include removals by the incarnation itself, also by a call with a lost answer, data that the store
+    /// lost, or entries that moved to another incarnation by [`connect`](Self::connect) or [`restore`](Self::restore).
+    /// The store keeps this information for a day after a cleanup and for ten minutes after a deletion. A read: it
+    /// needs no lease.
     async fn removed_by_others(
         &self,
         incarnation: &Incarnation,
@@ -95,12 +95,12 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
         rooms: &[(RoomKey, RoomUid)],
     ) -> Result<RemovedByOthers, StateError>;
 
-    /// Looks for damage that another program or a person did to the stored data, and repairs what can be repaired
-    /// without the knowledge of the nodes. Each node calls it every `every`; a store may do the work for all of them in
-    /// the call of one. Returns memberships and clients that it removed because no incarnation holds them: only the
-    /// caller reports their end.
+    /// Checks the stored data for damage by another program or a person, and repairs it as far as possible without the
+    /// nodes. Each node calls it every `every`; a store may do the work for all of them in the call of one. Returns
+    /// memberships and clients that it removed because they belonged to no incarnation: only the caller reports their
+    /// end.
     ///
-    /// `namespaces` are those that the caller knows. A store that only its nodes can reach has nothing to do.
+    /// `namespaces` are those that the caller knows. A store that only its nodes can reach does nothing.
     async fn repair(
         &self,
         incarnation: &Incarnation,
@@ -112,18 +112,18 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
         Ok(ReapOutcome { finished: true, ..ReapOutcome::default() })
     }
 
-    /// Returns a page of the clients and memberships that the store holds under an incarnation, so that a node can
+    /// Returns a page of the clients and memberships that the store has under an incarnation, so that a node can
     /// compare them with its own. One client may be spread over several items and pages; see [`StoredClient`]. The
-    /// pages hold nothing of another incarnation, and nothing that ended before the page was requested. An item that is
-    /// added, removed or changed while the pages are read may be present or missing, so a caller that finds a
+    /// pages contain nothing of another incarnation, and nothing that ended before the page was requested. An item that
+    /// is added, removed or changed while the pages are read may be present or missing, so a caller that finds a
     /// difference reads again before acting on it.
     ///
-    /// A read: it needs no lease. For an incarnation of which nothing is left, or that never began, returns one empty
+    /// A read: it needs no lease. For an incarnation that was cleaned up completely or never began, returns one empty
     /// page without a next.
     async fn held(&self, incarnation: &Incarnation, page: &PageRequest) -> Result<Page<StoredClient>, StateError>;
 
-    /// Returns every node that holds a lease or of which something is left, sorted by name, each once. The list is not
-    /// paged, because a cluster has few nodes.
+    /// Returns every node that has a lease or entries in the store, sorted by name, each once. The list is not paged,
+    /// because a cluster has few nodes.
     async fn nodes(&self) -> Result<Vec<NodeSummary>, StateError>;
 
     /// Registers a client. Idempotent: a client that is already registered is replaced. It keeps its memberships under
@@ -149,7 +149,7 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
         clients: &[LiveClient],
     ) -> Result<Vec<RestoredDifferently>, StateError>;
 
-    /// Replaces the application's metadata about a client.
+    /// Replaces the application's metadata of a client.
     ///
     /// # Errors
     /// [`StateError::ClientNotFound`] if the client does not belong to this incarnation.
@@ -173,12 +173,12 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// A page of the clients of a namespace.
     async fn clients(&self, namespace: &Namespace, page: &PageRequest) -> Result<Page<WebSocketClient>, StateError>;
 
-    /// How many clients a namespace has.
+    /// The number of clients in a namespace.
     async fn client_count(&self, namespace: &Namespace) -> Result<u64, StateError>;
 
     /// Returns a page of the clients of one user in a namespace, on all nodes.
     ///
-    /// The list is updated in the same step that registers or removes a client: it holds exactly the clients of the
+    /// The list is updated in the same step that registers or removes a client: it contains exactly the clients of the
     /// namespace with a record that names the user. A client of a lost node is listed until it is reaped, as
     /// everywhere. The store keeps nothing for a user without clients.
     async fn user_clients(
@@ -188,10 +188,10 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
         page: &PageRequest,
     ) -> Result<Page<WebSocketClient>, StateError>;
 
-    /// How many clients one user has in a namespace.
+    /// The number of clients of one user in a namespace.
     async fn user_client_count(&self, namespace: &Namespace, user: &UserId) -> Result<u64, StateError>;
 
-    /// Stores a revocation until `until` by the store's clock; a revocation that is over already is not kept.
+    /// Stores a revocation until `until` by the store's clock; an expired revocation is not stored.
     /// Revocations of one subject are merged: the latest `revoked_at` and the latest `until` count. Idempotent.
     async fn revoke(&self, revocation: &Revocation) -> Result<(), StateError>;
 
@@ -236,8 +236,8 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// repeats its `deletion`, because the answer was lost, gets the answer and deletes nothing else.
     async fn delete_room(&self, room: &RoomKey, deletion: DeletionId) -> Result<Option<DeletedRoom>, StateError>;
 
-    /// Ends a deletion that had no answer. Returns the answer if it took place. Returns `None` if it did not, and from
-    /// then on it does not take place any more. Known for ten minutes. Idempotent.
+    /// Resolves a deletion that got no answer. Returns the answer if it took place. Returns `None` if it did not, and
+    /// prevents it from taking place later. Known for ten minutes. Idempotent.
     async fn settle_deletion(&self, room: &RoomKey, deletion: DeletionId) -> Result<Option<DeletedRoom>, StateError>;
 
     /// One room with its members.
@@ -246,12 +246,12 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// A page of the rooms of a namespace.
     async fn rooms(&self, namespace: &Namespace, page: &PageRequest) -> Result<Page<RoomSummary>, StateError>;
 
-    /// How many rooms a namespace has.
+    /// The number of rooms in a namespace.
     async fn room_count(&self, namespace: &Namespace) -> Result<u64, StateError>;
 
-    /// A page of the members of a room; empty when the room does not exist.
+    /// A page of the members of a room; empty if the room does not exist.
     async fn members(&self, room: &RoomKey, page: &PageRequest) -> Result<Page<Member>, StateError>;
 
-    /// How many members a room has; zero when it does not exist.
+    /// The number of members of a room; zero if the room does not exist.
     async fn member_count(&self, room: &RoomKey) -> Result<u64, StateError>;
 }

@@ -1,4 +1,4 @@
-//! `docs/configuration.md` says what the code does.
+//! `docs/configuration.md` agrees with the code.
 
 use super::{
     super::{ConfigKey, WebSocketConfig},
@@ -7,7 +7,7 @@ use super::{
 
 const PAGE: &str = include_str!("../../../../../docs/configuration.md");
 
-/// What stands in a fenced block of this language.
+/// The content of a fenced block of this language.
 fn fenced(language: &str) -> &'static str {
     let (_, from) = PAGE.split_once(&format!("```{language}\n")).expect("a block of the language");
     from.split_once("```").expect("an end of the block").0

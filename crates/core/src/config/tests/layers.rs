@@ -1,4 +1,4 @@
-//! Which layer a value comes from.
+//! Precedence of the layers.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -9,7 +9,7 @@ use super::{
     default_with, load, load_variables, other_values, refused, variables,
 };
 
-/// A value as someone would type it in a shell.
+/// A value as typed in a shell.
 fn typed(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -119,7 +119,7 @@ fn variables_that_kubernetes_sets_for_a_service_are_left_alone() {
     }
     let mut pairs: Vec<_> = pairs.iter().map(|(name, value)| (name.as_str(), *value)).collect();
     assert_eq!(load_variables(&pairs).expect("allowed"), WebSocketConfig::default());
-    // What the pod sets itself replaces what Kubernetes would set.
+    // A variable that the pod itself sets replaces the one from Kubernetes.
     pairs.retain(|(name, _)| *name != "ROOMWIRE_PORT");
     pairs.push(("ROOMWIRE_PORT", "4000"));
     assert_eq!(load_variables(&pairs).expect("allowed").port, 4000);

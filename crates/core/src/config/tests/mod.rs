@@ -1,4 +1,4 @@
-//! What a configuration is read from, and what is refused.
+//! Loading and validating configurations.
 
 mod documentation;
 mod files;
@@ -89,7 +89,7 @@ fn other_values() -> Vec<(&'static str, Value)> {
     ]
 }
 
-/// The defaults with one key changed, as serialization writes them: without secrets.
+/// The defaults with one key changed, serialized: without secrets.
 fn default_with(key: &str, value: &Value) -> Value {
     let mut config = serde_json::to_value(WebSocketConfig::default()).expect("serializes");
     match key.split_once('.') {

@@ -1,8 +1,8 @@
-//! What is refused, and in which words.
+//! Rejected values, and the error messages.
 
 use super::{load_file, load_variables, refused};
 
-/// Allowed values by key, and values that are not allowed: how a JSON file writes them.
+/// Allowed and invalid values by key, as written in a JSON file.
 const REFUSED: &[(&str, &str, &[&str])] = &[
     ("enabled", "true or false", &["1", "\"true\"", "null", "[]"]),
     ("debug", "true or false", &["\"yes\""]),

@@ -1,11 +1,11 @@
-//! What is a secret is used and shown nowhere.
+//! Secrets are used and never shown.
 
 use super::{
     super::{ConfigSource, Secret, SharedState, WebSocketConfig},
     load, load_file, load_variables, refused,
 };
 
-/// Stands in every value below that must not show.
+/// Part of every value below that must not be shown.
 const WORD: &str = "hunter2";
 
 fn with_secrets() -> WebSocketConfig {
