@@ -1,4 +1,4 @@
-//! What is done for a client, and may be done only as far as the room policy lets it.
+//! Operations for a client, each checked against the room policy.
 
 use roomwire_core::{
     Actor, ClientId, Error, ErrorCode, IntoPayload, MemberRecord, Page, PageRequest, RoomId, ToClientId, ToRoom,
@@ -6,11 +6,11 @@ use roomwire_core::{
 
 use crate::{Client, Event, FromEvent, WebSocketService};
 
-/// A client with its permissions: each operation through this handle asks the
-/// [`RoomPolicy`](roomwire_core::RoomPolicy) first, with the client's present identity.
+/// A client with its permissions: each operation through this handle checks the
+/// [`RoomPolicy`](roomwire_core::RoomPolicy) first, with the client's current identity.
 ///
-/// Use it in handlers that do what a client asks for, and [`WebSocketService`] for what the server itself decides: that
-/// one needs no permission.
+/// Use it in handlers that act on a client's request, and [`WebSocketService`] for decisions of the server, which need
+/// no permission.
 ///
 /// ```
 /// use roomwire_service::{AuthorizedClient, Data, Error, Gateway, RoomId};
@@ -33,7 +33,7 @@ pub struct AuthorizedClient {
 }
 
 impl WebSocketService {
-    /// The handle through which a client of this node does only what it may.
+    /// The handle for operations that a client of this node may perform.
     #[must_use]
     pub fn acting_for(&self, client: &Client) -> AuthorizedClient {
         AuthorizedClient { service: self.of_client(client), client: client.clone() }
@@ -47,8 +47,8 @@ impl AuthorizedClient {
         &self.client
     }
 
-    /// Joins a room that the client [may join](roomwire_core::RoomPolicy::may_join). One in which it is already is not
-    /// asked about.
+    /// Joins a room that the client [may join](roomwire_core::RoomPolicy::may_join). The policy is not called if the
+    /// client is a member already.
     ///
     /// # Errors
     /// `FORBIDDEN`, and as [`WebSocketService::join_room`].
@@ -125,7 +125,7 @@ impl AuthorizedClient {
         self.service.members(&room, page).await
     }
 
-    /// The room, when the client may publish to it.
+    /// The room, if the client may publish to it.
     async fn publish_to(&self, room: impl ToRoom) -> Result<RoomId, Error> {
         let room = room.to_room()?;
         let allowed = self.service.node.policy.may_publish(&self.actor(Some(&room)), &room).await?;

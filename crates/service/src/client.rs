@@ -21,8 +21,8 @@ use crate::{
 
 /// A client that is connected to this node.
 ///
-/// Cheap to clone; it stays valid after the client is gone, and operations on it then answer
-/// `CLIENT_NOT_FOUND`. Clients of other nodes are reached by their [`ClientId`].
+/// Cheap to clone. It remains valid after the client has disconnected; operations on it then return `CLIENT_NOT_FOUND`.
+/// Clients of other nodes are addressed by their [`ClientId`].
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -33,35 +33,35 @@ struct Inner {
     identity: RwLock<Arc<Identity>>,
     handshake: Payload,
     connected_at: Timestamp,
-    /// The last activity in milliseconds, shifted left by one; the lowest bit says that it was not told to the store.
+    /// The last activity in milliseconds, shifted left by one; the lowest bit is set if the store does not know it yet.
     activity: AtomicU64,
     reason: OnceLock<DisconnectReason>,
     known: Mutex<Known>,
-    /// Of its id; ends when this stay has ended.
+    /// The claim of its id, which ends with this session.
     claim: WeakClaim,
     /// Incarnation of the first registration, and the restore count at that time.
     registered: (Incarnation, u64),
-    /// Locked by changes of the client's memberships, from before the store call until this
-    /// node's memory agrees with the answer. Counts how often that was.
+    /// Locked by changes of the client's memberships, from before the store call until this node's memory agrees with
+    /// the answer. Counts these changes.
     membership: tokio::sync::Mutex<u64>,
 }
 
-/// What this node knows about a client's place.
+/// This node's knowledge of a client's memberships.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(crate) rooms: Vec<Membership>,
     pub(crate) metadata: Metadata,
     pub(crate) gone: bool,
-    /// Whether it is known to listeners as connected. Not while it waits to be put back after its node was taken for
+    /// Whether its `ClientConnected` was reported. False while it waits to be restored after its node was taken for
     /// lost.
     pub(crate) told: bool,
-    /// The rooms it was in when it went.
+    /// The rooms it was in when it disconnected.
     pub(crate) left: Vec<RoomId>,
     /// The claim of its id, which [`Node::deregister`](crate::node::Node::deregister) takes over.
     pub(crate) claim: Option<ClientIdClaim>,
-    /// Whether the store may hold other metadata.
+    /// Whether the store may have other metadata.
     pub(crate) metadata_is_in_doubt: bool,
-    /// Until it takes part.
+    /// Until it is activated.
     pub(crate) arrival: Option<Arrival>,
 }
 
@@ -70,13 +70,13 @@ pub(crate) struct Known {
 pub(crate) struct Membership {
     pub(crate) room: RoomId,
     pub(crate) uid: RoomUid,
-    /// Whether the last that listeners heard of it is its `Joined`. Not while it waits to be put back after its node
-    /// was taken for lost: then they heard its `Left`.
+    /// Whether the last report about it is its `Joined`. False while it waits to be restored after its node was taken
+    /// for lost: then the last report is its `Left`.
     pub(crate) told: bool,
-    /// How many gaps the backplane had when the store was last known to hold it. After more of them, that the store
-    /// does not hold it may mean that the room was deleted, and that this node did not hear of it.
+    /// The number of gaps of the backplane when the store last had the membership. After further gaps, a membership
+    /// that is missing in the store may mean that the room was deleted and that this node missed the message.
     pub(crate) gaps: u64,
-    /// Whether the store may hold a membership in a later incarnation of the room instead: it was asked to join again,
+    /// Whether the store may have a membership in a later incarnation of the room instead: it was called to join again,
     /// and the answer was lost.
     pub(crate) is_in_doubt: bool,
 }
@@ -87,7 +87,7 @@ impl Known {
         self.rooms.iter().any(|membership| membership.room == *room)
     }
 
-    /// Forgets a room; none when the client was no member.
+    /// Removes a room. `None` if the client was no member.
     pub(crate) fn leave(&mut self, room: &RoomId) -> Option<Membership> {
         let at = self.rooms.iter().position(|membership| membership.room == *room)?;
         Some(self.rooms.swap_remove(at))
@@ -119,7 +119,7 @@ impl Client {
         }))
     }
 
-    /// What the client itself sees as `socket.id`.
+    /// The id that the client itself sees as `socket.id`.
     #[must_use]
     pub fn id(&self) -> &ClientId {
         &self.0.key.client
@@ -153,7 +153,7 @@ impl Client {
         *self.0.identity.write() = identity;
     }
 
-    /// What the client sent with its handshake (`auth` in JavaScript).
+    /// The handshake's auth payload (`auth` in JavaScript).
     #[must_use]
     pub fn handshake(&self) -> &Payload {
         &self.0.handshake
@@ -165,7 +165,7 @@ impl Client {
         self.0.connected_at
     }
 
-    /// The rooms it is a member of, sorted; none once it is gone.
+    /// The rooms it is a member of, sorted; none after it has disconnected.
     #[must_use]
     pub fn rooms(&self) -> Vec<RoomId> {
         let mut rooms: Vec<RoomId> = self.known().rooms.iter().map(|membership| membership.room.clone()).collect();
@@ -173,20 +173,20 @@ impl Client {
         rooms
     }
 
-    /// Whether it is a member of this room. Asks no store.
+    /// Whether it is a member of this room. Makes no store call.
     #[must_use]
     pub fn is_in(&self, room: &RoomId) -> bool {
         self.known().is_in(room)
     }
 
-    /// What the application noted about it; change it with
+    /// The application's metadata of the client; change it with
     /// [`set_client_metadata`](crate::WebSocketService::set_client_metadata).
     #[must_use]
     pub fn metadata(&self) -> Metadata {
         self.known().metadata.clone()
     }
 
-    /// Notes whether the store may hold other metadata. Returns whether that is news.
+    /// Records whether the store may have other metadata. Returns whether this is a change.
     pub(crate) fn doubt_metadata(&self, is_in_doubt: bool) -> bool {
         std::mem::replace(&mut self.known().metadata_is_in_doubt, is_in_doubt) != is_in_doubt
     }
@@ -207,33 +207,33 @@ impl Client {
         self.known().rooms.iter().find(|membership| membership.room == *room).cloned()
     }
 
-    /// Notes which incarnation its room has.
+    /// Records which incarnation its room has.
     pub(crate) fn set_room_uid(&self, room: &RoomId, uid: RoomUid) {
         if let Some(membership) = self.known().rooms.iter_mut().find(|membership| membership.room == *room) {
             (membership.uid, membership.is_in_doubt) = (uid, false);
         }
     }
 
-    /// Notes that the store may hold a membership in a later incarnation of the room.
+    /// Records that the store may have a membership in a later incarnation of the room.
     pub(crate) fn doubt_membership(&self, room: &RoomId) {
         if let Some(membership) = self.known().rooms.iter_mut().find(|membership| membership.room == *room) {
             membership.is_in_doubt = true;
         }
     }
 
-    /// Whether it waits to be put back after its node was taken for lost.
+    /// Whether it waits to be restored after its node was taken for lost.
     pub(crate) fn is_untold(&self) -> bool {
         !self.known().told
     }
 
-    /// Forgets its membership in this incarnation of a room; none when it has none.
+    /// Removes its membership in this incarnation of a room, if there is one.
     pub(crate) fn leave_incarnation(&self, room: &RoomId, uid: RoomUid) -> Option<Membership> {
         let mut known = self.known();
         let is_in = known.rooms.iter().any(|membership| membership.room == *room && membership.uid == uid);
         if is_in { known.leave(room) } else { None }
     }
 
-    /// The rooms it was in when it went; none before.
+    /// The rooms it was in when it disconnected; none before.
     pub(crate) fn left_rooms(&self) -> Vec<RoomId> {
         self.known().left.clone()
     }
@@ -250,7 +250,8 @@ impl Client {
         self.0.known.lock()
     }
 
-    /// The claim of its id, until this stay has ended. As long as it is held, the id is this stay's and no later one's.
+    /// The claim of its id, until this session has ended. While the claim exists, the id belongs to this session and to
+    /// no later one.
     pub(crate) fn claim(&self) -> Option<ClientIdClaim> {
         self.0.claim.upgrade()
     }
@@ -261,40 +262,40 @@ impl Client {
         turn
     }
 
-    /// Locks the memberships, unless a change is in progress. The number of changes so far is
-    /// in the guard: as long as it is the same, they are the same.
+    /// Locks the memberships, unless a change is in progress. The guard contains the number of changes so far: if it is
+    /// the same later, so are the memberships.
     pub(crate) fn try_keep_membership(&self) -> Option<tokio::sync::MutexGuard<'_, u64>> {
         self.0.membership.try_lock().ok()
     }
 
-    /// Remembers why the client is being disconnected; the first reason stays.
+    /// Records why the client is being disconnected; the first reason wins.
     pub(crate) fn note_reason(&self, reason: DisconnectReason) {
         self.0.reason.get_or_init(|| reason);
     }
 
-    /// The reason that was remembered, else this one.
+    /// The recorded reason, or this one.
     pub(crate) fn reason_or(&self, reason: DisconnectReason) -> DisconnectReason {
         *self.0.reason.get_or_init(|| reason)
     }
 
-    /// Whether it is being disconnected, or is gone.
+    /// Whether it is disconnecting or disconnected.
     pub(crate) fn is_ending(&self) -> bool {
         self.0.reason.get().is_some()
     }
 
-    /// Notes that the client did something.
+    /// Records activity of the client.
     pub(crate) fn active(&self, now: Timestamp) {
         self.0.activity.store(now.as_millis() << 1 | 1, Ordering::Relaxed);
     }
 
-    /// The last activity, when the store was not told of it yet.
+    /// The last activity, if the store does not know it yet.
     pub(crate) fn take_activity(&self) -> Option<(ClientKey, Timestamp)> {
         let activity = self.0.activity.fetch_and(!1, Ordering::Relaxed);
         (activity & 1 == 1).then(|| (self.0.key.clone(), Timestamp::from_millis(activity >> 1)))
     }
 
-    /// What a store must know to put this client back, and what listeners are to hear when that is done; none when it
-    /// is gone. From now on the client, and its leaving, count as told.
+    /// What a store needs to restore this client, and what is to be reported afterwards. `None` if it has disconnected.
+    /// From now on its connect and its joins count as reported.
     pub(crate) fn revive(&self) -> Option<(LiveClient, News)> {
         let mut known = self.known();
         if known.gone {
@@ -315,13 +316,13 @@ impl Client {
         Some((LiveClient { client, rooms }, news))
     }
 
-    /// Marks it as reported to be connected. Returns false if it was, or is gone.
+    /// Marks it as reported to be connected. Returns false if it was, or has disconnected.
     pub(crate) fn mark_announced(&self) -> bool {
         let mut known = self.known();
         !known.gone && !std::mem::replace(&mut known.told, true)
     }
 
-    /// Takes [`Self::revive`] back; what is left of its news has come to an end meanwhile, which is told.
+    /// Undoes [`Self::revive`]. Whatever has ended meanwhile is reported.
     pub(crate) fn not_revived(&self, mut news: News) -> News {
         let mut known = self.known();
         if news.connected && !known.gone {
@@ -338,7 +339,7 @@ impl Client {
     }
 }
 
-/// What is to be heard of a client that is put back.
+/// The reports about a client that is restored.
 #[derive(Debug, Default)]
 pub(crate) struct News {
     /// Whether it connected.

@@ -1,4 +1,4 @@
-//! What the log says about a client that is refused or disconnected because of a limit.
+//! Log lines about clients that are refused or disconnected because of a limit.
 
 use std::error::Error as _;
 
@@ -7,7 +7,7 @@ use roomwire_core::{ConnectRequest, Error, ErrorCode, Escaped, NodeId};
 use crate::{Client, Refusal, RefusalLog, metrics::Limit};
 
 impl RefusalLog {
-    /// A client did not authenticate, or its identity does not hold. The client does not learn the reason.
+    /// A client did not authenticate, or its identity is no longer valid. The client does not learn the reason.
     pub(crate) fn not_authenticated(&self, error: &Error, request: &ConnectRequest) {
         let is_late = error.code() == ErrorCode::Timeout;
         let key = if is_late { "auth.timeout" } else { "auth" };
@@ -38,7 +38,7 @@ impl RefusalLog {
         self.of_client(limit.as_str(), key, message, client);
     }
 
-    /// A client that was refused all the time is disconnected.
+    /// A client that exceeded its rate limit continuously is disconnected.
     pub(crate) fn too_many_requests(&self, client: &Client) {
         let message = "a client is disconnected: it was refused ten times limits.eventBurst without a pause";
         self.of_client("too many requests", "limits.eventBurst", message, client);
@@ -81,7 +81,7 @@ impl RefusalLog {
         });
     }
 
-    /// A client does not read as fast as it is sent to, and is disconnected.
+    /// A slow consumer is disconnected.
     pub(crate) fn send_buffer_full(&self, client: &Client) {
         let message = "a client is disconnected as a slow consumer: more waits for it than limits.sendBuffer (packets) and \
                        limits.sendBufferBytes allow";

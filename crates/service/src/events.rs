@@ -1,4 +1,4 @@
-//! The stream of what happens to clients and rooms.
+//! The stream of events about clients and rooms.
 
 use std::{
     pin::Pin,
@@ -12,81 +12,82 @@ use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
 
 /// Something that happened to a client or a room.
 ///
-/// Each one is reported by exactly one node of the cluster: the one that did it. A client that is lost with
-/// its node is reported by the node that cleans up. Every `Joined` is followed by exactly one `Left`, and every
+/// Each event is reported by exactly one node of the cluster: the one that caused it. The node that cleans up after a
+/// lost node reports the clients of that node. Every `Joined` is followed by exactly one `Left`, and every
 /// `ClientConnected` by exactly one `ClientDisconnected`.
 ///
-/// `Left` and `ClientDisconnected` are reported when the store has confirmed the end: while the store is away they
-/// wait, though the client is out of the room at once. Of one client they come before its next `Joined` or
+/// `Left` and `ClientDisconnected` are reported when the store has confirmed the end. While the store is unavailable
+/// they wait, though the client is removed from the room at once. For one client they precede its next `Joined` or
 /// `ClientConnected`.
 ///
 /// A client that leaves a namespace and connects again on the same connection has the same id. Its node reports the end
-/// of its former stay, `Left` and `ClientDisconnected`, before the next `ClientConnected` and `Joined`.
+/// of its former session, `Left` and `ClientDisconnected`, before the next `ClientConnected` and `Joined`.
 ///
-/// A node may be taken for lost though it lives, because it was cut off from the store for longer than its lease lasts.
-/// Its clients are then reported as gone, and as connected and joined again when it is back. What ended on it meanwhile
-/// is not reported again. `docs/outage.md` says in which cases an end comes without a begin: ignore those.
+/// A node may be taken for lost while it is running, because it was cut off from the store for longer than its lease
+/// lasts. Its clients are then reported as disconnected, and as connected and joined again when it is back. Ends on
+/// that node in the meantime are not reported again. `docs/outage.md` lists the cases in which an end comes without a
+/// begin: ignore those.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServiceEvent {
     /// A client connected to this node.
     ClientConnected {
-        /// Which client.
+        /// The client.
         client: ClientKey,
     },
-    /// A client is gone. Its `Left` events came before.
+    /// A client disconnected. Its `Left` events came before.
     ClientDisconnected {
-        /// Which client.
+        /// The client.
         client: ClientKey,
-        /// Why.
+        /// The cause.
         reason: DisconnectReason,
     },
     /// A client became a member of a room.
     Joined {
-        /// Which room.
+        /// The room.
         room: RoomKey,
-        /// Which client.
+        /// The client.
         client: ClientId,
     },
     /// A client is no longer a member of a room.
     Left {
-        /// Which room.
+        /// The room.
         room: RoomKey,
-        /// Which client.
+        /// The client.
         client: ClientId,
-        /// Why.
+        /// The cause.
         reason: LeaveReason,
     },
-    /// A room was created by name. Rooms that come into being by a join are not reported.
+    /// A room was created by name. Rooms that are created by a join are not reported.
     RoomCreated {
-        /// Which room.
+        /// The room.
         room: RoomKey,
     },
     /// A room was closed.
     RoomClosed {
-        /// Which room.
+        /// The room.
         room: RoomKey,
     },
     /// A room was opened.
     RoomOpened {
-        /// Which room.
+        /// The room.
         room: RoomKey,
     },
     /// A room's capacity or metadata was changed.
     RoomChanged {
-        /// Which room.
+        /// The room.
         room: RoomKey,
     },
     /// A room was deleted. The `Left` events of its members came before.
     RoomDeleted {
-        /// Which room.
+        /// The room.
         room: RoomKey,
     },
-    /// The shared state cannot be reached, or refuses to renew this node's lease. Joins fail until it does; members on
-    /// one node go on hearing each other.
+    /// The shared state is unreachable, or refuses to renew this node's lease. Joins fail until it recovers; members on
+    /// one node still receive each other's messages.
     StateUnavailable,
-    /// The shared state, or the way to other nodes, can be reached and refused an operation: a right is missing, or a
-    /// key is not as this service wrote it. Said at most once a minute for each kind of operation and code.
+    /// The shared state or the backplane is reachable and refused an operation: a permission is missing, or a key has
+    /// another type than this service writes. Reported at most once a minute for each kind of operation and code.
     StateRefused {
         /// The operation, for example `script join` or `SPUBLISH`.
         what: String,
@@ -95,28 +96,28 @@ pub enum ServiceEvent {
         /// The backend's own words, with the key or channel. Not for clients.
         words: String,
     },
-    /// The shared state can be reached again.
+    /// The shared state is reachable again.
     StateRecovered,
-    /// The shared state lost data: it is empty, or older than it was. This node puts its clients and their rooms back;
-    /// each node says so for itself. Rooms without members on any node are lost: create them again.
-    /// Creating rooms fails with `STATE_UNAVAILABLE` until the nodes have put their members back, about a third of a lease.
+    /// The shared state lost data: it is empty, or older than it was. This node restores its clients and their rooms;
+    /// each node reports this for itself. Rooms without members on any node are lost: create them again. Creating rooms
+    /// fails with `STATE_UNAVAILABLE` until the nodes have restored their members, about a third of a lease.
     StateLost,
-    /// Messages of other nodes are being missed: the backplane is away. A `BackplaneGap` follows when it is back.
+    /// Messages of other nodes are being missed: the backplane is down. A `BackplaneGap` follows when it is back.
     BackplaneInterrupted,
-    /// Messages of other nodes may have been missed: the backplane was away, perhaps for a moment only, or messages
+    /// Messages of other nodes may have been missed: the backplane was down, perhaps only for a moment, or messages
     /// could not be read because they were damaged or of another version. Unreadable messages of a minute are one gap.
     BackplaneGap,
-    /// The reader of this stream was too slow and missed so many events.
+    /// The reader of this stream was too slow and missed this many events.
     Missed {
-        /// How many.
+        /// The number of missed events.
         events: u64,
     },
 }
 
-/// How many events may wait for one slow reader before it misses the oldest.
+/// The number of events that are buffered for a slow reader before it misses the oldest.
 const BACKLOG: usize = 8192;
 
-/// Where events are reported.
+/// Publishes events.
 #[derive(Debug)]
 pub(crate) struct EventBus(broadcast::Sender<ServiceEvent>);
 
@@ -127,10 +128,10 @@ impl Default for EventBus {
 }
 
 impl EventBus {
-    /// Reports an event. It is not built without a reader.
+    /// Publishes an event. It is not built if there is no reader.
     pub(crate) fn send(&self, event: impl FnOnce() -> ServiceEvent) {
         if self.0.receiver_count() > 0 {
-            // The last reader may be gone by now.
+            // The last reader may have been dropped meanwhile.
             let _ = self.0.send(event());
         }
     }
@@ -140,15 +141,15 @@ impl EventBus {
     }
 }
 
-/// The events of a service, from the moment the stream was asked for.
+/// The events of a service, from the creation of the stream.
 ///
-/// Dropping it ends it; it ends by itself when the service is gone. A reader that falls 8192 events behind
-/// gets a [`ServiceEvent::Missed`] in place of those it lost.
+/// It ends when it is dropped or when the service is. A reader that falls 8192 events behind gets a
+/// [`ServiceEvent::Missed`] in place of the lost events.
 #[derive(Debug)]
 pub struct ServiceEvents(BroadcastStream<ServiceEvent>);
 
 impl ServiceEvents {
-    /// The next event; none when the service is gone. Cancel safe: a dropped call loses no event.
+    /// The next event. `None` after the service was dropped. Cancel safe: a dropped call loses no event.
     pub async fn next(&mut self) -> Option<ServiceEvent> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }

@@ -1,4 +1,4 @@
-//! Whether what a service depends on can be reached.
+//! Health of the backends that a service depends on.
 
 use std::fmt;
 
@@ -6,27 +6,27 @@ use parking_lot::Mutex;
 use roomwire_core::{Clock, Timestamp};
 use serde::Serialize;
 
-/// What a node can reach at this moment. Given by [`WebSocketService::health`](crate::WebSocketService::health).
+/// What a node can reach at this moment. Returned by [`WebSocketService::health`](crate::WebSocketService::health).
 ///
-/// As JSON, for an endpoint that a load balancer asks:
+/// As JSON, for the health check of a load balancer:
 ///
 /// ```json
 /// {"state": {"available": true, "since": "2026-11-23T15:09:00.123Z"}, "backplane": {"available": true, "since": "…"}}
 /// ```
 ///
-/// While something is refused, `refused` is there too: `{"what": "script join", "code": "NOPERM", "reason": "…",
-/// "since": "…"}`. For a minute after lost data, so is `dataLost`, the time when it was noticed.
+/// While something is refused, there is also `refused`: `{"what": "script join", "code": "NOPERM", "reason": "…",
+/// "since": "…"}`. For a minute after lost data there is `dataLost`, the time of its detection.
 ///
-/// A node that is not healthy still serves its clients: those of one room on one node hear each other, and leave and
-/// go. What it cannot do is admit them to rooms, and reach other nodes.
+/// An unhealthy node still serves its clients: members of a room on this node exchange messages, and can leave and
+/// disconnect. It cannot join clients to rooms or reach other nodes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Health {
-    /// The shared state: whether the node's lease could be renewed the last time it tried.
+    /// The shared state: whether the last renewal of the node's lease succeeded.
     pub state: Availability,
-    /// The way to the other nodes: whether their messages come in.
+    /// The backplane: whether messages of other nodes arrive.
     pub backplane: Availability,
-    /// What the shared state or the way to the other nodes refused within the last minute, though it can be reached.
+    /// What the shared state or the backplane refused within the last minute although it is reachable.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<Refused>,
     /// When the shared state was found to have lost data, if within the last minute. The nodes put back what they
@@ -46,7 +46,7 @@ impl Health {
 
 /// An operation that a backend refuses: a right is missing, or a key is not as this service wrote it.
 ///
-/// It has no name of a key, a room or a client, so an endpoint may show it. The log has the backend's own words.
+/// Contains no name of a key, a room or a client, so an endpoint may expose it. The log has the backend's own words.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refused {
@@ -60,21 +60,21 @@ pub struct Refused {
     pub since: Timestamp,
 }
 
-/// Whether one thing can be reached, and how long that has been so.
+/// Whether one backend can be reached, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Availability {
-    /// Whether it can.
+    /// Whether it can be reached.
     pub available: bool,
     /// Since when, by the service's clock.
     pub since: Timestamp,
 }
 
-/// What is known of one thing that the service depends on.
+/// The state of one backend.
 pub(crate) struct HealthState(Mutex<Availability>);
 
 impl HealthState {
-    /// Something that can be reached from now on.
+    /// A backend that can be reached from now on.
     pub(crate) fn available(clock: &dyn Clock) -> Self {
         Self(Mutex::new(Availability { available: true, since: clock.now() }))
     }
@@ -83,7 +83,7 @@ impl HealthState {
         *self.0.lock()
     }
 
-    /// Notes what was seen. When that is a change: what was before.
+    /// Records an observation. Returns the previous state if it changed.
     pub(crate) fn note(&self, available: bool, clock: &dyn Clock) -> Option<Availability> {
         let mut known = self.0.lock();
         let next = Availability { available, since: clock.now() };

@@ -1,8 +1,8 @@
 //! The façade of Roomwire, the Socket.IO service for Rust.
 //!
 //! [`WebSocketService`] has rooms, client tracking, direct messages and broadcasts; [`Gateway`] routes the events
-//! of clients to plain async functions. Which store keeps the state and which server holds the connections is
-//! chosen where the program is put together, and never shows in a type:
+//! of clients to plain async functions. The state backend and the server for the connections are chosen where the
+//! program is put together, and never appear in a type:
 //!
 //! ```
 //! use roomwire_service::{Client, Data, Error, Gateway, RoomId, WebSocketConfig, WebSocketService};

@@ -1,4 +1,4 @@
-//! How large what a client brings may be: names, nesting, notes.
+//! Limits of names, nesting and metadata.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use crate::metrics::{self, Limit};
 /// How deep metadata may be nested. Readers of JSON refuse deeper text, so it could be written and not be read again.
 const METADATA_DEPTH: usize = 120;
 
-/// The name of an event that a client sent, with what it brought.
+/// Validates the name of an event that a client sent, with its payload.
 ///
 /// # Errors
 /// `INVALID_NAME`; as [`payload`].
@@ -26,7 +26,7 @@ pub(crate) fn depth(limits: &Limits, payload: &Payload) -> Result<(), Error> {
     payload.check_depth(limits.depth).inspect_err(|_| metrics::limited(Limit::Depth))
 }
 
-/// The arguments of an event or an answer that a client sent.
+/// Validates the arguments of an event or an acknowledgement that a client sent.
 ///
 /// # Errors
 /// `INVALID_PAYLOAD` when arrays and objects are nested deeper than `limits.depth`; `LIMIT_EXCEEDED` when there are
@@ -37,7 +37,7 @@ pub(crate) fn payload(limits: &Limits, payload: &Payload) -> Result<(), Error> {
 }
 
 /// # Errors
-/// `LIMIT_EXCEEDED` when there are more binary attachments than `limits.attachments`: a receiver may end its
+/// `LIMIT_EXCEEDED` when there are more binary attachments than `limits.attachments`: a receiver may close its
 /// connection.
 pub(crate) fn attachments(limits: &Limits, payload: &Payload) -> Result<(), Error> {
     payload.check_attachments(limits.attachments).inspect_err(|_| metrics::limited(Limit::Attachments))
@@ -89,7 +89,7 @@ fn name_of(limit: Limit, kind: &str, name: &str, most: usize) -> Result<(), Erro
     Ok(())
 }
 
-/// Counts what is written and keeps none of it.
+/// Counts written bytes and discards them.
 struct Size(usize);
 
 impl io::Write for Size {

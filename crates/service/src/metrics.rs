@@ -1,4 +1,4 @@
-//! What is counted, through the `metrics` facade: without a recorder it costs next to nothing.
+//! Metrics, through the `metrics` facade: without a recorder they cost next to nothing.
 
 use metrics::{counter, gauge};
 
@@ -16,7 +16,7 @@ pub(crate) fn event_handled(outcome: &'static str) {
     counter!("roomwire_events_total", "outcome" => outcome).increment(1);
 }
 
-/// An authentication: `OK`, or the error code of the answer.
+/// An authentication: `OK`, or the error code.
 pub(crate) fn authenticated(outcome: &'static str) {
     counter!("roomwire_authentications_total", "outcome" => outcome).increment(1);
 }
@@ -25,22 +25,22 @@ pub(crate) fn delivered(messages: usize) {
     counter!("roomwire_messages_queued_total").increment(messages as u64);
 }
 
-/// A client was disconnected because it did not take its messages, whichever bound it met.
+/// A slow consumer was disconnected, whichever limit it exceeded.
 pub(crate) fn slow_consumer() {
     counter!("roomwire_slow_consumers_total").increment(1);
 }
 
-/// A client was disconnected because its access was taken back.
+/// A client was disconnected because its access was revoked.
 pub(crate) fn access_revoked() {
     counter!("roomwire_access_revoked_total").increment(1);
 }
 
-/// 1 while the shared state can be reached, else 0.
+/// 1 while the shared state is reachable, else 0.
 pub(crate) fn state_available(available: bool) {
     gauge!("roomwire_state_available").set(f64::from(u8::from(available)));
 }
 
-/// 1 while messages of other nodes come in, else 0.
+/// 1 while messages of other nodes arrive, else 0.
 pub(crate) fn backplane_available(available: bool) {
     gauge!("roomwire_backplane_available").set(f64::from(u8::from(available)));
 }
@@ -54,7 +54,7 @@ pub(crate) fn backplane_gap() {
     counter!("roomwire_backplane_gaps_total").increment(1);
 }
 
-/// What a node and its store differed in, and was mended.
+/// A difference between a node and its store was repaired.
 pub(crate) fn reconciled(what: &'static str, count: usize) {
     counter!("roomwire_reconciled_total", "what" => what).increment(count as u64);
 }
@@ -63,7 +63,7 @@ pub(crate) fn backplane_ignored() {
     counter!("roomwire_backplane_ignored_total").increment(1);
 }
 
-/// What a client had too much of. The label is what says how much is too much: a configuration key, or a layer.
+/// The limit that a client exceeded. The label names it: a configuration key, or a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Limit {
     Events,
@@ -97,7 +97,7 @@ impl Limit {
     }
 }
 
-/// Something was refused, or must wait, because a client may not have so much of it.
+/// Something was rejected or delayed because of a limit.
 pub(crate) fn limited(limit: Limit) {
     counter!("roomwire_limited_total", "limit" => limit.as_str()).increment(1);
 }

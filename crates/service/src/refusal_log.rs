@@ -13,25 +13,26 @@ use tokio::time::Instant;
 /// The shortest time between two lines about one cause.
 const INTERVAL: Duration = Duration::from_secs(60);
 
-/// Logs what the service refuses or throttles, at WARN with the configuration key that decides.
+/// Logs what the service rejects or throttles, at WARN with the configuration key that decides.
 ///
 /// The first refusal of a cause is logged at once. Later ones are counted and logged together, at most once a minute,
 /// with the first of them as the example. At DEBUG each of them has a line of its own. A report costs a lock and a
 /// look-up; its text is only built when it is logged.
 ///
-/// Servers report here what they refuse before the service sees it:
+/// Servers report here what they reject before the service sees it:
 /// [`WebSocketService::refusal_log`](crate::WebSocketService::refusal_log).
 #[derive(Debug, Default)]
 pub struct RefusalLog(Mutex<HashMap<Cow<'static, str>, History>>);
 
-/// How many causes are told apart. An authenticator of an app may give a reason of its own to each client.
+/// The number of causes that are distinguished. An application's authenticator may give each client a reason of its
+/// own.
 const CAUSES: usize = 64;
 
-/// The cause that all further ones count as.
+/// The cause for all further ones.
 const OTHER: &str = "other";
 
 impl Refusal {
-    /// A refusal of a cause that has no place of its own.
+    /// A refusal whose cause has no entry of its own.
     fn of_other_cause(self) -> Self {
         let message = "clients are refused for more reasons than are told apart: DEBUG shows each of them";
         Self { message: message.into(), ..self }
@@ -41,15 +42,15 @@ impl Refusal {
 /// One refusal, as the operator reads it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What was refused, and what to change. Text from outside in it must be [`Escaped`].
+    /// What was refused, and what to change. Untrusted text in it must be [`Escaped`].
     pub message: Cow<'static, str>,
-    /// The client, address or origin. Escaped and cut when it is logged.
+    /// The client, address or origin. Escaped and truncated when it is logged.
     pub example: String,
     /// The configuration key that decides, if one does.
     pub key: Option<&'static str>,
 }
 
-/// What is known of one cause.
+/// The log state of one cause.
 #[derive(Debug)]
 struct History {
     /// When its last line was logged.
@@ -64,7 +65,7 @@ impl History {
         self.since.is_some() || now.saturating_duration_since(self.logged) < INTERVAL
     }
 
-    /// Takes what the next line says, if there is something to say and the last line is so old.
+    /// Takes the text of the next line, if there is one and the last line is old enough.
     fn take_due(&mut self, now: Instant, interval: Duration) -> Option<(u64, Refusal)> {
         if now.saturating_duration_since(self.logged) < interval {
             return None;
@@ -89,7 +90,7 @@ impl RefusalLog {
         }
     }
 
-    /// Logs the refusals that were only counted, of each cause with a last line a minute ago. Call it every few
+    /// Logs the refusals that were only counted, for each cause whose last line is a minute old. Call it every few
     /// seconds: the last refusals of a cause would otherwise wait for its next one.
     pub(crate) fn flush(&self) {
         self.flush_older_than(INTERVAL);
@@ -113,7 +114,7 @@ impl RefusalLog {
         }
     }
 
-    /// Counts a refusal. Returns what to log now, with the number of refusals that it stands for.
+    /// Counts a refusal. Returns what to log now, with the number of refusals in it.
     fn count(
         &self,
         cause: impl Into<Cow<'static, str>>,

@@ -1,4 +1,4 @@
-//! Work that must not be left half done.
+//! Work that must complete.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::{
     task::{JoinError, JoinHandle},
 };
 
-/// Runs a future to its end, also when the caller stops waiting for it.
+/// Runs a future to completion, also if the caller stops waiting for it.
 ///
 /// It begins with the call; the returned future is small. A panic in it continues in the caller.
 pub(crate) fn to_the_end<F>(work: F) -> impl Future<Output = F::Output> + Send + use<F>
@@ -20,8 +20,8 @@ where
     async move { done(task.await).await }
 }
 
-/// As [`to_the_end`], for work that says at some point what it will come to, whatever happens to the rest of it: after
-/// so long that is enough for the caller.
+/// Like [`to_the_end`], for work that can announce its result before it is complete: after this time the announced
+/// result is enough for the caller.
 pub(crate) fn to_the_end_or<T, F, W>(limit: Duration, work: W) -> impl Future<Output = T> + Send + use<T, F, W>
 where
     W: FnOnce(oneshot::Sender<T>) -> F,

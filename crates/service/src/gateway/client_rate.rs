@@ -15,7 +15,7 @@ use roomwire_core::{Error, ErrorCode, config::Limits};
 
 use crate::metrics::{self, Limit};
 
-/// The rate limits of one client. Events above them are refused, and a client that is refused all the time is
+/// The rate limits of one client. Events above them are rejected, and a client that keeps exceeding them is
 /// disconnected.
 ///
 /// 104 bytes a client, two atomic numbers changed an event, and no task.
@@ -23,7 +23,7 @@ use crate::metrics::{self, Limit};
 pub(super) struct ClientRate {
     events: Limiter,
     bytes: Limiter,
-    /// The largest cost that `bytes` ever allows.
+    /// The largest cost that the byte limit allows.
     most_bytes: NonZeroU32,
     /// The number of refusals in a row after which the client is disconnected.
     patience: u32,
@@ -72,20 +72,20 @@ impl ClientRate {
     /// Counts one event of this size.
     ///
     /// # Errors
-    /// The limit that is reached, and `RATE_LIMITED` with the time to wait. An event that is larger than the burst
+    /// The limit that is exceeded, and `RATE_LIMITED` with the time to wait. An event that is larger than the burst
     /// costs all of it.
     pub(super) fn admit(&self, bytes: usize) -> Result<(), (Limit, Error)> {
         let event = self.events.check();
-        // Bytes of a refused event count as well, at most the burst.
+        // The bytes of a rejected event count too, up to the burst.
         let outcome = self.bytes.check_n(grains(bytes).min(self.most_bytes));
         event.map_err(|wait| (Limit::Events, refused(Limit::Events, "Too many events", &wait)))?;
         let Ok(outcome) = outcome else { return Ok(()) };
         outcome.map_err(|wait| (Limit::Bytes, refused(Limit::Bytes, "Too many bytes", &wait)))
     }
 
-    /// Counts a refusal; true when there were so many without a pause that the client must be disconnected.
+    /// Counts a rejection. Returns true if there were so many without a pause that the client must be disconnected.
     pub(super) fn is_abused(&self) -> bool {
-        // Only differences count: the milliseconds may wrap.
+        // Only differences matter: the milliseconds may wrap.
         let now = (Ticks.now() - self.began).as_millis() as u32;
         let noted = |refusals: u64| {
             let (last, count) = ((refusals >> 32) as u32, refusals as u32);
@@ -98,9 +98,9 @@ impl ClientRate {
     }
 }
 
-/// A full bucket: one in each period, up to `burst` at once.
+/// A full bucket: one token in each period, up to `burst` at once.
 pub(super) fn limiter(period: Duration, burst: NonZeroU32) -> Limiter {
-    // Only a period of nothing is refused, which no rate has.
+    // Only a period of zero is rejected, which no rate has.
     let quota = Quota::with_period(period).unwrap_or(Quota::per_second(burst));
     RateLimiter::direct_with_clock(quota.allow_burst(burst), Ticks)
 }

@@ -1,4 +1,4 @@
-//! Of a burst of one event of one client, only the last.
+//! Debouncing: of a burst of one event of one client, only the last is handled.
 
 use std::{
     fmt,
@@ -18,22 +18,22 @@ use super::{Event, deferred::Defer, layered::LayerId};
 
 /// Handles only the last event of a burst, as a tower layer around a handler or a gateway.
 ///
-/// An event waits until its client has not sent another of the same name for a while. If one comes, it takes the place
-/// of the one that waits, and the time begins anew; [`max_wait`](Self::max_wait) limits it. Each client and each event
-/// by itself.
+/// An event waits until its client has not sent another of the same name for a while. A newer one replaces the waiting
+/// event and restarts the timer; [`max_wait`](Self::max_wait) limits the total. Clients and events do not affect each
+/// other.
 ///
-/// **Order.** Other events of the client are handled while an event waits. When its time has
-/// come, it takes its turn behind what came before, so events of one client are still handled one at a time.
+/// **Order.** Other events of the client are handled while an event waits. When its timer expires, it is queued behind
+/// the events received before, so events of one client are still handled one at a time.
 ///
-/// **Acknowledgements.** The last one is acknowledged when it has been handled. One that is replaced is acknowledged at
-/// once with `SUPERSEDED` when it asked for it, else nothing is said; it must not be sent again. Layers outside of this
-/// one see an empty answer when the event begins to wait: a timeout belongs inside.
+/// **Acknowledgements.** The last event is acknowledged after it was handled. A replaced event that asked for an
+/// acknowledgement gets `SUPERSEDED` at once; the client must not retry it. Layers outside of this one see an empty
+/// response when the event begins to wait: put a timeout layer inside.
 ///
-/// **Disconnects.** What waits when the client goes is handled first, as all that it sent before; so the last words of
-/// a draft are not lost.
+/// **Disconnects.** When the client disconnects, a waiting event is handled first, like every event received before; so
+/// the last version of a draft is saved.
 ///
-/// At most 64 events of one client wait at one time; one of another name is then handled at once. `on_connect` and
-/// `on_disconnect` never wait. The replaced ones are counted as `roomwire_events_total{outcome="SUPERSEDED"}`.
+/// At most 64 events of one client wait at one time; an event with another name is then handled at once. `on_connect`
+/// and `on_disconnect` never wait. Replaced events are counted as `roomwire_events_total{outcome="SUPERSEDED"}`.
 ///
 /// ```
 /// use std::time::Duration;
@@ -59,12 +59,12 @@ pub struct DebounceLayer {
 }
 
 impl DebounceLayer {
-    /// Waits until no other has come for so long.
+    /// Waits until no other event of the name has arrived for this time.
     pub fn new(wait: Duration) -> Self {
         Self { id: LayerId::next(), wait, max_wait: None }
     }
 
-    /// However many come, the newest is handled so long after the first of the burst.
+    /// Handles the newest event at the latest this long after the first of the burst.
     pub fn max_wait(mut self, longest: Duration) -> Self {
         self.max_wait = Some(longest);
         self
@@ -81,7 +81,8 @@ where
 
     fn layer(&self, inner: S) -> Debounce {
         let then = move |event| {
-            // Asked whether it is ready when the time has come, not before: an event that waits takes no place there.
+            // `poll_ready` is called when the timer expires, not before: a waiting event must not reserve capacity of
+            // the inner service.
             let handled = inner.clone().oneshot(event);
             async move { handled.await.map_err(Into::into) }.boxed()
         };

@@ -1,4 +1,4 @@
-//! Events of one client that wait for their time, outside of its mailbox.
+//! Deferred events of one client, outside of its mailbox.
 
 use std::{
     fmt,
@@ -24,40 +24,40 @@ pub(super) struct Defer<'a> {
     pub(super) then: &'a Then,
 }
 
-/// Which events take each other's place.
+/// Which events replace each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DeferredKey(LayerId, EventName);
 
-/// An event that waits.
+/// A deferred event.
 pub(super) struct Waiting {
     key: DeferredKey,
     pub(super) event: Event,
     pub(super) then: Then,
     due: Instant,
-    /// It waits no longer than until then, whatever comes.
+    /// The latest time of its handling, whatever arrives.
     latest: Option<Instant>,
-    /// Puts its key in the mailbox when it is due. Gone with the event.
+    /// The timer that queues its key in the mailbox when it is due. Aborted with the event.
     timer: AbortOnDropHandle<()>,
 }
 
-/// The events of one client that wait.
+/// The deferred events of one client.
 #[derive(Debug, Default)]
 pub(super) struct Deferred(Mutex<Vec<Waiting>>);
 
-/// What became of an event that is to wait.
+/// The result of deferring an event.
 enum Put {
     Waits,
-    /// It waits in the place of this one.
+    /// It replaced this event.
     Replaced(Event),
-    /// It does not: too many of other names do.
+    /// It was not deferred: too many with other names are.
     Full(Event),
 }
 
-/// How many may wait: each has a timer and may be as large as an event can be.
+/// The largest number of deferred events: each has a timer and may be as large as an event can be.
 const MOST: usize = 64;
 
 impl Deferred {
-    /// Forgets all of them.
+    /// Drops all of them.
     pub(super) fn clear(&self) {
         self.0.lock().clear();
     }
@@ -66,7 +66,7 @@ impl Deferred {
         self.0.lock().is_empty()
     }
 
-    /// Takes out the event that is due. One that was replaced meanwhile gets a new timer instead.
+    /// Removes the event that is due. An event that was replaced meanwhile gets a new timer instead.
     pub(super) fn take_due(&self, key: &DeferredKey, session: &Arc<Inner>) -> Option<Waiting> {
         let mut deferred = self.0.lock();
         let at = deferred.iter().position(|waiting| waiting.key == *key)?;
@@ -78,7 +78,7 @@ impl Deferred {
         Some(deferred.swap_remove(at))
     }
 
-    /// Takes out the event that was sent first, due or not.
+    /// Removes the event that was sent first, due or not.
     pub(super) fn take_first(&self) -> Option<Waiting> {
         let mut deferred = self.0.lock();
         let (at, _) = deferred.iter().enumerate().min_by_key(|(_, waiting)| waiting.event.turn)?;
@@ -109,7 +109,7 @@ impl Deferred {
     }
 }
 
-/// One for each event that waits, however often it is replaced. Does not keep the session.
+/// One for each deferred event, whatever the number of replacements. Does not keep the session alive.
 fn timer(session: &Arc<Inner>, key: DeferredKey, mut due: Instant) -> AbortOnDropHandle<()> {
     let weak = Arc::downgrade(session);
     let task = async move {
@@ -130,8 +130,8 @@ fn timer(session: &Arc<Inner>, key: DeferredKey, mut due: Instant) -> AbortOnDro
 }
 
 impl Event {
-    /// Takes the event out of its turn, to be handled later. Given back when that cannot be: outside of its turn, and
-    /// when too many wait.
+    /// Defers the event that is being handled. Returned to the caller if that is impossible: after its turn, and if too
+    /// many are deferred.
     pub(super) fn defer(self, defer: &Defer<'_>) -> Option<Self> {
         let (session, turn) = (self.session.clone(), self.turn);
         if !session.sequence.is(turn) {
@@ -139,7 +139,7 @@ impl Event {
         }
         match session.deferred.put(self, defer) {
             Put::Waits => {}
-            // A layer may have called twice with the same event: that one is answered when it was handled.
+            // A layer may have called twice with the same event: the response follows when that one was handled.
             Put::Replaced(event) if event.turn == turn => {}
             Put::Replaced(event) => session.superseded(&event),
             Put::Full(event) => return Some(event),
@@ -161,14 +161,14 @@ impl Sequence {
         Self(AtomicU64::new(1 << 1))
     }
 
-    /// Begins the next turn. For the only worker there is.
+    /// Begins the next event. Called by the only worker.
     pub(super) fn begin(&self) -> u64 {
         let turn = (self.0.load(Ordering::Relaxed) >> 1) + 1;
         self.0.store(turn << 1, Ordering::Relaxed);
         turn
     }
 
-    /// Ends the turn; whether it is answered later.
+    /// Ends the event. Returns whether its response follows later.
     pub(super) fn end(&self, turn: u64) -> bool {
         self.0.swap((turn + 1) << 1, Ordering::Relaxed) & 1 == 1
     }
@@ -179,7 +179,7 @@ impl Sequence {
 
     fn defer(&self, turn: u64) {
         let deferred = |now: u64| (now >> 1 == turn).then_some(now | 1);
-        // When its turn has ended meanwhile, it was answered; that is all the client is told.
+        // If its turn has ended meanwhile, the event was answered; the client gets no second response.
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, deferred);
     }
 }

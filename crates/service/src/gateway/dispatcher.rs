@@ -31,7 +31,7 @@ impl IntoGateways for Vec<Gateway> {
     }
 }
 
-/// What a server drives: it admits clients and gets a [`Session`] for each. For authors of servers.
+/// What a server drives: it admits clients and returns a [`Session`] for each. For authors of servers.
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     service: WebSocketService,
@@ -39,10 +39,10 @@ pub struct Dispatcher {
 }
 
 impl Dispatcher {
-    /// Puts a service and its gateways together.
+    /// Combines a service and its gateways.
     ///
     /// # Errors
-    /// All mistakes in the gateways: bad names, what is registered twice, states that were not given.
+    /// All mistakes in the gateways: invalid names, duplicate registrations, missing states.
     pub fn new(service: WebSocketService, gateways: impl IntoGateways) -> Result<Self, GatewayError> {
         let mut problems = Vec::new();
         let mut routes = HashMap::new();
@@ -78,22 +78,22 @@ impl Dispatcher {
     }
 
     /// Authenticates a client and registers it with the store. Await it before the client gets its CONNECT packet: its
-    /// session then takes events at once, and none is lost.
+    /// session then accepts events at once, and none is lost.
     ///
-    /// Of one client id a node has one session at a time. While a former session of the id ends, this waits: until its
+    /// A node has one session of a client id at a time. While a former session of the id ends, this waits until its
     /// events are handled, its `Left` and `ClientDisconnected` are reported and its `on_disconnect` has returned. It
-    /// waits five seconds at most for the handlers of its events, and five for `on_disconnect`. So events about one id
+    /// waits at most five seconds for the handlers of its events, and five for `on_disconnect`. So the events of one id
     /// come in pairs, and `on_disconnect` runs before the next `on_connect` unless it takes longer.
     ///
     /// # Errors
-    /// What the client is to be told: what the authenticator says, usually `UNAUTHORIZED`; `TIMEOUT` when it does not
-    /// answer within `auth.timeout`, or when a former session of the id is not closed; `SHUTTING_DOWN`,
-    /// `STATE_UNAVAILABLE`, `INVALID_NAME` for an unknown namespace, `INVALID_PAYLOAD` or `LIMIT_EXCEEDED` when the
-    /// handshake is larger than the limits allow.
+    /// The error to send to the client: the authenticator's, usually `UNAUTHORIZED`; `TIMEOUT` if it does not answer
+    /// within `auth.timeout`, or if a former session of the id is not closed; `SHUTTING_DOWN`, `STATE_UNAVAILABLE`,
+    /// `INVALID_NAME` for an unknown namespace, `INVALID_PAYLOAD` or `LIMIT_EXCEEDED` if the handshake is larger than
+    /// the limits allow.
     ///
     /// # Cancellation
-    /// A call of the authenticator is dropped. A registration that has begun completes, also when the future is
-    /// dropped; then its session is closed at once.
+    /// A call of the authenticator is dropped. A registration that has begun completes, also if the future is dropped;
+    /// then its session is closed at once.
     pub async fn admit(
         &self,
         namespace: &Namespace,
@@ -107,7 +107,7 @@ impl Dispatcher {
         service.node.check_running()?;
         let (handshake, identity) = service.identify(handshake).await?;
         task::to_the_end(async move {
-            // Counted before it is asked again whether the node stops, so that a stop waits for it.
+            // Counted before the check for a shutdown, so that the shutdown waits for it.
             let node = service.node.clone();
             node.check_running()?;
             node.session_begins();

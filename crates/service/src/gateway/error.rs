@@ -25,7 +25,7 @@ pub(super) enum Problem {
     Twice {
         what: ByteString,
     },
-    /// An event of an application's own that clients of this service cannot send.
+    /// An event name of the application that clients of this service cannot send.
     Authenticate,
     NoState {
         by: ByteString,

@@ -7,9 +7,9 @@ use roomwire_core::{AckId, DisconnectReason, EventName, Payload, RoomId};
 use super::session::Inner;
 use crate::{Client, WebSocketService};
 
-/// An event that a client sent: what layers see and handlers extract from.
+/// An event that a client sent: the input of layers and extractors.
 ///
-/// For `on_connect` the name is `connect` and the payload what the client sent with its handshake; for
+/// For `on_connect` the name is `connect` and the payload is the handshake's `auth`; for
 /// `on_disconnect` the name is `disconnect` and there is no payload.
 #[derive(Clone)]
 pub struct Event {
@@ -17,7 +17,7 @@ pub struct Event {
     pub(super) name: EventName,
     pub(super) payload: Payload,
     pub(super) ack: Option<AckId>,
-    /// In which turn of its client it is handled; 0 when it came by no mailbox.
+    /// Its sequence number in the client's mailbox; 0 if it did not come through a mailbox.
     pub(super) turn: u64,
     pub(super) departure: Option<(DisconnectReason, Arc<[RoomId]>)>,
 }

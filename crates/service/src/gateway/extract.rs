@@ -1,4 +1,4 @@
-//! What a handler may ask for.
+//! Extractors: the arguments of a handler.
 
 use std::{any::TypeId, sync::Arc};
 
@@ -27,7 +27,7 @@ use crate::{Client, WebSocketService};
 /// }
 /// ```
 ///
-/// An error is answered to the client as if the handler had returned it; the handler does not run.
+/// An error is sent to the client as if the handler had returned it; the handler does not run.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a handler",
     label = "not extractable from an event",
@@ -35,20 +35,20 @@ use crate::{Client, WebSocketService};
     note = "the payload of the event is extracted by `Data(value): Data<{Self}>`"
 )]
 pub trait FromEvent: Sized + Send {
-    /// Takes it from the event.
+    /// Extracts the value from the event.
     ///
     /// # Errors
-    /// What the client is told instead of the handler's answer.
+    /// The error that the client gets instead of the handler's response.
     fn from_event(event: &Event) -> impl Future<Output = Result<Self, Error>> + Send;
 
-    /// The state without which it can never be extracted; asked when the gateway is mounted.
+    /// The state that it needs; checked when the gateway is mounted.
     #[must_use]
     fn requires() -> Option<Requirement> {
         None
     }
 }
 
-/// A type of state that an extractor cannot do without.
+/// A type of state that an extractor needs.
 #[derive(Clone, Copy, Debug)]
 pub struct Requirement {
     type_id: TypeId,
@@ -73,8 +73,8 @@ impl Requirement {
 
 /// The event's arguments, decoded.
 ///
-/// One argument is decoded as `T`, several as a tuple. What does not fit is answered with
-/// `INVALID_PAYLOAD` naming the field, or `INVALID_NAME` when the value of a [`RoomId`] breaks its rules.
+/// One argument is decoded as `T`, several as a tuple. Data that does not match is answered with `INVALID_PAYLOAD`
+/// naming the field, or `INVALID_NAME` if the value of a [`RoomId`] breaks its rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Data<T>(pub T);
 
@@ -84,7 +84,7 @@ impl<T: DeserializeOwned + Send> FromEvent for Data<T> {
     }
 }
 
-/// A value of the application's own, given by [`Gateway::with_state`](super::Gateway::with_state).
+/// A value of the application, set with [`Gateway::with_state`](super::Gateway::with_state).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct State<T>(pub T);
 
@@ -109,7 +109,7 @@ impl FromEvent for LeftRooms {
     }
 }
 
-/// Why the client is gone. For `on_disconnect`; elsewhere it is an `INTERNAL` error.
+/// Why the client disconnected. For `on_disconnect`; elsewhere it is an `INTERNAL` error.
 impl FromEvent for DisconnectReason {
     async fn from_event(event: &Event) -> Result<Self, Error> {
         let departure = event.departure.as_ref();

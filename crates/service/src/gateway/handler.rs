@@ -9,7 +9,7 @@ use super::{Event, EventLayer, FromEvent, IntoReply, Layered, Requirement};
 /// An async function that handles an event.
 ///
 /// Implemented for functions and closures of up to eight arguments that implement [`FromEvent`], with a future that
-/// is `Send` and gives a `Result` ([`IntoReply`]). `A` is only there to tell the arguments apart.
+/// is `Send` and resolves to a `Result` ([`IntoReply`]). `A` only distinguishes the argument types.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     label = "not a handler",
@@ -21,16 +21,16 @@ pub trait Handler<A>: Clone + Send + Sync + 'static {
     /// Extracts the arguments and runs the function.
     fn call(self, event: Event) -> impl Future<Output = Result<Payload, Error>> + Send;
 
-    /// The states its arguments cannot do without.
+    /// The states that its arguments need.
     #[must_use]
     fn requires() -> Vec<Requirement>;
 
     /// Puts a tower layer around this handler alone. The layer that is added last sees an event first, and so does the
-    /// one that was added to a `tower::ServiceBuilder` first. What becomes of a layer's error is what
-    /// [`Gateway::layer`](super::Gateway::layer) says.
+    /// one that was added to a `tower::ServiceBuilder` first. For a layer's errors see
+    /// [`Gateway::layer`](super::Gateway::layer).
     ///
-    /// The trait must be in scope. When it is and the compiler finds no method `layer`, the function is no handler:
-    /// `Gateway::on` tells why.
+    /// The trait must be in scope. If it is and the compiler finds no method `layer`, the function is no handler: the
+    /// error of `Gateway::on` explains why.
     ///
     /// ```
     /// use std::time::Duration;

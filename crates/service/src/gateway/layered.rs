@@ -14,7 +14,7 @@ use super::{Event, EventService, Handler, Requirement, layer_error};
 /// A tower layer that can be put around the handling of events.
 ///
 /// Implemented for every [`Layer`] that makes a `Service<Event, Response = Payload>` of an [`EventService`]: those of
-/// tower, of other crates and of the application, also several that `tower::ServiceBuilder` put together.
+/// tower, of other crates and of the application, also several that are combined by `tower::ServiceBuilder`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be put around the handling of an event",
     label = "not a layer around events",
@@ -85,7 +85,7 @@ impl<A, H> fmt::Debug for Layered<A, H> {
     }
 }
 
-/// Tells what one layer keeps for a client from what others do. Clones of a layer are one layer.
+/// Distinguishes the per-client state of one layer from that of others. Clones of a layer are one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct LayerId(u64);
 

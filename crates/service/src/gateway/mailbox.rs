@@ -8,18 +8,18 @@ use roomwire_core::{DisconnectReason, Error, config::Limits};
 use super::{Incoming, deferred::DeferredKey, respond::ReplyTo};
 use crate::metrics::{self, Limit};
 
-/// How a server stops reading from a client that sends faster than its events are handled.
+/// How a server stops reading from a client that sends events faster than they are handled.
 ///
 /// The calls come in pairs and must not wait.
 pub trait Backpressure: fmt::Debug + Send + Sync + 'static {
-    /// Read no more from this client for now.
+    /// Pause reading from this client.
     fn pause(&self);
 
-    /// Read again.
+    /// Resume reading.
     fn resume(&self);
 }
 
-/// One thing to do for a client.
+/// One job of a client's worker.
 #[derive(Debug)]
 pub(super) enum Job {
     Connected,
@@ -28,13 +28,13 @@ pub(super) enum Job {
         to: ReplyTo,
         error: Error,
     },
-    /// The time of an event that waited has come.
+    /// The delay of a deferred event is over.
     Due(DeferredKey),
     Closed(DisconnectReason),
 }
 
 impl Job {
-    /// How the client learns what became of it.
+    /// How to respond to the client.
     pub(super) fn reply_to(&self) -> ReplyTo {
         match self {
             Self::Event(event) => ReplyTo::new(Some(&event.name), event.ack),
@@ -43,7 +43,7 @@ impl Job {
         }
     }
 
-    /// What it keeps in memory beside itself.
+    /// The memory it uses besides its own size.
     fn bytes(&self) -> usize {
         match self {
             Self::Event(event) => event.name.len() + event.payload.size(),
@@ -52,25 +52,24 @@ impl Job {
     }
 }
 
-/// What to do after something was put in.
+/// What the caller of a push must do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Accepted {
-    /// A worker is busy, or will start when the client is connected, and will come to it.
+    /// Nothing. A worker is busy, or will start when the client is connected, and will process the job.
     Queued,
     /// No worker runs for this mailbox: start one.
     StartWorker,
-    /// Beyond every bound: dropped, and so is what follows. The client must go.
+    /// The hard bound is exceeded: the job and all later ones are dropped. The client must be disconnected.
     Overflow,
-    /// The client is gone, or about to go; dropped.
+    /// The client has disconnected, or is about to; the job is dropped.
     Closed,
 }
 
-/// A bounded queue with one worker at a time, which exists only while there is work: an idle client costs
-/// no task.
+/// A bounded queue with one worker at a time, which exists only while there are jobs: an idle client has no task.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     queue: Mutex<Queue>,
-    /// From so many events on the client is no longer read from, and from so many bytes of them.
+    /// The server stops reading from the client at this number of events, and at this number of bytes.
     pause_at: usize,
     pause_at_bytes: usize,
     backpressure: Option<Arc<dyn Backpressure>>,
@@ -79,22 +78,22 @@ pub(super) struct Mailbox {
 #[derive(Debug, Default)]
 struct Queue {
     jobs: VecDeque<Job>,
-    /// What the events among them brought.
+    /// The bytes of the queued events.
     bytes: usize,
-    /// Nothing is done before: what a fast client sends waits for its `Connected`.
+    /// Whether `Connected` was queued. Events that arrive before wait for it.
     opened: bool,
     working: bool,
     paused: bool,
-    /// Nothing follows a gap: set when something was dropped, or is to be dropped.
+    /// Nothing follows a gap: set when an event was dropped, or is to be dropped.
     deaf: bool,
     closed: bool,
 }
 
-/// How many events may come after the client was paused: what was read from the network already, at most one HTTP body
-/// or read buffer full of the smallest events there are.
+/// The number of events that may arrive after the client was paused: data already read from the network, at most one
+/// HTTP body or read buffer full of the smallest possible events.
 const AFTER_PAUSE: usize = 16_384;
 
-/// The room for jobs that an empty mailbox keeps.
+/// The capacity that an empty mailbox keeps.
 const KEPT_CAPACITY: usize = 16;
 
 impl Mailbox {
@@ -117,7 +116,7 @@ impl Mailbox {
             Job::Closed(_) => {
                 queue.closed = true;
                 if !queue.opened {
-                    // A client that never took part has nothing done for it.
+                    // If the client was never activated, nothing is run for it.
                     queue.jobs.clear();
                     queue.bytes = 0;
                 }
@@ -146,12 +145,12 @@ impl Mailbox {
         if idle { Accepted::StartWorker } else { Accepted::Queued }
     }
 
-    /// Drops what comes, except for the end; what waits is done.
+    /// Drops all later jobs except the end; queued jobs run.
     pub(super) fn stop_listening(&self) {
         self.queue.lock().deaf = true;
     }
 
-    /// Drops what waits, and what comes, except for the end.
+    /// Drops queued and later jobs, except the end.
     pub(super) fn discard_pending(&self) {
         let mut queue = self.queue.lock();
         queue.deaf = true;
@@ -159,12 +158,12 @@ impl Mailbox {
         queue.bytes = 0;
     }
 
-    /// Whether the client is gone.
+    /// Whether the client has disconnected.
     pub(super) fn is_closed(&self) -> bool {
         self.queue.lock().closed
     }
 
-    /// Takes the next job; with none left the worker's time is over.
+    /// Takes the next job. If there is none, the worker ends.
     pub(super) fn take(&self) -> Option<Job> {
         let mut queue = self.queue.lock();
         let job = queue.jobs.pop_front();

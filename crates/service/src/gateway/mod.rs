@@ -44,7 +44,7 @@ use self::{
     states::States,
 };
 
-/// The handling of one event as a tower service: the acknowledgement comes out, or the error.
+/// The handling of one event as a tower service. It returns the acknowledgement or the error.
 pub type EventService = BoxCloneSyncService<Event, Payload, BoxError>;
 
 type BoxLayer = Box<dyn FnOnce(EventService) -> EventService + Send>;
@@ -127,8 +127,8 @@ impl Gateway {
         self
     }
 
-    /// Runs for each client after it has connected and before its first event. An error disconnects the
-    /// client, after it was told by the event `error`. [`Data<T>`] is what the client sent with its handshake.
+    /// Runs for each client after it has connected and before its first event. An error is sent to the client as the
+    /// event `error`, then the client is disconnected. [`Data<T>`] is the handshake's `auth`.
     #[must_use]
     pub fn on_connect<A, H: Handler<A>>(mut self, handler: H) -> Self {
         self.require::<A, H>("on_connect");
@@ -138,8 +138,8 @@ impl Gateway {
         self
     }
 
-    /// Runs for each client after it is gone and has left its rooms. [`LeftRooms`] tells which, and
-    /// [`DisconnectReason`](roomwire_core::DisconnectReason) why. Its result is only logged.
+    /// Runs for each client after it has disconnected and left its rooms. [`LeftRooms`] has these rooms, and
+    /// [`DisconnectReason`](roomwire_core::DisconnectReason) the cause. Its result is only logged.
     ///
     /// A client that connects to the namespace again on the same connection has the same id: its next `on_connect`
     /// waits for this handler, for five seconds at most. Move longer work to a task of its own.
@@ -152,7 +152,7 @@ impl Gateway {
         self
     }
 
-    /// Handles every event that has no handler; without a fallback the client gets `UNKNOWN_EVENT`.
+    /// Handles every event without a handler of its own. Without a fallback the client gets `UNKNOWN_EVENT`.
     #[must_use]
     pub fn fallback<A, H: Handler<A>>(mut self, handler: H) -> Self {
         self.require::<A, H>("fallback");
@@ -162,7 +162,7 @@ impl Gateway {
         self
     }
 
-    /// A value that handlers get by [`State<T>`]. One value a type.
+    /// A value that handlers extract with [`State<T>`]. One value for each type.
     #[must_use]
     pub fn with_state<T: Clone + Send + Sync + 'static>(mut self, state: T) -> Self {
         if !self.states.insert(state) {
@@ -171,9 +171,9 @@ impl Gateway {
         self
     }
 
-    /// Puts a tower layer around the handling of each event, the fallback included. The layer that is added
-    /// last sees an event first. An error of the layer's own becomes `INTERNAL`, unless it is an [`Error`]; one of
-    /// tower's timeout becomes `TIMEOUT`. [`Handler::layer`] puts one around a single handler.
+    /// Puts a tower layer around the handling of each event, including the fallback. The layer that is added last sees
+    /// an event first. A layer's error becomes `INTERNAL`, unless it is an [`Error`]; the error of tower's timeout
+    /// becomes `TIMEOUT`. [`Handler::layer`] adds a layer to a single handler.
     ///
     /// ```
     /// use std::time::Duration;
@@ -197,7 +197,7 @@ impl Gateway {
         self.required.extend(H::requires().into_iter().map(|requirement| (by.into(), requirement)));
     }
 
-    /// Checks everything that was put together.
+    /// Checks the whole gateway.
     fn finish(mut self) -> Result<(Namespace, Routes), Vec<Problem>> {
         for (by, requirement) in std::mem::take(&mut self.required) {
             if !self.states.holds(&requirement) {
@@ -234,7 +234,7 @@ impl fmt::Debug for Gateway {
     }
 }
 
-/// What becomes of an error that a layer made.
+/// Converts the error of a layer.
 fn layer_error(error: BoxError) -> Error {
     match error.downcast::<Error>() {
         Ok(error) => *error,

@@ -1,4 +1,4 @@
-//! How often one client may send one event.
+//! Rate limits for single events of a client.
 
 use std::{
     collections::HashMap,
@@ -23,14 +23,14 @@ use super::{
 };
 use crate::metrics::Limit;
 
-/// Refuses an event that a client sends more often than this, as a tower layer around a handler or a gateway.
+/// Rejects an event that a client sends more often than this, as a tower layer around a handler or a gateway.
 ///
-/// Each client has an allowance of its own for each event, on top of the `limits` for all its events together. An event
+/// Each client has its own rate limit for each event, in addition to the `limits` for all its events together. An event
 /// above it does not reach the handler: its acknowledgement is `RATE_LIMITED` with `retryAfterMs`, or the client gets
-/// that as the event `error`. The memory, some 100 bytes, is given back when the client goes. Counted in
+/// that as the event `error`. The memory, some 100 bytes, is freed when the client disconnects. Counted in
 /// `roomwire_limited_total{limit="rateLimitLayer"}`.
 ///
-/// Clones are one layer: a client that sends the same event to two of them uses one allowance. Events that only the
+/// Clones are one layer: a client that sends the same event to two of them uses one limit. Events that only the
 /// gateway's fallback handles share one.
 ///
 /// ```
@@ -58,7 +58,7 @@ struct Allowance {
 }
 
 impl RateLimitLayer {
-    /// So many events in this time, and as many at once for a client that was quiet. 0 counts as 1, and no time as a
+    /// This many events in this time, with a burst of the same size. 0 counts as 1, and a zero duration as a
     /// nanosecond.
     pub fn new(events: u32, per: Duration) -> Self {
         let events = at_least_one(events);
@@ -66,23 +66,23 @@ impl RateLimitLayer {
         Self(Allowance { id: LayerId::next(), period, burst: events, users: None })
     }
 
-    /// So many events a second, and as many at once.
+    /// This many events a second, with a burst of the same size.
     pub fn per_second(events: u32) -> Self {
         Self::new(events, Duration::from_secs(1))
     }
 
-    /// So many events a minute, and as many at once.
+    /// This many events a minute, with a burst of the same size.
     pub fn per_minute(events: u32) -> Self {
         Self::new(events, Duration::from_secs(60))
     }
 
-    /// How many events a client that was quiet may send at once; 0 counts as 1.
+    /// The number of events that an idle client may send at once (burst); 0 counts as 1.
     pub fn burst(mut self, events: u32) -> Self {
         self.0.burst = at_least_one(events);
         self
     }
 
-    /// All clients of a user that are connected to this node share its allowance. A client without a user has its own.
+    /// Makes all clients of a user on this node share one limit. A client without a user has its own.
     pub fn per_user(mut self) -> Self {
         self.0.users = Some(Arc::default());
         self
@@ -114,7 +114,7 @@ where
     type Future = Either<Ready<Result<Payload, BoxError>>, MapErr<Oneshot<S, Event>, fn(S::Error) -> BoxError>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        // What is inside is asked for an event that may come in only: one that is refused must take no place there.
+        // The inner service is polled only for an event that passes: a rejected one must not reserve capacity there.
         Poll::Ready(Ok(()))
     }
 
@@ -140,7 +140,7 @@ impl Allowance {
     }
 }
 
-/// The allowances of one client: at most one for each layer and registered event.
+/// The rate limiters of one client: at most one for each layer and registered event.
 #[derive(Debug, Default)]
 pub(super) struct Buckets(Mutex<Vec<Bucket>>);
 
@@ -166,13 +166,13 @@ struct Users(Mutex<Known>);
 #[derive(Debug, Default)]
 struct Known {
     limiters: HashMap<UserKey, Weak<Limiter>>,
-    /// How many were here when the gone ones were last looked for.
+    /// The number of entries after the last removal of dropped ones.
     here: usize,
 }
 
 type UserKey = (Option<EventName>, UserId);
 
-/// So many users are known before the gone ones are looked for.
+/// The number of users before dropped entries are removed for the first time.
 const FEW_USERS: usize = 64;
 
 impl Users {
@@ -189,7 +189,7 @@ impl Users {
 }
 
 impl Known {
-    /// Looks only when there are twice as many as were here the last time: that costs nothing in the long run.
+    /// Runs only when the number of entries has doubled since the last time, so the amortised cost is constant.
     fn forget_the_gone(&mut self) {
         if self.limiters.len() >= (2 * self.here).max(FEW_USERS) {
             self.limiters.retain(|_, limiter| limiter.strong_count() > 0);

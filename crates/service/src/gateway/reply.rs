@@ -1,9 +1,9 @@
-//! What a handler may return.
+//! Return values of handlers.
 
 use roomwire_core::{Error, Payload};
 use serde::Serialize;
 
-/// An acknowledgement that is encoded already; it may have several arguments.
+/// An acknowledgement that is already encoded; it may have several arguments.
 #[derive(Clone, Debug)]
 pub struct Encoded(pub Payload);
 
@@ -16,10 +16,10 @@ pub struct Encoded(pub Payload);
     note = "return `Ok(())` when there is nothing to say; give an error of your own `impl From<YourError> for Error`"
 )]
 pub trait IntoReply {
-    /// The encoded acknowledgement, or what the client is told instead.
+    /// The encoded acknowledgement, or the error to send instead.
     ///
     /// # Errors
-    /// The handler's own error; `INTERNAL` when the value cannot be written as JSON.
+    /// The handler's own error; `INTERNAL` if the value cannot be serialized as JSON.
     fn into_reply(self) -> Result<Payload, Error>;
 }
 

@@ -1,4 +1,4 @@
-//! What a client is told of its events.
+//! Responses to a client's events.
 
 use std::time::Instant;
 
@@ -9,17 +9,17 @@ use serde::Serialize;
 use super::{Event, session::Inner};
 use crate::{Client, limits, metrics};
 
-/// How a client learns the outcome of its event.
+/// How to send the outcome of an event to its client.
 #[derive(Clone, Debug)]
 pub(super) enum ReplyTo {
-    /// By the acknowledgement that it asked for.
+    /// By the acknowledgement that the client asked for.
     Acknowledgement(AckId),
-    /// Only when it failed: by the event `error`, which names the event if it has a name.
+    /// Only on failure: by the event `error`, which contains the event's name if it is known.
     ErrorEvent { about: Option<ByteString> },
 }
 
 impl ReplyTo {
-    /// Of an event with this name, if it is known. Of a long one the beginning is told.
+    /// For an event with this name, if it is known. A long name is truncated.
     pub(super) fn new(name: Option<&str>, ack: Option<AckId>) -> Self {
         // A copy: a slice would keep the whole message in memory.
         let about = |name: &str| name[..name.floor_char_boundary(EventName::MAX_BYTES)].into();
@@ -28,7 +28,7 @@ impl ReplyTo {
 }
 
 impl Inner {
-    /// An event that waited was replaced by a newer one.
+    /// A deferred event was replaced by a newer one.
     pub(super) fn superseded(&self, event: &Event) {
         let error = Error::new(ErrorCode::Superseded);
         metrics::event_handled(error.code().as_str());
@@ -50,10 +50,10 @@ impl Inner {
         }
     }
 
-    /// Tells the client what became of its event.
+    /// Sends the outcome of an event to its client.
     pub(super) fn answer(&self, to: &ReplyTo, reply: Result<Payload, Error>) {
         let service = &self.service;
-        // A handler that ends late must not answer in the next stay of the same client id.
+        // A handler that ends late must not respond in the next session of the same client id.
         let Some(_claim) = self.client.claim() else { return };
         if let Err(error) = &reply {
             log_internal(&self.client, error);
@@ -66,7 +66,7 @@ impl Inner {
                 Payload::encode(&ErrorEvent { error: &error, event: about.as_deref() })
             }
         };
-        // Codes, messages and names are plain text: they can always be written.
+        // Codes, messages and names are plain text and can always be encoded.
         let Ok(payload) = payload else { return };
         match to {
             ReplyTo::Acknowledgement(ack) => {
@@ -74,13 +74,13 @@ impl Inner {
             }
             ReplyTo::ErrorEvent { .. } => {
                 let event = OutboundEvent::new(EventName::ERROR, payload);
-                // A client that is gone need not be told.
+                // A client that has disconnected gets no response.
                 let _ = service.node.deliver_to_client(&service.namespace, self.client.id(), &event);
             }
         }
     }
 
-    /// An answer that its client can read.
+    /// A response that the client can decode.
     fn check_answer(&self, payload: Payload) -> Result<Payload, Error> {
         limits::attachments(&self.service.config().limits, &payload)
             .inspect_err(|_| self.service.node.refusals.attachments_of_answer(&self.client))?;
@@ -88,13 +88,13 @@ impl Inner {
     }
 }
 
-/// What a client gets as the acknowledgement of an event that failed.
+/// The acknowledgement of an event that failed.
 #[derive(Serialize)]
 struct FailedAnswer<'a> {
     error: &'a Error,
 }
 
-/// What a client gets as the event `error`.
+/// The `error` event.
 #[derive(Serialize)]
 struct ErrorEvent<'a> {
     #[serde(flatten)]
@@ -103,7 +103,7 @@ struct ErrorEvent<'a> {
     event: Option<&'a str>,
 }
 
-/// Failures of the server itself are logged; what a client did wrong is its own affair.
+/// Failures of the server are logged; mistakes of a client are not.
 pub(super) fn log_internal(client: &Client, error: &Error) {
     if error.code() == ErrorCode::Internal {
         let source = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();

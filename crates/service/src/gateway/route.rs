@@ -1,4 +1,4 @@
-//! From an event's name to its handler.
+//! Finds the handler of an event by its name.
 
 use std::{
     collections::HashMap,
@@ -17,7 +17,7 @@ use super::{Event, EventService, States, debounce::Then, handler::BoxHandler, la
 /// The handlers by the names of their events.
 pub(super) type Handlers = HashMap<EventName, BoxHandler>;
 
-/// Everything that handles the events of a namespace.
+/// All handlers of a namespace.
 pub(crate) struct Routes {
     service: EventService,
     handlers: Arc<Handlers>,
@@ -53,7 +53,7 @@ impl fmt::Debug for Routes {
     }
 }
 
-/// The innermost service: looks the handler up and runs it.
+/// The innermost service: looks up the handler and runs it.
 pub(super) fn router(handlers: Arc<Handlers>, fallback: Option<BoxHandler>) -> EventService {
     BoxCloneSyncService::new(Router { handlers, fallback })
 }
@@ -84,7 +84,7 @@ impl Service<Event> for Router {
     }
 }
 
-/// Runs the layers and the handler for one event; whatever panics is an `INTERNAL` error.
+/// Runs the layers and the handler for one event. A panic becomes an `INTERNAL` error.
 pub(super) async fn handle(service: &mut EventService, event: Event) -> Result<Payload, Error> {
     let name = event.name.clone();
     let handled = AssertUnwindSafe(async { service.ready().await?.call(event).await }).catch_unwind().await;
@@ -94,7 +94,7 @@ pub(super) async fn handle(service: &mut EventService, event: Event) -> Result<P
     }
 }
 
-/// Runs what is inside of the layer that made the event wait.
+/// Runs everything inside the layer that deferred the event.
 pub(super) async fn go_on(then: &Then, event: Event) -> Result<Payload, Error> {
     let name = event.name.clone();
     let handled = AssertUnwindSafe(async { then(event).await }).catch_unwind().await;

@@ -35,17 +35,17 @@ pub struct Incoming {
     pub name: ByteString,
     /// Its arguments, unchecked.
     pub payload: Payload,
-    /// By which the client recognises the acknowledgement, when it wants one.
+    /// The id of the acknowledgement, if the client asked for one.
     pub ack: Option<AckId>,
 }
 
-/// How many jobs of one client are done before others have their turn.
+/// The number of jobs of one client that run before the worker yields.
 const IN_A_ROW: usize = 16;
 
-/// One connected client. Made by [`Dispatcher::admit`](super::Dispatcher::admit); a server drives it:
+/// One connected client. Created by [`Dispatcher::admit`](super::Dispatcher::admit); a server drives it:
 /// [`opened`](Self::opened) once, then [`receive`](Self::receive) for each event, then [`closed`](Self::closed).
 ///
-/// None of the methods waits. Dropping the session closes it, so that no client can be forgotten.
+/// None of the methods waits. Dropping the session closes it, so that no client is leaked.
 #[derive(Debug)]
 pub struct Session(pub(super) Arc<Inner>);
 
@@ -56,22 +56,21 @@ pub(super) struct Inner {
     pub(super) routes: Arc<Routes>,
     pub(super) mailbox: Mailbox,
     rate: ClientRate,
-    /// What layers allow it.
+    /// The state that rate limit layers keep for it.
     pub(super) buckets: Buckets,
     pub(super) sequence: Sequence,
-    /// Events that wait for their time.
+    /// Deferred events.
     pub(super) deferred: Deferred,
-    /// The claim of the client's id, until `on_disconnect` begins or the handlers before it are not waited for any
-    /// more.
+    /// The claim of the client's id, until `on_disconnect` begins or the wait for earlier handlers times out.
     pub(super) claim: Mutex<Option<ClientIdClaim>>,
-    /// Whether `on_connect` has begun, or would have: `on_disconnect` runs after it and not without it.
+    /// Whether `on_connect` has begun, or is absent: `on_disconnect` runs only after it.
     pub(super) welcomed: AtomicBool,
-    /// Told when its connection is gone.
+    /// Notified when the connection has closed.
     pub(super) hung_up: Notify,
 }
 
 impl Session {
-    /// For a session that was counted.
+    /// For a session that is already counted.
     pub(super) fn new(
         service: WebSocketService,
         client: Client,
@@ -102,8 +101,8 @@ impl Session {
         &self.0.client
     }
 
-    /// The client knows that it is connected: it takes part from now on, and `on_connect` runs before its
-    /// first event. To be called once, when messages can be sent to it.
+    /// The client's CONNECT packet was sent: activates the client. `on_connect` runs before its first event. Call it
+    /// once, when messages can be sent to the client.
     ///
     /// A session that was closed before it was opened stays closed.
     pub fn opened(&self) {
@@ -113,18 +112,18 @@ impl Session {
         }
     }
 
-    /// The client sent an event. Events are handled one at a time in the order of the calls; what comes before
-    /// [`opened`](Self::opened) waits for it.
+    /// Handles an event of the client. Events are handled one at a time in the order of the calls; events received
+    /// before [`opened`](Self::opened) wait for it.
     ///
-    /// An event above the rates of `limits` is not handled: its turn is answered with `RATE_LIMITED`. A client that
-    /// goes on all the same is disconnected.
+    /// An event above the rates of `limits` is not handled: it is answered with `RATE_LIMITED`, in order. A client that
+    /// continues regardless is disconnected.
     pub fn receive(&self, event: Incoming) {
         self.receive_job(event.name.len() + event.payload.size(), Job::Event(event));
     }
 
-    /// The client sent something that is no event, or one that is too large: it is told so, in turn with the answers to
-    /// its events. It counts as one all the same, with the bytes that it brought. Where no acknowledgement was asked
-    /// for, the event `error` says which event it is about, if that is known.
+    /// Reports to the client that it sent something that is not an event, or is too large, in order with the responses
+    /// to its events. It counts as an event, with the bytes received. If no acknowledgement was asked for, the event
+    /// `error` names the event, if its name is known.
     pub fn refuse(&self, name: Option<&str>, ack: Option<AckId>, bytes: usize, error: Error) {
         if error.code() == ErrorCode::PayloadTooLarge {
             metrics::limited(Limit::Payload);
@@ -138,7 +137,7 @@ impl Session {
         client.active(service.node.clock.now());
         let (job, abused) = match rate.admit(bytes) {
             Ok(()) => (job, false),
-            // What came is dropped here: only its answer waits.
+            // The event is dropped here: only its response is queued.
             Err((limit, error)) => {
                 service.node.refusals.rate_limited(limit, client);
                 (Job::Refusal { to: job.reply_to(), error }, rate.is_abused())
@@ -181,12 +180,12 @@ impl Inner {
         accepted
     }
 
-    /// Does what is in the mailbox, one after the other, until it is empty.
+    /// Runs the jobs in the mailbox one after the other, until it is empty.
     async fn work(self: &Arc<Self>) {
         let mut service = self.routes.service();
         let mut done = 0_usize;
         loop {
-            // Before anything is taken: what waits may have to be dropped meanwhile.
+            // Before a job is taken: the wait may end with an order to drop queued jobs.
             self.let_it_catch_up().await;
             let Some(job) = self.mailbox.take() else { return };
             match job {
@@ -218,16 +217,16 @@ impl Inner {
             }
             done = done.wrapping_add(1);
             if done.is_multiple_of(IN_A_ROW) {
-                // What is answered is also to be written, or a client that sends much at once looks slow.
+                // Responses must be written too, or a client that sends a large burst looks like a slow consumer.
                 tokio::task::yield_now().await;
             } else {
-                // A handler that never waits would otherwise keep its thread.
+                // A handler that never waits would otherwise block its thread.
                 tokio::task::coop::consume_budget().await;
             }
         }
     }
 
-    /// Waits while too much of what the client was sent waits for it, unless it has gone.
+    /// Waits while the client's send buffer is above the high watermark, unless it has disconnected.
     async fn let_it_catch_up(&self) {
         if let Some(delivery) = self.service.node.behind(&self.client) {
             tokio::select! {
@@ -257,7 +256,7 @@ impl Inner {
         }
     }
 
-    /// Handles an event that has waited.
+    /// Handles a deferred event.
     async fn go_on(&self, waiting: Waiting) {
         let Waiting { event, then, .. } = waiting;
         let began = Instant::now();
@@ -286,7 +285,7 @@ impl Inner {
         let event = self.event(EventName::CONNECT, self.client.handshake().clone());
         if let Err(error) = route::run(handler, event).await {
             self.answer(&ReplyTo::new(None, None), Err(error));
-            // A refused client's events are not handled, also those that it sent early.
+            // The events of a refused client are not handled, including those sent early.
             self.mailbox.discard_pending();
             node.disconnect_here(&self.client, DisconnectReason::DisconnectedByServer);
         }

@@ -17,13 +17,13 @@ use super::{
     session::Inner,
 };
 
-/// How long the clean-up after a disconnect waits for the handlers of earlier events, and the next stay of the same
-/// client id for `on_disconnect`.
+/// How long the cleanup after a disconnect waits for the handlers of earlier events, and how long the next session of
+/// the same client id waits for `on_disconnect`.
 pub(crate) const HANDLER_GRACE: Duration = Duration::from_secs(5);
 
 impl Session {
-    /// The connection is gone. What was received before is handled first, for at most five seconds; then the
-    /// client leaves its rooms and `on_disconnect` runs. Only the first call counts.
+    /// Ends the session after its connection closed. Events received before are handled first, for at most five
+    /// seconds; then the client leaves its rooms and `on_disconnect` runs. Only the first call counts.
     ///
     /// The id may be admitted again at once: [`admit`](super::Dispatcher::admit) waits until this session has ended.
     ///
@@ -43,7 +43,7 @@ impl Session {
             inner.service.node.runtime.spawn(async move {
                 tokio::time::sleep(HANDLER_GRACE).await;
                 late.service.handle_disconnect(&late.client, reason).await;
-                // A node that stops begins no stay, and its handlers still answer.
+                // A node that shuts down begins no session, and its handlers still respond.
                 if !late.service.is_shutting_down() {
                     drop(late.claim.lock().take());
                 }
@@ -57,7 +57,7 @@ impl Inner {
         let reason = self.client.reason_or(reason);
         let claim = self.claim.lock().take();
         self.service.handle_disconnect(&self.client, reason).await;
-        // Also when another task removed the client before.
+        // Also if another task removed the client before.
         let rooms: Arc<[RoomId]> = self.client.left_rooms().into();
         tracing::debug!(target: "roomwire", client = %Escaped(self.client.id()), %reason, "disconnected");
         let handler = self.routes.on_disconnect.as_ref().filter(|_| self.welcomed.load(Ordering::Acquire));
@@ -68,7 +68,7 @@ impl Inner {
             let ended = match timeout(HANDLER_GRACE, &mut running).await {
                 Ok(ended) => ended,
                 Err(_) => {
-                    // The next stay of this client id waits no longer.
+                    // Releases the next session of this client id.
                     drop(claim);
                     running.await
                 }

@@ -1,4 +1,4 @@
-//! The application's own values, found by their type.
+//! The application's values, by type.
 
 use std::{
     any::{Any, TypeId},
@@ -13,7 +13,7 @@ use super::Requirement;
 pub(super) struct States(HashMap<TypeId, Box<dyn Any + Send + Sync>>);
 
 impl States {
-    /// False when there was one of this type; the new one replaces it.
+    /// Returns false if there was one of this type; the new one replaces it.
     pub(super) fn insert<T: Send + Sync + 'static>(&mut self, state: T) -> bool {
         self.0.insert(TypeId::of::<T>(), Box::new(state)).is_none()
     }

@@ -1,7 +1,7 @@
-//! What other nodes ask of clients that the store knows already and that do not take part yet.
+//! Requests of other nodes for clients that are registered in the store but not active yet.
 //!
-//! From the moment a client is registered the store says where it is. A message that another node sends there may come
-//! before the client was told that it is connected; it waits until then.
+//! The store returns a client's location from the moment it is registered. A message that another node sends there may
+//! arrive before the client's CONNECT packet was sent; it waits until then.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -10,7 +10,7 @@ use roomwire_core::ClientId;
 
 type Action = Box<dyn FnOnce() + Send>;
 
-/// The clients of a namespace that are being registered, or are registered and do not take part yet.
+/// The clients of a namespace that are being registered, or are registered and not active yet.
 #[derive(Default)]
 pub(crate) struct Arrivals(Mutex<HashMap<ClientId, Waiting>>);
 
@@ -20,7 +20,7 @@ struct Waiting {
     has_overflowed: bool,
 }
 
-/// A client that arrives, as long as this lives. What waits for it is dropped with this.
+/// A client that is connecting, for the lifetime of this value. Dropping it drops the waiting actions.
 #[derive(Debug)]
 pub(crate) struct Arrival {
     client: ClientId,
@@ -28,14 +28,14 @@ pub(crate) struct Arrival {
 }
 
 impl Arrivals {
-    /// Begins to keep what comes for a client. Its id must be claimed.
+    /// Begins to queue actions for a client. Its id must be claimed.
     pub(super) fn begin(self: &Arc<Self>, client: &ClientId) -> Arrival {
         self.0.lock().insert(client.clone(), Waiting::default());
         Arrival { client: client.clone(), arrivals: self.clone() }
     }
 
-    /// Runs an action for a client: at once, or when it takes part if it is about to arrive. Actions run in the order
-    /// of the calls. At most `limit` actions wait for one client; more are dropped, which [`Arrival::end`] tells.
+    /// Runs an action for a client: at once, or when it is activated if it is connecting. Actions run in the order of
+    /// the calls. At most `limit` actions wait for one client; more are dropped, which [`Arrival::end`] reports.
     pub(crate) fn run_or_defer(&self, client: &ClientId, limit: usize, action: impl FnOnce() + Send + 'static) {
         let mut arriving = self.0.lock();
         match arriving.get_mut(client) {
@@ -50,12 +50,12 @@ impl Arrivals {
 }
 
 impl Arrival {
-    /// The client takes part: runs what waits for it. Nothing that comes later overtakes it. False when something was
-    /// dropped.
+    /// Activates the client: runs the waiting actions in order. Later actions cannot overtake them. Returns false if an
+    /// action was dropped.
     pub(super) fn end(self) -> bool {
         let mut arriving = self.arrivals.0.lock();
         let waiting = arriving.remove(&self.client).unwrap_or_default();
-        // Under the lock, which the next action waits for.
+        // Under the lock, so that the next action waits.
         waiting.actions.into_iter().for_each(|action| action());
         !waiting.has_overflowed
     }

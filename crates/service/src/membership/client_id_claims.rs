@@ -1,7 +1,7 @@
-//! The client ids in use on this node: one stay of a client id at a time.
+//! The client ids in use on this node: one session of a client id at a time.
 //!
 //! A Socket.IO client keeps its id when it leaves a namespace and connects to it again on the same connection. The
-//! store, the rooms and the events know a client by its id alone, so its next stay begins when the former has ended.
+//! store, the rooms and the events know a client by its id alone, so its next session begins when the former has ended.
 
 use std::{
     collections::{
@@ -22,7 +22,7 @@ use parking_lot::Mutex;
 use roomwire_core::ClientId;
 use tokio::{sync::Notify, time::Instant};
 
-/// How often at most it is logged that an id was not released.
+/// The shortest time between two warnings about an unreleased id.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// The claimed client ids of a namespace.
@@ -35,7 +35,7 @@ pub(crate) struct ClientIdClaims {
 #[derive(Debug)]
 struct Entry {
     claim: WeakClaim,
-    /// Once a caller waits for the end of the claim.
+    /// Set once a caller waits for the end of the claim.
     released: Option<Arc<Notify>>,
 }
 
@@ -44,7 +44,7 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub(crate) struct ClientIdClaim(Arc<Claimed>);
 
-/// A claim that is not kept by this.
+/// A reference that does not keep the id claimed.
 #[derive(Clone, Debug)]
 pub(crate) struct WeakClaim(Weak<Claimed>);
 
@@ -101,7 +101,7 @@ impl ClientIdClaims {
 }
 
 impl ClientIdClaim {
-    /// The store was told that the stay is over, or the call is queued.
+    /// Records that the store has removed the client, or that the call is queued.
     pub(super) fn deregistered(&self) {
         self.0.is_deregistered.store(true, Ordering::Release);
     }
@@ -112,7 +112,7 @@ impl ClientIdClaim {
 }
 
 impl WeakClaim {
-    /// The claim; none once it has ended.
+    /// The claim, unless it has ended.
     pub(crate) fn upgrade(&self) -> Option<ClientIdClaim> {
         self.0.upgrade().map(ClientIdClaim)
     }

@@ -1,4 +1,4 @@
-//! The application's notes about a client change.
+//! Changes of a client's metadata.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use roomwire_core::{Error, ErrorCode, Metadata, StateError};
 use crate::{client::Client, node::Node};
 
 impl Node {
-    /// Replaces the notes about a client: in the store, then in this node's memory. After a failure they are as before,
-    /// in the store as soon as it answers.
+    /// Replaces the metadata of a client: in the store, then in this node's memory. After a failure the old metadata
+    /// applies, in the store as soon as it answers.
     pub(crate) async fn set_client_metadata(self: Arc<Self>, client: Client, metadata: Metadata) -> Result<(), Error> {
         let until = self.deadline();
         let _membership = until.turn(client.change_membership()).await?;
@@ -22,7 +22,7 @@ impl Node {
                 Ok(())
             }
             Err(error) => {
-                // The store may have the new notes all the same.
+                // The store may have the new metadata nevertheless.
                 if error.is_uncertain() && client.doubt_metadata(true) {
                     self.write_metadata_later(client.clone());
                 }
@@ -31,7 +31,7 @@ impl Node {
         }
     }
 
-    /// Tells the store the notes about a client once more.
+    /// Writes the metadata of a client to the store again.
     pub(crate) async fn write_metadata_again(&self, client: &Client) -> Result<(), StateError> {
         let until = self.deadline();
         let _membership = until.turn(client.change_membership()).await?;
@@ -39,7 +39,7 @@ impl Node {
         let metadata = client.metadata();
         if client.is_connected() {
             match self.call(until, self.store.set_client_metadata(&incarnation, client.key(), &metadata)).await {
-                // It is put back with its notes.
+                // It is restored with its metadata.
                 Ok(()) | Err(StateError::ClientNotFound) => {}
                 Err(error) => return Err(error),
             }

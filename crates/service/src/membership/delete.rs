@@ -1,4 +1,4 @@
-//! A room is deleted with all its memberships.
+//! Deletes a room with all its memberships.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ impl Node {
         }
     }
 
-    /// Asks the store about the outcome of a deletion that had no answer, and completes it.
+    /// Queries the store for the outcome of a deletion that got no answer, and completes it.
     pub(crate) async fn settle_deletion(
         self: &Arc<Self>,
         room: &RoomKey,
@@ -40,13 +40,13 @@ impl Node {
         let reporting = namespace.deletes().await;
         let settled = self.bounded(self.store.settle_deletion(room, deletion)).await?;
         if let Some(deleted) = settled {
-            // The rest is tried again by itself.
+            // The heartbeat retries the rest.
             let _ = self.finish_deletion(room.clone(), deleted, waiting, reporting).await;
         }
         Ok(())
     }
 
-    /// Does on this node, and on the others, what follows from a deletion.
+    /// Applies a deletion on this node, and publishes it to the others.
     async fn finish_deletion(
         self: &Arc<Self>,
         room: RoomKey,
@@ -59,7 +59,7 @@ impl Node {
         namespace.note_deleted(deleted.uid);
         for member in deleted.members {
             let client = namespace.client(&member);
-            // Waits for a join that is on its way here: its `Joined` is reported first.
+            // Waits for a join in flight: its `Joined` is reported first.
             let _membership = match &client {
                 Some(client) => Some(self.forget_membership(&namespace, client, &room, deleted.uid).await),
                 None => None,
@@ -72,7 +72,7 @@ impl Node {
         drop(reporting);
         let announced = self.announce_deletion(&room, deleted.uid).await;
         if announced.is_err() {
-            // Until they hear of it, their members take part in what is no room any more.
+            // Until they receive the message, they still deliver to their members of the deleted room.
             self.announce_deletion_later(room, deleted.uid);
         }
         announced
@@ -83,7 +83,7 @@ impl Node {
         self.events.send(|| ServiceEvent::Left { room, client, reason: LeaveReason::RoomDeleted });
     }
 
-    /// Tells the other nodes that this incarnation of a room is over.
+    /// Publishes to the other nodes that this incarnation of a room was deleted.
     pub(crate) async fn announce_deletion(&self, room: &RoomKey, uid: RoomUid) -> Result<(), StateError> {
         let channel = Channel::Room(room.clone());
         if !self.backplane.may_reach_others(&channel) {
@@ -91,7 +91,7 @@ impl Node {
         }
         match self.envelope(NodeMessage::RoomDeleted { room: room.clone(), uid }) {
             Ok(message) => self.bounded(self.backplane.publish(&channel, message)).await,
-            // Two names and a number are never too large; trying again would not help either.
+            // Two names and a number never exceed the limit, and a retry would not help.
             Err(error) => {
                 tracing::error!(target: "roomwire", ?room, error = %Escaped(&error), "a deletion could not be passed on");
                 Ok(())
@@ -99,8 +99,7 @@ impl Node {
         }
     }
 
-    /// Takes this node's members out of a room that was deleted in another node. A later room of the same name is
-    /// left alone.
+    /// Removes this node's members of a room that another node deleted. Does not affect a later room of the same name.
     pub(crate) async fn forget_deleted_room(&self, room: &RoomKey, uid: RoomUid) {
         let namespace = self.namespace(&room.namespace);
         namespace.note_deleted(uid);
@@ -112,7 +111,7 @@ impl Node {
         }
     }
 
-    /// Takes one client out of an incarnation of a room; its memberships do not change as long as the guard lives.
+    /// Removes one client from an incarnation of a room; its memberships do not change until the guard is dropped.
     async fn forget_membership<'a>(
         &self,
         namespace: &NamespaceState,

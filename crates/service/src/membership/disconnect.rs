@@ -1,4 +1,4 @@
-//! A client comes and goes.
+//! Registers, activates and deregisters clients.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::{
 };
 
 impl Node {
-    /// Registers a client with the store, once a former stay of its id has ended. It takes part in nothing until
+    /// Registers a client with the store, once a former session of its id has ended. It takes part in nothing until
     /// [`Self::activate`].
     pub(crate) async fn register(
         self: &Arc<Self>,
@@ -25,11 +25,11 @@ impl Node {
     ) -> Result<Client, Error> {
         self.check_running()?;
         let claim = self.claim_client_id(namespace, &new.key.client).await?;
-        // The node may have begun to stop meanwhile.
+        // The node may have begun to shut down meanwhile.
         self.check_running()?;
         let until = self.deadline();
         self.hear_namespace(namespace, until).await?;
-        // A client of this id that went before is reported gone before this one is reported connected.
+        // The disconnect of an earlier client of this id is reported before the connect of this one.
         self.confirm_ends(&new.key, until).await?;
         // From the moment the store knows the client, other nodes may send to it.
         let arrival = namespace.arrivals.begin(&new.key.client);
@@ -53,7 +53,7 @@ impl Node {
                 }
                 Err(error) => {
                     if error.is_uncertain() {
-                        // It may have happened all the same.
+                        // It may have succeeded nevertheless.
                         self.end_failed_connect(&new.key);
                     }
                     return Err(error.into());
@@ -62,7 +62,7 @@ impl Node {
         }
     }
 
-    /// Lets a registered client take part; false when it is gone already.
+    /// Activates a registered client. Returns false if it has disconnected.
     pub(crate) fn activate(&self, namespace: &NamespaceState, client: &Client) -> bool {
         let mut known = client.known();
         if known.gone {
@@ -75,7 +75,7 @@ impl Node {
             known.told = true;
             self.events.send(|| ServiceEvent::ClientConnected { client: client.key().clone() });
             if *restorations != self.restorations() {
-                // So it was when the store had forgotten them.
+                // This was the state when the store lost them.
                 self.compare_at_once();
             }
         } else {
@@ -94,11 +94,11 @@ impl Node {
         true
     }
 
-    /// Takes a client out of everything, once, whatever it is doing; returns the rooms it was in.
+    /// Removes a client from everything, once, whatever it is doing. Returns the rooms it was in.
     ///
-    /// Waits for a join of this client that is on its way, so that none can slip in behind. Says which rooms it was in
-    /// as soon as it is in none of them; one that is deleted at that moment may be among them. Its end is reported when
-    /// the store has confirmed it.
+    /// Waits for a join of this client in flight, so that none can follow. Sends its rooms to `gone` as soon as it
+    /// is in none of them; a room that is deleted at that moment may be among them. Its end is reported when the store
+    /// has confirmed it.
     pub(crate) async fn deregister(
         self: Arc<Self>,
         namespace: Arc<NamespaceState>,
@@ -115,15 +115,15 @@ impl Node {
             known.left = known.rooms.iter().map(|membership| membership.room.clone()).collect();
             drop(known.arrival.take());
             let end = EndedClient {
-                // Under the lock: a client is marked before the incarnation that holds it is replaced.
+                // Under the lock: a client is marked before its incarnation is replaced.
                 incarnation: self.incarnation.current(),
                 reason,
                 is_reported: known.told,
             };
-            // The claim is held to the end, also when that comes by a panic.
+            // The claim lasts to the end, also in case of a panic.
             (std::mem::take(&mut known.rooms), end, known.claim.take())
         };
-        // Nothing joins any more.
+        // No join can succeed any more.
         drop(membership);
         self.expiries.forget(&client);
         end.reason = client.reason_or(reason);
@@ -132,7 +132,7 @@ impl Node {
         namespace.remove_client(&client);
         let locals: Vec<Arc<LocalRoom>> =
             memberships.iter().filter_map(|known| take_out(&namespace, &client, &known.room)).collect();
-        // A caller that waits no longer knows it gone.
+        // A caller that has stopped waiting regards it as disconnected.
         let _ = gone.send(client.left_rooms());
         self.end_client(client.key(), end, &memberships);
         let removed_by_others = match self.confirm_ends(client.key(), self.deadline()).await {
@@ -161,11 +161,11 @@ impl Node {
         rooms
     }
 
-    /// Claims a client id for a new stay. Waits for the end of a former stay, which `state.timeout` does not bound: the
-    /// client is not refused because its own former handler is slow.
+    /// Claims a client id for a new session. Waits for the end of a former session, which `state.timeout` does not
+    /// bound: the client is not refused because its own former handler is slow.
     ///
     /// # Errors
-    /// `TIMEOUT` when the former stay does not end.
+    /// `TIMEOUT` if the former session does not end.
     async fn claim_client_id(&self, namespace: &NamespaceState, client: &ClientId) -> Result<ClientIdClaim, Error> {
         let claim = self.end_of_former_stay().turn(namespace.client_ids.claim(client)).await;
         claim.map_err(|late| {
@@ -177,9 +177,9 @@ impl Node {
         })
     }
 
-    /// Subscribes to the namespace's channel before its first client takes part.
+    /// Subscribes to the namespace's channel before its first client is activated.
     async fn hear_namespace(&self, namespace: &NamespaceState, until: Deadline) -> Result<(), StateError> {
-        // A caller that waits for its next attempt does not block others.
+        // A caller in a retry backoff does not block others.
         self.retrying(until, || async {
             let mut subscribed = namespace.subscribed.lock().await;
             if !*subscribed {

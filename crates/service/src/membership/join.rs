@@ -1,4 +1,4 @@
-//! A client becomes a member of a room.
+//! Makes a client a member of a room.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use crate::{
 };
 
 impl Node {
-    /// Subscribes, asks the store, then lets the client take part: in this order, so that nothing that is
-    /// published after the join returned is missed, and a client that the store refused is never a member.
+    /// Subscribes, calls the store, then activates the member. This order ensures that it misses nothing published
+    /// after the join returned, and that a client that the store refused is never a member.
     pub(crate) async fn join(
         self: Arc<Self>,
         namespace: Arc<NamespaceState>,
@@ -38,7 +38,7 @@ impl Node {
         let key = client.room_key(&room);
         if self.is_ending(client.key(), &key) {
             let confirmed = self.confirm_ends(client.key(), until).await;
-            // The rest may be of other rooms.
+            // The error may concern other rooms.
             if self.is_ending(client.key(), &key) {
                 confirmed?;
             }
@@ -48,7 +48,7 @@ impl Node {
         self.undo_failed_join(&namespace, &client, local, joined, until).await.map_err(Error::from)
     }
 
-    /// Leaves the local room after a join that failed, and the store's room if it may have succeeded there.
+    /// Leaves the local room after a failed join, and the store's room if the join may have succeeded there.
     async fn undo_failed_join(
         self: &Arc<Self>,
         namespace: &Arc<NamespaceState>,
@@ -96,8 +96,8 @@ impl Node {
     }
 
     /// Joins a room of which the client is a member, as far as this node knows. Another node may have deleted the room
-    /// a moment ago, with its message in flight: the store knows. While the store cannot be reached, the membership
-    /// holds.
+    /// a moment ago, with its message in flight, so the store is called. While the store is unavailable, the membership
+    /// is assumed to exist.
     async fn join_again(
         self: &Arc<Self>,
         namespace: &Arc<NamespaceState>,
@@ -114,19 +114,18 @@ impl Node {
             Err(error) => return Err(error),
         };
         let Some(known) = client.membership(room) else {
-            // The node lost its lease, and put the client back without the room, which was deleted. This is the next
-            // room.
+            // The node lost its lease, and restored the client without the deleted room. This is the next room.
             return self.take_part_in_next(namespace, client, joined, until).await;
         };
         if joined.uid == known.uid {
             return Ok(());
         }
-        // Until this node knows which of the two is the member's.
+        // Until this node knows which of the two has the member.
         client.doubt_membership(room);
         let former = [(client.room_key(room), known.uid)];
         let removed = self.call(until, self.store.removed_by_others(&incarnation, client.key(), &former)).await?;
         if removed.rooms.is_empty() {
-            // The store lost the room, and it was made anew.
+            // The store lost the room, and it was created again.
             client.set_room_uid(room, joined.uid);
             return Ok(());
         }
@@ -137,7 +136,8 @@ impl Node {
         self.undo_failed_join(namespace, client, local, joined, until).await
     }
 
-    /// Takes part in a room that the client joined in the store, and that this node may not subscribe to any more.
+    /// Adds the member of a room that the client joined in the store, and that this node may no longer be subscribed
+    /// to.
     async fn take_part_in_next(
         self: &Arc<Self>,
         namespace: &Arc<NamespaceState>,
@@ -152,8 +152,8 @@ impl Node {
         self.undo_failed_join(namespace, client, local, joined, until).await
     }
 
-    /// Reports the memberships of a client that ended with deletions of a room by this node: before this membership, in
-    /// the next room of that name, is reported.
+    /// Reports the ends of a client's memberships by this node's deletions of earlier rooms of this name, before this
+    /// membership is reported.
     async fn report_deletions_first(
         &self,
         namespace: &NamespaceState,
@@ -165,8 +165,8 @@ impl Node {
         until.turn(namespace.report_deletions_once(room, *uid, client.id(), report)).await
     }
 
-    /// Asks the store to make a client a member. The incarnation is held until the member takes part here too: see
-    /// `CurrentIncarnation`.
+    /// Calls the store to make a client a member. The incarnation stays locked until the member is added on this node:
+    /// see `CurrentIncarnation`.
     async fn ask_to_join(
         self: &Arc<Self>,
         namespace: &NamespaceState,
@@ -181,7 +181,7 @@ impl Node {
             let (gaps, deletions) = (self.gaps(), namespace.deletions_noted());
             let is_here = || namespace.client(client.id()).as_ref() == Some(client);
             if client.is_untold() && is_here() {
-                // That it connected again is reported first.
+                // The client's new connect is reported first.
                 self.put_back_alone(&incarnation, client, until).await?;
             }
             match self.retrying(until, || self.store.join(&incarnation, client.key(), &key)).await {
@@ -198,7 +198,7 @@ impl Node {
                     self.re_register_within(until, lost).await?;
                     healed = true;
                 }
-                // It is here: then it waits to be put back.
+                // It is connected here, so it is waiting to be restored.
                 Err(StateError::ClientNotFound) if !mended && is_here() => {
                     self.put_back_alone(&incarnation, client, until).await?;
                     mended = true;
@@ -208,7 +208,7 @@ impl Node {
         }
     }
 
-    /// Puts one client back. One that is ending may be connected to another node by now, and stays there.
+    /// Restores one client. A client that is disconnecting may be connected to another node already, and is not moved.
     async fn put_back_alone(
         self: &Arc<Self>,
         incarnation: &Incarnation,
@@ -235,7 +235,7 @@ impl Node {
         known.rooms.push(membership);
         self.events.send(|| ServiceEvent::Joined { room: client.room_key(&room), client: client.id().clone() });
         if namespace.was_deleted(uid) {
-            // Deleted since the store's answer. The deletion reports that this client left.
+            // Deleted after the store's answer. The deletion reports that this client left.
             known.leave(&room);
             local.remove(client.id());
             namespace.own_deletions.report_once(uid, client.id(), || {

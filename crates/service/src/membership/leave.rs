@@ -1,4 +1,4 @@
-//! A client is a member of a room no longer.
+//! Ends the membership of a client.
 
 use std::sync::Arc;
 
@@ -9,8 +9,8 @@ use super::{LocalRoom, NamespaceState};
 use crate::{client::Client, node::Node};
 
 impl Node {
-    /// Stops delivering first, then tells the store. Succeeds also while the store is away: it is told, and the end
-    /// reported, when it is back. Says so as soon as nothing can change that.
+    /// Stops the delivery first, then updates the store. Succeeds also while the store is unavailable: then the store
+    /// is updated, and the end is reported, when it is back. Sends to `left` as soon as the outcome is certain.
     pub(crate) async fn leave(
         self: Arc<Self>,
         namespace: Arc<NamespaceState>,
@@ -22,11 +22,11 @@ impl Node {
         let (membership, incarnation) = {
             let mut known = client.known();
             let Some(membership) = known.leave(&room) else { return Err(ErrorCode::NotInRoom.into()) };
-            // Under the lock: a membership is marked before the incarnation that holds it is replaced.
+            // Under the lock: a membership is marked before its incarnation is replaced.
             (membership, self.incarnation.current())
         };
         let local = take_out(&namespace, &client, &room);
-        // A caller that waits no longer has left.
+        // A caller that has stopped waiting has left too.
         let _ = left.send(Ok(()));
         self.end_membership(client.key(), &membership, &incarnation, LeaveReason::Left);
         if let Err(error) = self.confirm_ends(client.key(), self.deadline()).await {
@@ -40,7 +40,7 @@ impl Node {
     }
 }
 
-/// Takes a client out of this node's room. The room is to be exited when it was in.
+/// Removes a client from this node's room. Exit the room if the client was in it.
 pub(crate) fn take_out(namespace: &NamespaceState, client: &Client, room: &RoomId) -> Option<Arc<LocalRoom>> {
     namespace.room(room).filter(|local| local.remove(client.id()))
 }

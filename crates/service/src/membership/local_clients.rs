@@ -6,7 +6,7 @@ use roomwire_core::{ClientId, UserId};
 
 use crate::client::Client;
 
-/// Clients, each once. Of users without clients nothing is kept.
+/// Clients, each once. Users without clients have no entry.
 #[derive(Debug, Default)]
 pub(super) struct LocalClients {
     by_id: HashMap<ClientId, Client>,
@@ -23,7 +23,7 @@ impl LocalClients {
         self.by_user.get(user).into_iter().flatten()
     }
 
-    /// Takes the place of another connection with this id.
+    /// Replaces another connection with this id.
     pub(super) fn add(&mut self, client: Client) {
         if let Some(before) = self.by_id.remove(client.id()) {
             self.disown(&before);
@@ -34,7 +34,7 @@ impl LocalClients {
         self.by_id.insert(client.id().clone(), client);
     }
 
-    /// Forgets a client, unless another connection took its id.
+    /// Removes a client, unless another connection took its id.
     pub(super) fn remove(&mut self, client: &Client) {
         if self.by_id.get(client.id()) == Some(client) {
             self.by_id.remove(client.id());

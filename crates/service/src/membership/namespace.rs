@@ -29,19 +29,19 @@ pub(crate) struct NamespaceState {
     deleted: Mutex<DeletedRooms>,
     /// The deletions of rooms by this node.
     pub(super) own_deletions: Arc<OwnDeletions>,
-    /// Read locked by deletions of rooms, until the members are reported to have left.
+    /// Read-locked by deletions of rooms, until the members are reported to have left.
     deletions: tokio::sync::RwLock<()>,
     /// The ids of connected clients.
     pub(crate) client_ids: Arc<ClientIdClaims>,
     /// The clients that may be registered in the store and are not active yet.
     pub(crate) arrivals: Arc<Arrivals>,
-    /// Held while the first client subscribes to the namespace's channel.
+    /// Locked while the first client subscribes to the namespace's channel.
     pub(super) subscribed: tokio::sync::Mutex<bool>,
 }
 
 #[derive(Debug, Default)]
 struct DeletedRooms {
-    /// Each with its number in the order of deletions.
+    /// Each with its sequence number.
     known: HashMap<RoomUid, u64>,
     order: VecDeque<RoomUid>,
     noted: u64,
@@ -90,7 +90,7 @@ impl NamespaceState {
         self.clients.write().add(client);
     }
 
-    /// Forgets a client, unless another connection took its id.
+    /// Removes a client, unless another connection took its id.
     pub(super) fn remove_client(&self, client: &Client) {
         self.clients.write().remove(client);
     }
@@ -100,7 +100,7 @@ impl NamespaceState {
         deliver(&mut self.clients.read().by_id().keys())
     }
 
-    /// As [`Self::with_clients`], over the ids of one user's clients.
+    /// Like [`Self::with_clients`], for the ids of one user's clients.
     pub(crate) fn with_clients_of<R>(
         &self,
         user: &UserId,
@@ -119,14 +119,14 @@ impl NamespaceState {
         self.rooms.read().get(room).cloned()
     }
 
-    /// The room, subscribed, for one more user. Pair it with [`Self::exit_room`].
+    /// Returns the room, subscribed, with its use count incremented. Pair it with [`Self::exit_room`].
     pub(super) async fn enter_room(
         self: &Arc<Self>,
         node: &Arc<Node>,
         room: &RoomId,
         until: Deadline,
     ) -> Result<Arc<LocalRoom>, StateError> {
-        // A caller that waits for its next attempt does not block others.
+        // A caller in a retry backoff does not block others.
         let entered = node.retrying(until, || self.try_to_enter(node, room)).await;
         if entered.is_err()
             && let Some(local) = self.room(room)
@@ -155,7 +155,7 @@ impl NamespaceState {
         }
     }
 
-    /// One user of the room less.
+    /// Decrements the use count of a room.
     pub(crate) async fn exit_room(&self, node: &Node, local: &Arc<LocalRoom>, until: Deadline) {
         if local.exit(node, until).await {
             self.drop_retired(local);
@@ -169,7 +169,7 @@ impl NamespaceState {
         }
     }
 
-    /// Held by the deletion of a room, until the members are reported to have left.
+    /// Locked by the deletion of a room, until the members are reported to have left.
     pub(super) async fn deletes(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
         self.deletions.read().await
     }
@@ -180,8 +180,8 @@ impl NamespaceState {
         drop(self.deletions.write().await);
     }
 
-    /// Reports that a client left a room because it was deleted, if this node deleted that room and did not report it
-    /// yet. Waits for deletions of the room with a pending store call.
+    /// Reports that a client left a deleted room, if this node deleted that room and has not reported it yet. Waits for
+    /// deletions of the room with a pending store call.
     pub(crate) async fn report_deletion_once(
         &self,
         room: &RoomId,
@@ -193,7 +193,7 @@ impl NamespaceState {
         self.own_deletions.report_once(uid, client, report);
     }
 
-    /// As [`Self::report_deletion_once`], for all deleted rooms of this name except one.
+    /// Like [`Self::report_deletion_once`], for all deleted rooms of this name except one.
     pub(super) async fn report_deletions_once(
         &self,
         room: &RoomId,
@@ -205,7 +205,7 @@ impl NamespaceState {
         self.own_deletions.report_all_once(room, but, client, report);
     }
 
-    /// Remembers that a room was deleted.
+    /// Records that a room was deleted.
     pub(crate) fn note_deleted(&self, uid: RoomUid) {
         let mut deleted = self.deleted.lock();
         deleted.noted += 1;
@@ -220,13 +220,13 @@ impl NamespaceState {
         }
     }
 
-    /// The number of deletions that were noted so far.
+    /// The number of deletions recorded so far.
     pub(super) fn deletions_noted(&self) -> u64 {
         self.deleted.lock().noted
     }
 
-    /// Notes that the store has this room. If its deletion was noted before the store was asked, the store lost the
-    /// deletion with its data, and nodes put the room back.
+    /// Records that the store has this room. If its deletion was recorded before the request, the store lost the
+    /// deletion with its data, and nodes restored the room.
     pub(super) fn note_restored(&self, uid: RoomUid, noted_before: u64) {
         let mut deleted = self.deleted.lock();
         if deleted.known.get(&uid).is_some_and(|number| *number <= noted_before) {

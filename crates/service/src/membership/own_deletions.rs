@@ -1,7 +1,7 @@
 //! Deletions of rooms by this node, until it has reported the end of all memberships.
 //!
-//! The end of a membership is reported before the client's next `Joined` in a room of the same name. A client that
-//! joins again before the deletion has come to it reports the end itself.
+//! The end of a membership is reported before the client's next `Joined` in a room of the same name. If a client joins
+//! again before the deletion has reported its end, the join reports it.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -24,7 +24,7 @@ pub(crate) struct OwnDeletions {
 
 #[derive(Debug, Default)]
 struct State {
-    /// The number of deletions of each room that wait for the store.
+    /// The number of deletions of each room with a pending store call.
     waiting: HashMap<RoomId, usize>,
     /// The deleted rooms, until the end of each membership is reported.
     unreported: HashMap<RoomUid, Unreported>,
@@ -36,7 +36,7 @@ struct Unreported {
     members: HashSet<ClientId>,
 }
 
-/// A deletion that waits for the store. Dropping it ends the wait.
+/// A deletion with a pending store call. Dropping it ends the wait.
 #[derive(Debug)]
 pub(crate) struct WaitingDeletion {
     room: RoomId,
@@ -45,13 +45,13 @@ pub(crate) struct WaitingDeletion {
 }
 
 impl OwnDeletions {
-    /// To be called before the store is asked.
+    /// Call it before the store call.
     pub(super) fn begin(self: &Arc<Self>, room: &RoomId) -> WaitingDeletion {
         *self.state.lock().waiting.entry(room.clone()).or_default() += 1;
         WaitingDeletion { room: room.clone(), deletions: self.clone(), is_over: AtomicBool::new(false) }
     }
 
-    /// Waits until no deletion of this room waits for the store.
+    /// Waits until no deletion of this room has a pending store call.
     pub(super) async fn none_waits(&self, room: &RoomId) {
         loop {
             let answered = self.answered.notified();
@@ -62,8 +62,8 @@ impl OwnDeletions {
         }
     }
 
-    /// Reports that a client left a deleted room, unless that was done, or another node deleted the room. When this
-    /// returns, the report was made, by whichever caller.
+    /// Reports that a client left a deleted room, unless that was reported before, or another node deleted the room.
+    /// When this returns, the report exists, whichever caller made it.
     pub(super) fn report_once(&self, uid: RoomUid, client: &ClientId, report: impl FnOnce()) {
         let mut state = self.state.lock();
         let Some(deleted) = state.unreported.get_mut(&uid) else { return };
@@ -75,7 +75,7 @@ impl OwnDeletions {
         }
     }
 
-    /// As [`Self::report_once`], for all deleted incarnations of a room but this one.
+    /// Like [`Self::report_once`], for all deleted incarnations of a room except this one.
     pub(super) fn report_all_once(&self, room: &RoomId, but: RoomUid, client: &ClientId, report: impl Fn()) {
         self.state.lock().unreported.retain(|uid, deleted| {
             if *uid != but && deleted.room == *room && deleted.members.remove(client) {
@@ -87,8 +87,8 @@ impl OwnDeletions {
 }
 
 impl WaitingDeletion {
-    /// The store has deleted this incarnation of the room, with these members. The wait is over. Nothing happens the
-    /// next time.
+    /// Records that the store has deleted this incarnation of the room, with these members, and ends the wait.
+    /// Idempotent.
     pub(super) fn answered(&self, uid: RoomUid, members: impl IntoIterator<Item = ClientId>) {
         let members = HashSet::from_iter(members);
         if !members.is_empty() && !self.is_over.load(Ordering::Acquire) {

@@ -12,16 +12,16 @@ use crate::node::{Deadline, Node};
 pub(crate) struct LocalRoom {
     key: RoomKey,
     members: Mutex<HashSet<ClientId>>,
-    /// Held while the subscription is begun or ended, so that the two never overlap.
+    /// Locked during subscribe and unsubscribe, so that the two never overlap.
     subscription: tokio::sync::Mutex<Subscription>,
 }
 
 #[derive(Debug, Default)]
 struct Subscription {
-    /// How many members, and clients about to become members, need it.
+    /// The use count: members, and clients about to become members.
     users: usize,
     in_force: bool,
-    /// Set when the last user is gone and the room was taken out of the namespace.
+    /// Set when the use count is zero and the room was removed from the namespace.
     retired: bool,
 }
 
@@ -55,8 +55,8 @@ impl LocalRoom {
         self.members.lock().remove(client)
     }
 
-    /// Makes sure that this node hears the room, for one user more; tries once. False when the room was retired
-    /// in the meantime: look it up again.
+    /// Subscribes this node to the room, if necessary, and increments the use count; a single attempt. Returns false if
+    /// the room was retired in the meantime: look it up again.
     pub(super) async fn enter(&self, node: &Node) -> Result<bool, StateError> {
         let mut subscription = self.subscription.lock().await;
         if subscription.retired {
@@ -70,14 +70,14 @@ impl LocalRoom {
         Ok(true)
     }
 
-    /// One user less. Returns true when it was the last: the room is retired and no longer subscribed.
+    /// Decrements the use count. Returns true if it is zero: the room is retired and unsubscribed.
     pub(super) async fn exit(&self, node: &Node, until: Deadline) -> bool {
         let mut subscription = self.subscription.lock().await;
         subscription.users = subscription.users.saturating_sub(1);
         self.retire_unused(&mut subscription, node, until).await
     }
 
-    /// After a failed `enter`. Returns true if the room has no other user and is retired.
+    /// Undoes a failed `enter`. Returns true if the use count is zero and the room is retired.
     pub(super) async fn abandon(&self, node: &Node) -> bool {
         let mut subscription = self.subscription.lock().await;
         self.retire_unused(&mut subscription, node, node.deadline()).await
@@ -91,7 +91,7 @@ impl LocalRoom {
         if !std::mem::replace(&mut subscription.retired, true)
             && let Err(error) = node.call(until, node.backplane.unsubscribe(&channel)).await
         {
-            // Too much is heard, which costs a little and harms nothing.
+            // The subscription remains, which costs a little and is harmless.
             tracing::debug!(target: "roomwire", room = ?self.key, error = %Escaped(&error), "subscription could not be ended");
         }
         true

@@ -1,4 +1,4 @@
-//! What this node notices of the store and the backplane going away and coming back: each change is told once.
+//! Outages and recoveries of the store and the backplane, as this node observes them: each change is reported once.
 
 use std::{
     sync::atomic::{AtomicBool, AtomicU64, Ordering},
@@ -19,7 +19,7 @@ use crate::{
     metrics,
 };
 
-/// What is known of the store and the backplane.
+/// The state of the store and the backplane.
 #[derive(Debug)]
 pub(super) struct BackendHealth {
     state: HealthState,
@@ -27,9 +27,9 @@ pub(super) struct BackendHealth {
     pub(super) refusals: Refusals,
     /// When the store was last found to have lost data.
     data_lost: Mutex<Option<(Instant, Timestamp)>>,
-    /// How often messages of other nodes were missed, or began to be.
+    /// The number of gaps of the backplane, including one in progress.
     gaps: AtomicU64,
-    /// Whether this node is to be compared with the store once that was told all it was not.
+    /// Whether to compare this node with the store after the pending writes are flushed.
     comparison_due: AtomicBool,
 }
 
@@ -59,13 +59,13 @@ impl Node {
         }
     }
 
-    /// The store has lost data of this node, which is about to put it back.
+    /// The store has lost data of this node. The node is about to put it back.
     pub(super) fn state_lost_data(&self) {
         *self.backend_health.data_lost.lock() = Some((Instant::now(), self.clock.now()));
         self.events.send(|| ServiceEvent::StateLost);
     }
 
-    /// The heartbeat came through.
+    /// The heartbeat succeeded.
     pub(super) fn state_answers(&self) {
         let Some(before) = self.backend_health.state.note(true, &*self.clock) else { return };
         metrics::state_available(true);
@@ -75,7 +75,7 @@ impl Node {
         self.compare_soon();
     }
 
-    /// The heartbeat did not come through.
+    /// The heartbeat failed.
     pub(super) fn state_is_away(&self, error: &StateError) {
         if self.has_stopped() {
             return;
@@ -95,7 +95,7 @@ impl Node {
         self.events.send(|| ServiceEvent::StateUnavailable);
     }
 
-    /// Some call was not answered. Whether the store is away is for the heartbeat to find out, at once.
+    /// A call was not answered. The next heartbeat, which runs at once, finds out whether the store is down.
     pub(super) fn suspect_state(&self) {
         if self.backend_health.state.now().available {
             self.beat_now.notify_one();
@@ -117,7 +117,7 @@ impl Node {
         self.events.send(|| ServiceEvent::BackplaneInterrupted);
     }
 
-    /// Messages of other nodes come in, and some may have been missed.
+    /// Messages of other nodes arrive again; some may have been missed.
     pub(super) fn backplane_had_a_gap(&self) {
         if self.has_stopped() {
             return;
@@ -133,43 +133,45 @@ impl Node {
             None => tracing::warn!(target: "roomwire", "messages of other nodes may have been missed"),
         }
         self.events.send(|| ServiceEvent::BackplaneGap);
-        // The store may have been away with it, and what other nodes said of rooms was missed.
+        // The store may have been down too, and changes of rooms on other nodes were missed.
         self.compare_at_once();
     }
 
-    /// Whether this node itself gave its lease back and closed its backplane, or is about to: neither is an outage
+    /// Whether this node has ended its lease and closed its backplane, or is about to. Neither counts as an outage
     /// then.
     ///
     /// Background tasks cannot rely on their own cancellation instead. They are polled before the token is, and may run
-    /// while another thread cancels it. The token is cancelled before anything is given back or closed, so a task that
+    /// while another thread cancels it. The token is cancelled before the lease ends or the backplane closes, so a task
+    /// that
     /// observes either of the two also observes the token.
     pub(super) fn has_stopped(&self) -> bool {
         self.stop.is_cancelled()
     }
 
-    /// Counts a moment at which messages of other nodes were missed, or began to be.
+    /// Counts a gap of the backplane.
     pub(super) fn note_gap(&self) {
         self.backend_health.gaps.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// How often messages of other nodes were missed, or began to be.
+    /// The number of gaps of the backplane, including one in progress.
     pub(crate) fn gaps(&self) -> u64 {
         self.backend_health.gaps.load(Ordering::SeqCst)
     }
 
-    /// Has the next upkeep begin with a comparison of revocations, and end with one of this node with the store.
+    /// Makes the next upkeep begin with a comparison of revocations and end with a comparison of this node with the
+    /// store.
     pub(super) fn compare_soon(&self) {
         self.revocations.note_stale();
         self.backend_health.comparison_due.store(true, Ordering::Release);
     }
 
-    /// As [`Self::compare_soon`], with a heartbeat that does not wait for its time.
+    /// Like [`Self::compare_soon`], and requests a heartbeat now.
     pub(crate) fn compare_at_once(&self) {
         self.compare_soon();
         self.beat_now.notify_one();
     }
 
-    /// Whether a comparison is due, which then counts as begun.
+    /// Whether a comparison is due. Resets the flag.
     pub(super) fn take_comparison_due(&self) -> bool {
         self.backend_health.comparison_due.swap(false, Ordering::AcqRel)
     }

@@ -1,4 +1,4 @@
-//! Repeating calls of the state backend that may succeed a moment later.
+//! Retries of calls of the state backend.
 
 use std::time::Duration;
 
@@ -8,11 +8,10 @@ use roomwire_core::{Escaped, StateError};
 use super::{Deadline, Node};
 
 impl Node {
-    /// Makes a call that may be repeated without harm, as `retryConfig` says: only when the backend could not be
-    /// reached, `attempts` times at most, with growing pauses, and never beyond its `timeout` or this deadline.
+    /// Makes an idempotent call, with retries as `retryConfig` says: only while the backend is unreachable, at most
+    /// `attempts` times, with exponential backoff, and never beyond its `timeout` or this deadline.
     ///
-    /// A pause after which no time would be left is not waited for: the call fails at once, with the reason of its
-    /// last try.
+    /// If the deadline would pass during the backoff, the call fails at once with the error of its last attempt.
     pub(crate) async fn retrying<T, F, Fut>(&self, until: Deadline, call: F) -> Result<T, StateError>
     where
         F: FnMut() -> Fut + Send,
@@ -25,7 +24,7 @@ impl Node {
         .await
     }
 
-    /// As [`Self::retrying`], and logs each repeat: a start that waits says what for.
+    /// Like [`Self::retrying`], and logs each retry, so that the log shows what a start is waiting for.
     pub(super) async fn retrying_at_start<T, F, Fut>(&self, until: Deadline, call: F) -> Result<T, StateError>
     where
         F: FnMut() -> Fut + Send,

@@ -11,16 +11,16 @@ use super::{
 use crate::ServiceEvent;
 
 impl Node {
-    /// Has the store end what ended on this node of a client, and reports it: every `Left` before the
+    /// Asks the store to confirm what ended for a client on this node, and reports it: every `Left` before the
     /// `ClientDisconnected`. Returns the rooms of memberships that other nodes removed and report.
     ///
-    /// The caller holds no incarnation.
+    /// Must not be called with the incarnation locked.
     ///
     /// # Errors
-    /// When the store did not confirm all of it. The heartbeat tries the rest again.
+    /// If the store did not confirm everything. The heartbeat retries the rest.
     ///
     /// # Cancellation
-    /// What was not reported is tried again with the next call.
+    /// The next call retries what was not reported.
     pub(crate) async fn confirm_ends(
         self: &Arc<Self>,
         client: &ClientKey,
@@ -43,7 +43,7 @@ impl Node {
         let mut healed = false;
         loop {
             let incarnation = until.turn(self.incarnation.hold()).await?;
-            // What ended under a lost incarnation can be told once nothing of it is left to clean up.
+            // Ends under a lost incarnation can be reported once it is cleaned up completely.
             self.reap_lost_incarnations_within(until, &incarnation).await?;
             match self.confirm_under(&incarnation, client, pending, until).await {
                 Err(StateError::Fenced) if !healed => {
@@ -64,7 +64,7 @@ impl Node {
         }
     }
 
-    /// Returns what others report, and the client if it is gone and still to be reported.
+    /// Returns the rooms that others report, and the client if its disconnect is still to be reported.
     async fn confirm_under(
         &self,
         incarnation: &Incarnation,
@@ -101,15 +101,15 @@ impl Node {
                     }
                 }
                 Err(StateError::Fenced) => return Err(StateError::Fenced),
-                // Perhaps only the part of the store with this room is away.
+                // Perhaps only the part of the store with this room is unavailable.
                 Err(error) => problem = Some(error),
             }
         }
         problem.map_or(Ok((removed, None)), Err)
     }
 
-    /// Reports the memberships of a client that ended under a lost incarnation before others could end them: before the
-    /// client is reported gone. What the store does not tell now is confirmed later.
+    /// Reports the memberships of a client that ended under a lost incarnation before others could end them, ahead of
+    /// the client's disconnect. What the store cannot answer now is confirmed later.
     pub(super) async fn confirm_left_under(&self, lost: &Incarnation, client: &ClientKey) {
         let Some(pending) = self.pending_writes.of(client) else { return };
         let left = pending.ends.lock().left.clone();
@@ -144,7 +144,7 @@ impl Node {
         Ok(removed.rooms.is_empty())
     }
 
-    /// Returns what others report.
+    /// Returns the rooms that others report.
     async fn confirm_disconnect(
         &self,
         incarnation: &Incarnation,
@@ -202,8 +202,8 @@ impl Node {
         Ok(())
     }
 
-    /// Reports a membership as ended by a deletion if this node deleted the room and has not reported it yet: before
-    /// the end of the client, or its next membership, is reported.
+    /// Reports a membership as ended by a deletion if this node deleted the room and has not reported it yet. Call it
+    /// before the end of the client, or its next membership, is reported.
     async fn report_deletion_first(
         &self,
         client: &ClientKey,

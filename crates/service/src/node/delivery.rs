@@ -1,4 +1,4 @@
-//! Handing events to the connections of this node, and cutting off those that cannot keep up.
+//! Delivers events to the connections of this node, and disconnects slow consumers.
 
 use std::{sync::Arc, time::Duration};
 
@@ -56,7 +56,7 @@ impl Node {
     /// Delivers to one client of this node.
     ///
     /// # Errors
-    /// `CLIENT_NOT_FOUND` when it is not here, or was cut off by this very message.
+    /// `CLIENT_NOT_FOUND` if it is not connected here, or was disconnected because this message did not fit.
     pub(crate) fn deliver_to_client(
         &self,
         namespace: &NamespaceState,
@@ -71,12 +71,12 @@ impl Node {
         if reached { Ok(()) } else { Err(ErrorCode::ClientNotFound.into()) }
     }
 
-    /// What holds a client's messages, when so many of them wait that it should be asked for no more.
+    /// The client's connection, if its send buffer is above the high watermark.
     pub(crate) fn behind(&self, client: &Client) -> Option<&Arc<dyn LocalDelivery>> {
         self.delivery.get().filter(|delivery| delivery.is_behind(client.key()))
     }
 
-    /// Sends the acknowledgement a client asked for. A client that is gone does not wait for it.
+    /// Sends the acknowledgement a client asked for. Does nothing if the client has disconnected.
     pub(crate) fn acknowledge(&self, namespace: &NamespaceState, client: &ClientKey, ack: AckId, payload: &Payload) {
         let Some(delivery) = self.delivery.get() else { return };
         if let Err(problem) = delivery.acknowledge(client, ack, payload) {
@@ -84,7 +84,7 @@ impl Node {
         }
     }
 
-    /// Asks one client of this node and waits for its acknowledgement.
+    /// Sends an event to one client of this node and waits for its acknowledgement.
     pub(crate) async fn ask_local(&self, client: &ClientKey, event: &OutboundEvent, timeout: Duration) -> Answer {
         let Some(delivery) = self.delivery.get() else { return Answer::Undelivered(Undeliverable::Gone) };
         let answer = delivery.ask(client, event, timeout).await;
@@ -96,7 +96,7 @@ impl Node {
         answer
     }
 
-    /// Begins to disconnect a client of this node; false when it is not here.
+    /// Starts to disconnect a client of this node. Returns false if it is not connected here.
     pub(crate) fn disconnect_local(
         &self,
         namespace: &NamespaceState,
@@ -108,15 +108,15 @@ impl Node {
         true
     }
 
-    /// Begins to disconnect all clients of a user in a namespace on this node.
+    /// Starts to disconnect all clients of a user in a namespace on this node.
     pub(crate) fn disconnect_user_here(&self, namespace: &NamespaceState, user: &UserId, reason: DisconnectReason) {
         for client in namespace.clients_of(user) {
             self.disconnect_here(&client, reason);
         }
     }
 
-    /// Begins to disconnect a client of this node, whether it takes part yet or not. Leaves a later stay of its id
-    /// alone.
+    /// Starts to disconnect a client of this node, whether it is activated or not. Does not affect a later session of
+    /// the same id.
     pub(crate) fn disconnect_here(&self, client: &Client, reason: DisconnectReason) {
         let Some(_claim) = client.claim() else { return };
         client.note_reason(reason);
@@ -125,7 +125,7 @@ impl Node {
         }
     }
 
-    /// Counts deliveries and disconnects the clients that would otherwise miss a message unnoticed.
+    /// Counts deliveries, and disconnects the clients that would otherwise have a silent gap.
     fn settle_delivery(&self, namespace: &NamespaceState, outcome: Delivery) {
         metrics::delivered(outcome.queued);
         for (client, problem) in outcome.failed {

@@ -36,7 +36,7 @@ impl Expiries {
     /// Gives the client a newer identity, which must be of the same user.
     ///
     /// # Errors
-    /// `TOKEN_EXPIRED` if the present one has expired: the client is being disconnected.
+    /// `TOKEN_EXPIRED` if the current identity has expired: the client is being disconnected.
     pub(crate) fn renew(&self, client: &Client, identity: Arc<Identity>, now: Timestamp) -> Result<(), Error> {
         let mut ends = self.ends.lock();
         // Under the lock: a client that is being disconnected was removed before.
@@ -49,7 +49,7 @@ impl Expiries {
         Ok(())
     }
 
-    /// The client is gone.
+    /// Removes a client that has disconnected.
     pub(crate) fn forget(&self, client: &Client) {
         remove(&mut self.ends.lock(), client, &client.identity());
     }
@@ -79,7 +79,7 @@ fn remove(ends: &mut BTreeMap<(Timestamp, usize), Client>, client: &Client, iden
     identity.expires_at.is_none_or(|end| ends.remove(&(end, client.serial())).is_some())
 }
 
-/// Runs until the token is cancelled or the node is gone.
+/// Runs until the token is cancelled or the node is dropped.
 pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
     let (expiries, node) = (node.expiries.clone(), Arc::downgrade(node));
     tokio::spawn(stop.run_until_cancelled_owned(async move {
@@ -94,7 +94,7 @@ pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
     }));
 }
 
-/// The time until the next expiry, if there is one. None if the node is gone.
+/// The time until the next expiry, if there is one. `None` if the node was dropped.
 fn end_those_due(node: &Weak<Node>, expiries: &Expiries) -> Option<Option<Duration>> {
     let node = node.upgrade()?;
     let now = node.clock.now();
@@ -114,7 +114,7 @@ impl Node {
         if let Ok(payload) = Payload::encode(&Error::new(ErrorCode::TokenExpired)) {
             let event = OutboundEvent::new(EventName::ERROR, payload);
             let namespace = self.namespace(client.namespace());
-            // A client that is gone misses nothing.
+            // A client that has disconnected does not need it.
             let _ = self.deliver_to_client(&namespace, client.id(), &event);
         }
         self.disconnect_here(client, DisconnectReason::TokenExpired);

@@ -1,4 +1,4 @@
-//! What other nodes say, taken in one after the other.
+//! Handles the messages of other nodes one after the other.
 
 use std::{
     sync::{Arc, Weak},
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::Node;
 use crate::{limits, membership::NamespaceState, metrics};
 
-/// Runs until the token is cancelled, the backplane is closed or the node is gone.
+/// Runs until the token is cancelled, the backplane is closed or the node is dropped.
 pub(super) fn spawn(node: Weak<Node>, mut incoming: BackplaneEvents, stop: CancellationToken) {
     tokio::spawn(stop.run_until_cancelled_owned(async move {
         while let Some(event) = incoming.next().await {
@@ -36,7 +36,7 @@ pub(super) fn spawn(node: Weak<Node>, mut incoming: BackplaneEvents, stop: Cance
 }
 
 impl Node {
-    /// Handles one message. Never waits: what takes time goes to a task of its own.
+    /// Handles one message. Never waits: longer work is spawned as a task.
     fn receive(self: &Arc<Self>, bytes: &[u8]) {
         let envelope = match Envelope::decode(bytes) {
             Ok(envelope) => envelope,
@@ -66,7 +66,7 @@ impl Node {
             NodeMessage::ToClient { namespace, client, event, payload } => {
                 if let Some(event) = self.outbound(&sender, event, payload) {
                     self.when_arrived(&namespace, &client, move |node, namespace, client| {
-                        // A client that is gone by now misses it, as it would on its own node.
+                        // If the client has disconnected, the message is dropped, as on its own node.
                         let _ = node.deliver_to_client(namespace, client, &event);
                     });
                 }
@@ -108,7 +108,7 @@ impl Node {
         }
     }
 
-    /// Does something for a client of this node: at once, or when it takes part if the store knows it already.
+    /// Does something for a client of this node: at once, or when it is activated if it is only registered yet.
     fn when_arrived(
         self: &Arc<Self>,
         namespace: &Namespace,
@@ -125,7 +125,7 @@ impl Node {
         });
     }
 
-    /// Asks one client of this node on behalf of another node.
+    /// Requests an acknowledgement from one client of this node on behalf of another node.
     fn answer_for(
         self: Arc<Self>,
         asker: NodeProcess,
@@ -147,7 +147,7 @@ impl Node {
         });
     }
 
-    /// An event that another node sent; none when it is not for this node's clients.
+    /// An event from another node. `None` if it is not for this node's clients.
     fn outbound(&self, sender: &NodeProcess, name: String, payload: EncodedPayload) -> Option<OutboundEvent> {
         let name = match EventName::new(name) {
             Ok(name) => name,

@@ -4,10 +4,10 @@ use parking_lot::RwLock as SyncRwLock;
 use roomwire_core::{Incarnation, NodeId};
 use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// The present incarnation of this node.
+/// The current incarnation of this node.
 ///
-/// A change of memberships holds it from the store call until this node's memory agrees. So a node that begins a new
-/// incarnation re-registers exactly what its memory holds.
+/// A change of memberships locks it (shared) from the store call until this node's memory agrees. So a node that begins
+/// a new incarnation re-registers exactly what is in its memory.
 #[derive(Debug)]
 pub(crate) struct CurrentIncarnation {
     held: RwLock<Incarnation>,
@@ -20,7 +20,7 @@ impl CurrentIncarnation {
         Self { held: RwLock::new(incarnation.clone()), current: SyncRwLock::new(incarnation) }
     }
 
-    /// The incarnation, which stays until the guard is dropped.
+    /// Locks the incarnation; it does not change until the guard is dropped.
     pub(crate) async fn hold(&self) -> RwLockReadGuard<'_, Incarnation> {
         self.held.read().await
     }
@@ -30,7 +30,7 @@ impl CurrentIncarnation {
         self.held.write().await
     }
 
-    /// Makes [`Self::current`] return what was written to the guard of [`Self::replace`].
+    /// Makes [`Self::current`] return the value written to the guard of [`Self::replace`].
     pub(super) fn publish(&self, incarnation: &Incarnation) {
         *self.current.write() = incarnation.clone();
     }

@@ -11,21 +11,21 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{Deadline, Node};
 use crate::ServiceEvent;
 
-/// How many memberships one call of the store cleans up.
+/// The number of memberships that one call of the store cleans up.
 const REAP_BATCH: usize = 256;
 
-/// How soon a heartbeat that failed is repeated, at the latest: a node is back soon after its store is.
+/// The longest pause before a failed heartbeat is retried, so that a node recovers soon after its store.
 const AGAIN: Duration = Duration::from_millis(400);
 
-/// The shortest time between two heartbeats, however many calls make the store suspect.
+/// The shortest time between two heartbeats, whatever the number of failed calls that request one.
 const AT_LEAST: Duration = Duration::from_millis(250);
 
-/// Runs until the token is cancelled or the node is gone.
+/// Runs until the token is cancelled or the node is dropped.
 pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
     let (beat_now, every) = (node.beat_now.clone(), node.config.lease.heartbeat);
     let node = Arc::downgrade(node);
     tokio::spawn(stop.run_until_cancelled_owned(async move {
-        // However long it takes to clean up after others, it does not cost this node its own lease.
+        // A long cleanup after other nodes must not cost this node its own lease.
         let mut upkeep: Option<AbortOnDropHandle<()>> = None;
         loop {
             let began = Instant::now();
@@ -51,7 +51,7 @@ pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
 }
 
 impl Node {
-    /// Renews the lease once; takes it again when it was lost.
+    /// Renews the lease once. Begins a new one if it was lost.
     async fn renew(&self) -> Option<LeaseStatus> {
         let mut healed = false;
         loop {
@@ -72,7 +72,7 @@ impl Node {
                     }
                 },
                 Err(error) => {
-                    // One that was lost twice in a moment, or not taken again yet, says nothing of the store.
+                    // A lease lost twice in a moment, or not begun again yet, does not mean that the store is down.
                     if !matches!(error, StateError::Fenced) {
                         self.state_is_away(&error);
                     }
@@ -82,9 +82,9 @@ impl Node {
         }
     }
 
-    /// Asks the store to keep the lease. When it says that it lost something, everybody is to be put back.
+    /// Asks the store to extend the lease. If the store reports lost data, all clients are re-registered.
     pub(super) async fn renew_once(&self, incarnation: &Incarnation) -> Result<LeaseStatus, StateError> {
-        // A third of the lease: an answer that never comes leaves time to ask again.
+        // A third of the lease: a call that gets no answer leaves time for another one.
         let until = self.deadline().min(Deadline::within(self.config.lease.duration / 3));
         let status = self.call(until, self.store.renew_lease(incarnation, self.config.lease.duration)).await?;
         if status.behind {
@@ -96,7 +96,7 @@ impl Node {
         Ok(status)
     }
 
-    /// Does what there is to do while the store answers: what it was not told, and what the lease's answer asks for.
+    /// The upkeep after a successful renewal: flushes pending writes and does what the answer asks for.
     async fn keep_up(self: Arc<Self>, status: LeaseStatus) {
         self.keep_revocations().await;
         self.finish_re_registration().await;
@@ -113,7 +113,7 @@ impl Node {
         }
     }
 
-    /// Tells the store which clients did something since the last heartbeat.
+    /// Sends the store the clients that were active since the last heartbeat.
     async fn note_activity(&self, incarnation: &Incarnation) {
         for namespace in self.namespaces() {
             let seen = namespace.take_activity();
@@ -126,7 +126,7 @@ impl Node {
         }
     }
 
-    /// Cleans up after a lost incarnation, as far as others do not do it at the same time, and reports what ended with
+    /// Cleans up after a lost incarnation, as far as no other node does so concurrently, and reports what ended with
     /// it.
     pub(super) async fn reap(&self, incarnation: &Incarnation, dead: &Incarnation) -> Result<(), StateError> {
         loop {

@@ -1,7 +1,7 @@
 //! Messages of other nodes that this node cannot read: damaged ones, and those of another version of Roomwire.
 //!
-//! Such a message is lost, and any message may have been in it: an app's event, the deletion of a room, a revocation.
-//! So it is a gap of the backplane. Gaps of this kind are reported at most once a minute: in a rolling upgrade every
+//! Such a message is lost, and it may have contained anything: an event, the deletion of a room, a revocation. So it
+//! counts as a gap of the backplane. Gaps of this kind are reported at most once a minute: in a rolling upgrade every
 //! message of an older node is one.
 
 use std::fmt;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::Node;
 use crate::{ServiceEvent, metrics};
 
-/// What is not reported yet.
+/// Losses that are not reported yet.
 #[derive(Debug, Default)]
 pub(super) struct LostMessages(Mutex<Unreported>);
 
@@ -25,7 +25,7 @@ struct Unreported {
 }
 
 impl Node {
-    /// Counts a message that cannot be read, and reports it now or within a minute.
+    /// Counts an unreadable message, and reports it now or within a minute.
     pub(super) fn message_is_lost(&self, reason: &dyn fmt::Display) {
         metrics::backplane_ignored();
         tracing::debug!(target: "roomwire", error = %Escaped(reason), "message was ignored");
@@ -39,7 +39,7 @@ impl Node {
         }
     }
 
-    /// Reports the messages that were lost since the last report, if that is a minute ago.
+    /// Reports the messages lost since the last report, if that was at least a minute ago.
     pub(super) fn report_lost_messages(&self) {
         let mut unreported = self.lost_messages.0.lock();
         if let Some(messages) = unreported.throttle.due(Instant::now().into_std()) {

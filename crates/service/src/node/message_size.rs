@@ -9,11 +9,11 @@ use crate::{
 };
 
 impl Node {
-    /// Compares `limits.payload` with what the backplane carries. An assumed limit causes a warning only: the backend
-    /// may carry more than its default.
+    /// Compares `limits.payload` with the largest message of the backplane. An assumed limit causes a warning only: the
+    /// backend may accept more than its default.
     ///
     /// # Errors
-    /// In words, when a payload that clients may send cannot be sent to other nodes.
+    /// A description, if a payload that clients may send cannot be sent to other nodes.
     pub(super) fn check_payload_limit(&self) -> Result<(), String> {
         let Some(limit) = &self.message_limit else { return Ok(()) };
         let (payload, largest) = (self.config.limits.payload, limit.payload());
@@ -32,7 +32,7 @@ impl Node {
         Ok(())
     }
 
-    /// Refuses a payload that cannot be sent to other nodes. Called before the payload is delivered to any client.
+    /// Rejects a payload that cannot be sent to other nodes. Called before the payload is delivered to any client.
     ///
     /// # Errors
     /// `PAYLOAD_TOO_LARGE`.

@@ -71,11 +71,11 @@ pub(crate) struct Node {
     lost_messages: LostMessages,
     /// Limits warnings about damaged client records.
     damage_log: Mutex<LogThrottle>,
-    /// The largest message of the backplane, as of the start.
+    /// The largest message of the backplane, read at the start.
     message_limit: Option<MessageLimit>,
-    /// Asks for a heartbeat at once.
+    /// Requests a heartbeat now.
     beat_now: Arc<Notify>,
-    /// Asks for a comparison of this node with the store at once.
+    /// Requests a comparison of this node with the store now.
     compare_now: Arc<Notify>,
     /// The number of re-registrations of all clients, including one in progress.
     restorations: AtomicU64,
@@ -84,21 +84,21 @@ pub(crate) struct Node {
     /// Sessions that are being admitted, are connected, or still run a handler.
     sessions: AtomicUsize,
     shutting_down: AtomicBool,
-    /// Set while clients of the present incarnation may be missing in the store.
+    /// Set while clients of the current incarnation may be missing in the store.
     incomplete: AtomicBool,
     /// Whether the last attempt to re-register them failed, which was logged.
     restore_failed: AtomicBool,
-    /// Incarnations that lost their lease, until all that ended with them is reported.
+    /// Incarnations with a lost lease, until everything that ended with them is reported.
     lost_incarnations: Mutex<Vec<Incarnation>>,
-    /// Held during their clean-up.
+    /// Locked during their cleanup.
     cleaning_up: tokio::sync::Mutex<()>,
-    /// Runs the work of clients. Sessions may be dropped by a thread outside of it.
+    /// The runtime for the work of clients. Sessions may be dropped by a thread outside of it.
     pub(crate) runtime: tokio::runtime::Handle,
     /// Ends the background tasks: cancelled when the service stops or its last handle is dropped.
     pub(crate) stop: CancellationToken,
 }
 
-/// The application's decisions about clients: their identity and what they may do.
+/// The application's hooks for clients: authentication and authorisation.
 #[derive(Debug)]
 pub(crate) struct AuthHooks {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
@@ -154,12 +154,12 @@ impl Node {
         }
     }
 
-    /// Begins the lease, opens the backplane and starts the background work. Waits for a backend that comes up later,
-    /// as `retryConfig` says.
+    /// Begins the lease, opens the backplane and starts the background work. Retries as `retryConfig` says if the
+    /// backend is not available yet.
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), Error> {
         self.check_payload_limit().map_err(refused)?;
         let until = Deadline::within(self.config.retry_config.timeout);
-        // One attempt may have to connect first. No attempt takes the whole time: the next may find another server.
+        // One attempt may have to connect first. No attempt uses the whole time: the next may reach another server.
         let one_try = || Deadline::within(self.config.state.connect_timeout + self.config.state.timeout);
         let incarnation = self.incarnation.current();
         let lasts = self.config.lease.duration;
@@ -196,7 +196,7 @@ impl Node {
             .map_err(|_| Error::internal("this service is mounted already; build a second one for a second server"))
     }
 
-    /// Refuses work that must not begin any more.
+    /// Rejects work that must not begin during shutdown.
     pub(crate) fn check_running(&self) -> Result<(), Error> {
         if self.is_shutting_down() || !self.config.enabled { Err(ErrorCode::ShuttingDown.into()) } else { Ok(()) }
     }
@@ -207,7 +207,7 @@ impl Node {
         self.shutting_down.load(Ordering::SeqCst)
     }
 
-    /// Refuses new clients from now on. Returns false if that was so already.
+    /// Rejects new clients from now on. Returns false if it did so already.
     pub(crate) fn begin_shutdown(&self) -> bool {
         !self.shutting_down.swap(true, Ordering::SeqCst)
     }

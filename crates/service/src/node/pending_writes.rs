@@ -1,7 +1,7 @@
 //! Writes that wait for the store or the other nodes: ends of memberships and clients, and deletions of rooms.
 //!
-//! Every end passes through here, also while the store answers. It is reported when the store has confirmed it and no
-//! other node reports it.
+//! Every end passes through here, also while the store is available. It is reported when the store has confirmed it and
+//! no other node reports it.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -23,45 +23,45 @@ use crate::{
     membership::WaitingDeletion,
 };
 
-/// How many writes are tried again at once.
+/// The number of writes that are retried concurrently.
 const AT_ONCE: usize = 16;
 
-/// How many failed joins and connects may wait. Comparing the node with the store mends those beyond.
+/// The number of failed joins and connects that may wait. The comparison of node and store repairs any beyond it.
 const UNREPORTED: usize = 4096;
 
 /// A membership that ended on this node.
 #[derive(Clone, Debug)]
 pub(super) struct EndedMembership {
     pub(super) room: RoomKey,
-    /// None when no `Joined` is to be followed by a `Left`.
+    /// `None` if no `Joined` needs a `Left`.
     pub(super) report: Option<LeftReport>,
 }
 
-/// What tells which membership ended, and why.
+/// Identifies the membership and says why it ended.
 #[derive(Clone, Debug)]
 pub(super) struct LeftReport {
     pub(super) uid: RoomUid,
-    /// Under which the store held the membership.
+    /// The incarnation of the membership in the store.
     pub(super) incarnation: Incarnation,
     pub(super) reason: LeaveReason,
     /// As [`Membership::is_in_doubt`].
     pub(super) is_in_doubt: bool,
 }
 
-/// A client that is gone from this node.
+/// A client that disconnected from this node.
 #[derive(Clone, Debug)]
 pub(crate) struct EndedClient {
-    /// Under which the store held the client.
+    /// The incarnation of the client in the store.
     pub(crate) incarnation: Incarnation,
     pub(crate) reason: DisconnectReason,
-    /// Whether its `ClientConnected` is to be followed by a `ClientDisconnected`.
+    /// Whether its `ClientConnected` needs a `ClientDisconnected`.
     pub(crate) is_reported: bool,
 }
 
 /// The unconfirmed ends of one client.
 #[derive(Clone, Debug, Default)]
 pub(super) struct ClientEnds {
-    /// In the order in which they ended.
+    /// In the order of the ends.
     pub(super) left: Vec<EndedMembership>,
     pub(super) gone: Option<EndedClient>,
 }
@@ -81,13 +81,13 @@ impl ClientEnds {
 #[derive(Debug, Default)]
 pub(super) struct PendingClient {
     pub(super) ends: Mutex<ClientEnds>,
-    /// Held while the store is asked: an answer belongs to one asker.
+    /// Locked during a request to the store: each answer belongs to one caller.
     pub(super) confirming: tokio::sync::Mutex<()>,
-    /// Whether the heartbeat tries it again.
+    /// Whether the heartbeat retries it.
     is_queued: AtomicBool,
 }
 
-/// A write that the heartbeat tries again.
+/// A write that the heartbeat retries.
 #[derive(Clone, Debug)]
 enum Retry {
     /// The ends of a client.
@@ -96,11 +96,11 @@ enum Retry {
     Metadata(Client),
     /// The store may have deleted a room.
     Settlement(RoomKey, DeletionId, Arc<WaitingDeletion>),
-    /// This incarnation of the room was deleted, which the other nodes do not know.
+    /// This incarnation of the room was deleted, and the other nodes do not know yet.
     Deletion(RoomKey, RoomUid),
 }
 
-/// What became of a retry.
+/// The result of a retry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     Done,
@@ -115,7 +115,7 @@ pub(super) struct PendingWrites {
     unreported: AtomicUsize,
     /// Oldest first.
     retries: Mutex<VecDeque<Retry>>,
-    /// Held while they are tried again.
+    /// Locked during a flush.
     retrying: tokio::sync::Mutex<()>,
 }
 
@@ -140,13 +140,13 @@ impl PendingWrites {
         let before = ends.unreported();
         change(&mut ends);
         self.unreported.fetch_sub(before.saturating_sub(ends.unreported()), Ordering::AcqRel);
-        // Its successor under the same id is another one.
+        // The client that now uses this id is another one.
         if ends.is_empty() && clients.get(client).is_some_and(|known| std::ptr::eq(&**known, pending)) {
             clients.remove(client);
         }
     }
 
-    /// Removes the confirmed end of a membership. False when that was done before.
+    /// Removes the confirmed end of a membership. Returns false if it was removed before.
     pub(super) fn remove_left(&self, client: &ClientKey, pending: &PendingClient, room: &RoomKey) -> bool {
         let mut was_pending = false;
         self.remove(client, pending, |ends| {
@@ -161,7 +161,7 @@ impl PendingWrites {
         self.retries.lock().iter().take(count).cloned().collect()
     }
 
-    /// Takes out the first, which were tried, and puts those back that are not done.
+    /// Removes the first writes, which were tried, and re-queues those that are unfinished.
     fn tried(&self, first: Vec<Retry>, outcomes: &[Outcome]) {
         drop(self.retries.lock().drain(..first.len()));
         for (retry, outcome) in first.into_iter().zip(outcomes) {
@@ -176,7 +176,7 @@ impl PendingWrites {
         }
     }
 
-    /// Has the heartbeat try it again.
+    /// Queues a write for the next heartbeat.
     pub(super) fn retry_later(&self, client: &ClientKey, pending: &Arc<PendingClient>) {
         if !pending.ends.lock().is_empty() && !pending.is_queued.swap(true, Ordering::AcqRel) {
             self.retries.lock().push_back(Retry::Client(client.clone(), pending.clone()));
@@ -185,8 +185,7 @@ impl PendingWrites {
 }
 
 impl Node {
-    /// Notes that a membership ended which the store held under this incarnation. Follow it by
-    /// [`Self::confirm_ends`].
+    /// Queues the end of a membership that the store had under this incarnation. Call [`Self::confirm_ends`] next.
     pub(crate) fn end_membership(
         &self,
         client: &ClientKey,
@@ -198,7 +197,7 @@ impl Node {
         self.pending_writes.add(client, |ends| ends.left.push(end));
     }
 
-    /// Notes that a client is gone, with the memberships that end with it. Follow it by [`Self::confirm_ends`].
+    /// Queues the end of a client and of the memberships that end with it. Call [`Self::confirm_ends`] next.
     pub(crate) fn end_client(&self, client: &ClientKey, end: EndedClient, memberships: &[Membership]) {
         let reason = LeaveReason::Disconnected(end.reason);
         let left = memberships.iter().map(|membership| ended(client, membership, &end.incarnation, reason));
@@ -209,7 +208,7 @@ impl Node {
         });
     }
 
-    /// Has the store end a membership that a join may have begun though it failed.
+    /// Queues the end of a membership that a failed join may have begun.
     pub(crate) fn end_failed_join(&self, client: &ClientKey, room: &RoomKey) {
         self.end_unconfirmed(client, |ends| {
             if ends.left.iter().all(|end| end.room != *room) {
@@ -218,7 +217,7 @@ impl Node {
         });
     }
 
-    /// Has the store remove a client that it may have registered though that failed.
+    /// Queues the removal of a client that a failed registration may have stored.
     pub(crate) fn end_failed_connect(&self, client: &ClientKey) {
         let reason = DisconnectReason::ConnectionLost;
         let incarnation = self.incarnation.current();
@@ -239,46 +238,46 @@ impl Node {
         }
     }
 
-    /// Whether the end of this membership waits for the store.
+    /// Whether the end of this membership is unconfirmed.
     pub(crate) fn is_ending(&self, client: &ClientKey, room: &RoomKey) -> bool {
         let pending = self.pending_writes.of(client);
         pending.is_some_and(|pending| pending.ends.lock().left.iter().any(|end| end.room == *room))
     }
 
-    /// Has the heartbeat tell the other nodes that this incarnation of the room was deleted.
+    /// Queues a message to the other nodes that this incarnation of the room was deleted.
     pub(crate) fn announce_deletion_later(&self, room: RoomKey, uid: RoomUid) {
         self.pending_writes.retries.lock().push_back(Retry::Deletion(room, uid));
     }
 
-    /// Has the heartbeat ask the store what became of a deletion.
+    /// Queues a request to the store for the outcome of a deletion.
     pub(crate) fn settle_deletion_later(&self, room: RoomKey, deletion: DeletionId, waiting: WaitingDeletion) {
         self.pending_writes.retries.lock().push_back(Retry::Settlement(room, deletion, Arc::new(waiting)));
     }
 
-    /// Has the heartbeat tell the store the metadata of a client.
+    /// Queues a write of a client's metadata.
     pub(crate) fn write_metadata_later(&self, client: Client) {
         self.pending_writes.retries.lock().push_back(Retry::Metadata(client));
     }
 
-    /// Tries all that waits now once more, some at a time, until none of those is answered.
+    /// Retries everything that is queued now, in batches, until a batch gets no answer at all.
     pub(crate) async fn retry_pending_writes(self: &Arc<Self>) {
         let _retrying = self.pending_writes.retrying.lock().await;
         let mut waiting = self.pending_writes.retries.lock().len();
         while waiting > 0 {
-            // They stay the first until they were tried, also when this future is dropped.
+            // They stay at the front until they were tried, also if this future is dropped.
             let batch = self.pending_writes.first(waiting.min(AT_ONCE));
             waiting -= batch.len();
             let outcomes = join_all(batch.iter().map(|retry| self.write_again(retry))).await;
             let is_away = outcomes.iter().all(|outcome| *outcome == Outcome::Unanswered);
             self.pending_writes.tried(batch, &outcomes);
-            // When only a part of the store is away, the others go on.
+            // If only a part of the store is unavailable, the others proceed.
             if is_away {
                 return;
             }
         }
     }
 
-    /// Tries all that waits until nothing waits any more, for a node that stops. What still waits then is lost.
+    /// Retries until the queue is empty, for a node that shuts down. What is left at the end is lost.
     pub(crate) async fn finish_pending_writes(self: &Arc<Self>) {
         let finish = || async {
             self.retry_pending_writes().await;
@@ -299,7 +298,7 @@ impl Node {
             }
             Retry::Deletion(room, uid) => {
                 let announced = self.announce_deletion(room, *uid).await;
-                // The store may answer all the same.
+                // The store may have done it nevertheless.
                 return if announced.is_ok() { Outcome::Done } else { Outcome::Later };
             }
         };
@@ -307,7 +306,7 @@ impl Node {
         let namespace = self.namespace(&client.namespace);
         let claim = if is_gone { namespace.client_ids.claim_absent(&client.client) } else { None };
         if is_gone && claim.is_none() {
-            // A client that comes with the same id at this moment is not meant.
+            // Must not affect a client that connects with the same id now.
             return Outcome::Later;
         }
         self.answered(self.confirm_ends(client, self.deadline()).await)

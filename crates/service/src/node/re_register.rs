@@ -22,20 +22,20 @@ const BATCH: usize = 500;
 const MEMBERSHIPS: usize = 2000;
 
 impl Node {
-    /// Takes a lease again and re-registers every client of this node with its memberships, as far as the store
-    /// answers: the heartbeat does the rest.
+    /// Begins a lease again and re-registers every client of this node with its memberships, as far as the store
+    /// answers. The heartbeat does the rest.
     ///
     /// Several callers may find the same incarnation lost; only the first re-registers.
     ///
     /// # Errors
-    /// If the store does not say how the lease was lost.
+    /// If the store does not answer whether the lease was lost or reaped.
     pub(crate) async fn re_register(&self, lost: &Incarnation) -> Result<(), StateError> {
         let mut incarnation = self.incarnation.replace().await;
         if *incarnation != *lost {
             return Ok(());
         }
         if self.has_stopped() {
-            // The lease was given back; a further one would have no owner.
+            // The lease was ended for good; a further one would have no owner.
             return Err(StateError::Fenced);
         }
         if self.begin_again(lost).await? {
@@ -46,7 +46,7 @@ impl Node {
         Ok(())
     }
 
-    /// As [`Self::re_register`], for a caller with a deadline. It goes on when the deadline is over.
+    /// Like [`Self::re_register`], for a caller with a deadline. It continues in the background after the deadline.
     pub(crate) async fn re_register_within(
         self: &Arc<Self>,
         until: Deadline,
@@ -70,7 +70,7 @@ impl Node {
         Ok(())
     }
 
-    /// Whether the incarnation goes on: the store lost it and lets it begin again. One that was reaped is over.
+    /// Whether the incarnation continues: the store lost it and lets it begin again. A reaped incarnation never does.
     async fn begin_again(&self, lost: &Incarnation) -> Result<bool, StateError> {
         match self.bounded(self.store.begin_lease(lost, self.config.lease.duration)).await {
             Ok(()) => {
@@ -83,7 +83,7 @@ impl Node {
         }
     }
 
-    /// Gives the lease back for good: after [`Self::stop`] no further incarnation begins.
+    /// Ends the lease for good: after [`Self::stop`] no further incarnation begins.
     pub(crate) async fn end_incarnation(&self) {
         let incarnation = self.incarnation.replace().await;
         if let Err(error) = self.bounded(self.store.end_lease(&incarnation)).await {
@@ -91,7 +91,7 @@ impl Node {
         }
     }
 
-    /// Re-registers what an interrupted [`Self::re_register`] left out, or what the store has lost since.
+    /// Re-registers the clients that an interrupted [`Self::re_register`] left out, or that the store has lost since.
     pub(super) async fn finish_re_registration(&self) {
         if self.is_incomplete() {
             let incarnation = self.incarnation.replace().await;
@@ -102,24 +102,24 @@ impl Node {
     }
 
     /// The number of re-registrations of all clients, including one in progress. Constant while the incarnation is
-    /// held.
+    /// locked.
     pub(crate) fn restorations(&self) -> u64 {
         self.restorations.load(Ordering::SeqCst)
     }
 
-    /// Whether clients of the present incarnation may be missing in the store.
+    /// Whether clients of the current incarnation may be missing in the store.
     pub(crate) fn is_incomplete(&self) -> bool {
         self.incomplete.load(Ordering::Acquire)
     }
 
-    /// Has the next heartbeat re-register the clients.
+    /// Makes the next heartbeat re-register the clients.
     pub(crate) fn note_incomplete(&self) {
         self.incomplete.store(true, Ordering::Release);
     }
 
     /// Re-registers all clients, or leaves that to the next heartbeat.
     async fn restore(&self, incarnation: &Incarnation) {
-        // Outdates what was read of the store before.
+        // Invalidates earlier reads of the store.
         self.restorations.fetch_add(1, Ordering::SeqCst);
         self.revocations.note_stale();
         // First, so that a client that connects meanwhile is not left out.
@@ -132,7 +132,7 @@ impl Node {
             }
             Err(error) => {
                 self.note_incomplete();
-                // Logged once, however often it is tried.
+                // Logged once, whatever the number of attempts.
                 if !self.restore_failed.swap(true, Ordering::AcqRel) {
                     tracing::warn!(target: "roomwire", error = %Escaped(&error), "clients could not be re-registered, trying again");
                 }
@@ -150,7 +150,7 @@ impl Node {
                 let (batch, later) = left.split_at(batch_len(left));
                 left = later;
                 self.put_back(incarnation, batch, self.patience()).await?;
-                // The heartbeat may be waiting for this, which may take longer than a lease lasts.
+                // The heartbeat may be waiting for this, which may take longer than the lease.
                 if renewed.elapsed() >= self.config.lease.heartbeat {
                     renewed = Instant::now();
                     self.renew_once(incarnation).await?;
@@ -163,7 +163,7 @@ impl Node {
     /// Cleans up after the incarnations that this node lost. Call it before one of their clients is registered under
     /// `incarnation`, which ends its memberships without a report.
     async fn reap_lost_incarnations(&self, incarnation: &Incarnation) -> Result<(), StateError> {
-        // What another task removed from the store is reported when this returns.
+        // Another task may have removed something from the store; it is reported when this returns.
         let _cleaning_up = self.cleaning_up.lock().await;
         let lost_incarnations = self.lost_incarnations.lock().clone();
         for dead in lost_incarnations {
@@ -173,7 +173,8 @@ impl Node {
         Ok(())
     }
 
-    /// As [`Self::reap_lost_incarnations`], for a caller with a deadline. It goes on when the deadline is over.
+    /// Like [`Self::reap_lost_incarnations`], for a caller with a deadline. It continues in the background after the
+    /// deadline.
     pub(crate) async fn reap_lost_incarnations_within(
         self: &Arc<Self>,
         until: Deadline,
@@ -211,12 +212,12 @@ impl Node {
         for (client, news) in back {
             let News { connected, joined } = match &restored {
                 Ok(_) => news,
-                // An end that is reported needs a begin that is reported.
+                // An end that is reported needs a begin that was reported.
                 Err(_) => {
                     let mut news = client.not_revived(news);
-                    // What ended with a deleted room did not begin again.
+                    // A membership that ended with a deleted room did not begin again.
                     news.joined.retain(|room| self.is_ending(client.key(), &client.room_key(room)));
-                    // A membership is reported only of a client that is reported connected.
+                    // A membership is reported only if its client is reported as connected.
                     news.connected |= !news.joined.is_empty() && client.mark_announced();
                     news
                 }
@@ -232,7 +233,7 @@ impl Node {
         restored.map(drop)
     }
 
-    /// Adopts the store's answer on a membership that it did not restore as given.
+    /// Applies the store's answer about a membership that it did not restore as given.
     async fn restored_differently(
         &self,
         incarnation: &Incarnation,
@@ -246,8 +247,8 @@ impl Node {
             && let Some(at) = began_again
             && !self.is_ending(client.key(), room)
         {
-            // The end was reported with the lost incarnation, and it did not begin again. Where another end is to be
-            // reported, because the client left meanwhile, the membership is reported to have begun.
+            // The end was reported with the lost incarnation, and the membership did not begin again. If another end is
+            // still to be reported, because the client left meanwhile, the begin is reported too.
             news.joined.swap_remove(at);
         }
         let deleted = {
@@ -273,7 +274,7 @@ impl Node {
         }
         let removed =
             self.call(until, self.store.removed_by_others(incarnation, client.key(), &[(room.clone(), deleted)])).await;
-        // A deletion reports the members that the store knew.
+        // A deletion reports the members that were in the store.
         if removed.is_ok_and(|removed| removed.rooms.is_empty()) {
             let (room, client, reason) = (room.clone(), client.id().clone(), LeaveReason::RoomDeleted);
             self.events.send(|| ServiceEvent::Left { room, client, reason });
@@ -290,7 +291,7 @@ impl Node {
     }
 }
 
-/// How many of these clients one call of the store re-registers: at least one.
+/// The number of these clients that one call of the store re-registers: at least one.
 fn batch_len(clients: &[Client]) -> usize {
     let mut memberships = 0;
     let fits = clients.iter().take(BATCH).take_while(|client| {

@@ -23,7 +23,7 @@ use crate::{
     membership::NamespaceState,
 };
 
-/// Runs until the token is cancelled or the node is gone, in its own task so that it never delays the heartbeat.
+/// Runs until the token is cancelled or the node is dropped, in its own task so that it never delays the heartbeat.
 pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
     let (compare_now, every, soon) = (node.compare_now.clone(), node.config.lease.reconcile, node.look_again_after());
     let node = Arc::downgrade(node);
@@ -31,7 +31,7 @@ pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
         let mut doubts = Doubts::default();
         let mut is_settled = true;
         loop {
-            // With jitter, so that the nodes of a cluster do not ask all at once.
+            // With jitter, so that the nodes of a cluster do not compare simultaneously.
             let usual = every.mul_f64(rand::random_range(0.8..=1.2));
             let pause = if is_settled { usual } else { usual.min(soon) };
             // At once after a request.
@@ -116,8 +116,8 @@ pub(super) struct Differences {
     pub(super) lost: Vec<Settled>,
     /// Local clients with a missing or unreadable part in the store.
     pub(super) damaged: Vec<Settled>,
-    /// Memberships of local clients that have been missing in the store for so long that no message in flight explains
-    /// it.
+    /// Memberships of local clients that have been missing in the store for too long to be explained by a message in
+    /// flight.
     pub(super) missing: Vec<(Settled, Vec<Membership>)>,
     /// Memberships of local clients that only the store has.
     pub(super) extra: Vec<(Settled, Vec<RoomKey>)>,
@@ -159,12 +159,12 @@ impl Node {
         }
     }
 
-    /// Has the store look for damage to what it keeps, and reports what ended by that. Takes as long as there is to
-    /// look at.
+    /// Makes the store check its data for damage, and reports the memberships that ended because of it. Takes time in
+    /// proportion to the amount of data.
     async fn repair_store(&self) {
         let (incarnation, lease) = (self.incarnation.current(), self.config.lease.duration);
         let namespaces = Vec::from_iter(self.namespaces().iter().map(|namespace| namespace.name().clone()));
-        // Looked through by one node at a time, in less than the pause of any of them.
+        // One node at a time does the check, in less than the interval of any of them.
         let every = self.config.lease.reconcile.mul_f64(0.75);
         match self.store.repair(&incarnation, lease, every, &namespaces).await {
             Ok(removed) => {
@@ -180,8 +180,8 @@ impl Node {
         }
     }
 
-    /// How long a membership may be missing from the store before that is taken for more than news on their way: as
-    /// long as a node may be cut off without being taken for lost.
+    /// How long a membership may be missing in the store before it is more than a message in flight: as long as a node
+    /// may be cut off without losing its lease.
     pub(crate) fn look_again_after(&self) -> std::time::Duration {
         self.config.lease.duration
     }
@@ -194,7 +194,7 @@ impl Node {
         View { incarnation: incarnation.clone(), restorations: self.restorations(), gaps }
     }
 
-    /// Whether the view is current, for a caller that holds this incarnation.
+    /// Whether the view is current, for a caller that has locked this incarnation.
     pub(super) fn is_current(&self, view: &View, incarnation: &Incarnation) -> bool {
         *incarnation == view.incarnation
             && self.restorations() == view.restorations
@@ -217,7 +217,7 @@ impl Node {
         settled
     }
 
-    /// All that the store holds under an incarnation.
+    /// Everything the store has under an incarnation.
     async fn read_held(&self, incarnation: &Incarnation) -> Result<BTreeMap<ClientKey, Held>, StateError> {
         let mut held: BTreeMap<ClientKey, Held> = BTreeMap::new();
         let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
@@ -271,12 +271,12 @@ impl Node {
                 differences.missing.push((here, certain));
             }
         }
-        // Clients that are here and were busy are among them; they are told apart when it comes to repair.
+        // They include clients that are connected here and were busy; the repair distinguishes them.
         differences.strangers.extend(held);
         differences
     }
 
-    /// Which memberships the store has not held for long; and what is remembered of all that it does not hold.
+    /// The memberships that have been missing in the store for too long, and all that are missing now.
     fn doubt(
         &self,
         missing: Vec<Membership>,
@@ -289,15 +289,15 @@ impl Node {
             if doubt.since.elapsed() >= self.look_again_after() {
                 certain.push(membership.clone());
             }
-            // Also what is repaired now, until it is seen to be.
+            // Includes what is being repaired, until a comparison confirms the repair.
             doubtful.insert(membership.room, doubt);
         }
         (certain, doubtful)
     }
 }
 
-/// What is known here of a client and not there, and there and not here. What is known on both sides was not deleted
-/// in any gap before.
+/// The differences of one client in both directions. Memberships known on both sides were not deleted in any earlier
+/// gap.
 fn difference(view: &View, client: &Client, there: &Held) -> (Vec<Membership>, Vec<RoomKey>) {
     let mut known = client.known();
     let mut missing = Vec::new();

@@ -1,4 +1,4 @@
-//! What the backend refuses though it can be reached: told once a minute for each kind.
+//! Operations that a reachable backend refuses: reported once a minute for each kind.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -9,12 +9,12 @@ use tokio::time::Instant;
 use super::Node;
 use crate::{ServiceEvent, health::Refused, metrics};
 
-/// The shortest time between two reports of one kind, and how long a refusal counts as present.
+/// The shortest time between two reports of one kind, and the time for which a refusal counts as current.
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
-/// How many kinds are remembered. A backend has fewer operations and codes.
+/// The number of kinds that are kept. A backend has fewer operations and codes.
 const KINDS: usize = 256;
 
-/// What was refused within the last minute, by kind.
+/// The refusals of the last minute, by kind.
 #[derive(Debug, Default)]
 pub(super) struct Refusals(Mutex<HashMap<Kind, Seen>>);
 
@@ -33,7 +33,7 @@ struct Seen {
 }
 
 impl Refusals {
-    /// Notes a refusal; true when it is to be reported.
+    /// Adds a refusal. Returns true if it is to be reported.
     fn note(&self, refusal: &Refusal, clock: &dyn Clock) -> bool {
         let now = Instant::now();
         let kind = Kind { what: refusal.what.to_string(), code: refusal.code.clone() };
@@ -69,7 +69,7 @@ impl Refusals {
 }
 
 impl Node {
-    /// The backend answered that it does not do something.
+    /// Handles the answer of a backend that refuses an operation.
     pub(super) fn note_refusal(&self, refusal: &Refusal) {
         metrics::state_refused(&refusal.code);
         if !self.backend_health.refusals.note(refusal, &*self.clock) {

@@ -1,6 +1,6 @@
 //! Repair of differences between this node and the store, in both directions, one client at a time.
 //!
-//! Repairs emit no service events: local clients never left, and the end of all others was reported when it came.
+//! Repairs emit no service events: local clients never left, and the end of all others was reported when it happened.
 
 use std::sync::Arc;
 
@@ -23,17 +23,17 @@ const BATCH: usize = 100;
 /// Counts of repairs.
 #[derive(Debug, Default)]
 struct Repaired {
-    /// Put back into the store.
+    /// Clients restored to the store.
     clients_restored: usize,
-    /// Put back into the store.
+    /// Memberships restored to the store.
     memberships_restored: usize,
-    /// Taken out of the store.
+    /// Clients removed from the store.
     clients_removed: usize,
-    /// Taken out of the store.
+    /// Memberships removed from the store.
     memberships_removed: usize,
-    /// Forgotten here, because their room was deleted while this node could not hear of it.
+    /// Memberships removed from this node because their room was deleted during a gap of the backplane.
     memberships_forgotten: usize,
-    /// Clients of which the store had a part, or what cannot be read, and that are written anew.
+    /// Clients with an incomplete or unreadable record in the store, written again.
     clients_rewritten: usize,
     /// Clients that were not repaired because they were busy.
     busy: usize,
@@ -88,7 +88,7 @@ impl Node {
         if found.lost.is_empty() && found.missing.is_empty() {
             return Ok(true);
         }
-        // A store that lost everything reports that at the renewal of the lease. Then no client was removed, and the
+        // A store that lost everything reports that when the lease is renewed. Then no client was removed, and the
         // heartbeat re-registers all of them.
         if self.renew_once(&view.incarnation).await?.behind {
             self.beat_now.notify_one();
@@ -152,7 +152,7 @@ impl Node {
             repaired.clients_removed += 1;
             repaired.memberships_removed += rooms.len();
         } else {
-            // Its entry in the list of clients may be all that is left of it.
+            // Only its entry in the list of clients may be left.
             self.bounded(self.store.disconnect(incarnation, client)).await?;
             let rooms = Vec::from_iter(held.rooms.iter().cloned());
             repaired.memberships_removed += self.leave_all(incarnation, client, &rooms).await?;
@@ -160,7 +160,7 @@ impl Node {
         Ok(())
     }
 
-    /// The clients that are not connected to another process by now.
+    /// The clients that are not connected to another process in the meantime.
     async fn still_here<'a>(&self, lost: &'a [Settled]) -> Result<Vec<&'a Settled>, StateError> {
         let mut here = Vec::new();
         for settled in lost {

@@ -1,7 +1,7 @@
-//! Access that was taken back, as far as this node knows: asked for every client that comes, without any store.
+//! Revoked access, as far as this node knows: checked for every client without a call of the store.
 //!
-//! A revocation is stored first and told to the other nodes then. A node hears the others first and reads the store
-//! then. So whichever comes between, every node learns of it.
+//! A node that revokes writes to the store first and publishes to the other nodes second. A node that starts subscribes
+//! first and reads the store second. So every node learns of every revocation.
 
 use std::{
     collections::BTreeMap,
@@ -21,9 +21,9 @@ use crate::{Client, metrics};
 #[derive(Debug, Default)]
 pub(crate) struct Revocations {
     known: RwLock<Known>,
-    /// Whether the store may know others than this node.
+    /// Whether the store may have revocations that this node lacks.
     is_stale: AtomicBool,
-    /// Those that the store knows and the other nodes may not.
+    /// Revocations that are stored and may be unknown to other nodes.
     untold: Mutex<Vec<Revocation>>,
 }
 
@@ -31,12 +31,12 @@ pub(crate) struct Revocations {
 struct Known {
     users: BTreeMap<UserId, Revocation>,
     tokens: BTreeMap<TokenId, Revocation>,
-    /// When the first of them is over; none when there is none.
+    /// When the first of them expires, if there is any.
     first_end: Option<Timestamp>,
 }
 
 impl Known {
-    /// Notes a revocation; false when it changes nothing.
+    /// Adds a revocation. Returns false if it changes nothing.
     fn note(&mut self, new: &Revocation, now: Timestamp) -> bool {
         self.drop_expired(now);
         if !new.is_in_force(now) {
@@ -81,14 +81,14 @@ fn merge<S: Ord>(known: &mut BTreeMap<S, Revocation>, subject: S, new: &Revocati
 }
 
 impl Revocations {
-    /// The heartbeat is to compare them with the store.
+    /// Makes the next heartbeat compare the revocations.
     pub(super) fn note_stale(&self) {
         self.is_stale.store(true, Ordering::Release);
     }
 }
 
 impl Node {
-    /// What takes back what proved this identity, if anything does now.
+    /// The revocation that covers this identity now, if there is one.
     pub(crate) fn is_revoked(&self, identity: &Identity) -> Option<Revocation> {
         let Identity { user, token, issued_at, .. } = identity;
         let known = self.revocations.known.read();
@@ -116,7 +116,7 @@ impl Node {
     }
 
     /// Disconnects the revoked ones of these clients. Call it for every client after it was activated: its access may
-    /// have been revoked after its admission.
+    /// been revoked after it was admitted.
     pub(crate) fn disconnect_revoked(&self, clients: &[Client]) {
         for client in clients {
             if self.is_revoked(&client.identity()).is_some() {
@@ -127,8 +127,8 @@ impl Node {
         }
     }
 
-    /// Takes access back in the whole cluster. This node knows it at once, whatever else fails; what the store was not
-    /// told, the heartbeats tell it.
+    /// Revokes access in the whole cluster. It takes effect on this node at once, whatever else fails; the heartbeats
+    /// send it to the store if that fails now.
     pub(crate) async fn revoke(&self, revocation: Revocation) -> Result<(), Error> {
         self.revoked(&revocation);
         let stored = self.retrying(self.deadline(), || self.store.revoke(&revocation)).await;
@@ -140,7 +140,7 @@ impl Node {
         told
     }
 
-    /// What could not be told is told with the next comparison.
+    /// The next comparison publishes it if this fails.
     async fn tell_or_remember(&self, revocation: Revocation, until: Deadline) -> Result<(), Error> {
         let told = self.tell_of(revocation.clone(), until).await;
         if told.is_err() {
@@ -155,7 +155,7 @@ impl Node {
         Ok(self.call(until, self.backplane.publish(&Channel::Cluster, message)).await?)
     }
 
-    /// Learns what the store knows.
+    /// Reads the revocations from the store.
     pub(super) async fn load_revocations(&self) -> Result<(), StateError> {
         self.read_revocations().await.map(drop)
     }
@@ -173,7 +173,7 @@ impl Node {
         }
         let changed = {
             let (mut known, now) = (self.revocations.known.write(), self.clock.now());
-            // All of them, also after the first that changes something.
+            // Applies all of them: `any` would stop at the first change.
             stored.iter().filter(|revocation| known.note(revocation, now)).count() > 0
         };
         if changed {
@@ -184,8 +184,8 @@ impl Node {
         Ok(stored)
     }
 
-    /// Forgets what is over; after everything that may have parted this node from the store and the others, learns
-    /// what they know, and tells them what they do not.
+    /// Removes expired revocations. After every event that may have separated this node from the store or the others,
+    /// reads theirs and sends them those that they lack.
     pub(super) async fn keep_revocations(&self) {
         self.revocations.known.write().drop_expired(self.clock.now());
         if !self.revocations.is_stale.swap(false, Ordering::AcqRel) {
@@ -214,7 +214,7 @@ impl Node {
         let untold = std::mem::take(&mut *self.revocations.untold.lock());
         for revocation in untold {
             if revocation.is_in_force(now) {
-                // Whatever fails is remembered again, and so is what follows it.
+                // What fails is queued again, with everything after it.
                 let _ = self.tell_or_remember(revocation, self.patience()).await;
             }
         }

@@ -1,4 +1,4 @@
-//! Other processes that were given this process's node id.
+//! Other processes with the same node id as this process.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use super::Node;
 /// The shortest time between two warnings.
 const WARN_AGAIN: Duration = Duration::from_secs(60);
 
-/// When another process of this node id was last warned of.
+/// When the last warning about another process with this node id was logged.
 #[derive(Debug, Default)]
 pub(super) struct Twins(Mutex<Option<Instant>>);
 
 impl Twins {
-    /// Another process with this node's id has said something. Warns of it, at most once a minute.
+    /// Handles a message of another process with this node's id: logs a warning, at most once a minute.
     pub(super) fn note(&self, own: &Incarnation, other: &Incarnation) {
         let mut warned = self.0.lock();
         if warned.is_some_and(|last| last.elapsed() < WARN_AGAIN) {
@@ -34,14 +34,14 @@ impl Twins {
 }
 
 impl Node {
-    /// Tells the other processes that this one has started, so that one with the same node id warns of it.
+    /// Announces the start of this process, so that another one with the same node id logs a warning.
     pub(super) async fn announce(&self) {
         if !self.backplane.may_reach_others(&Channel::Cluster) {
             return;
         }
         let Ok(message) = self.envelope(NodeMessage::Began) else { return };
         if let Err(error) = self.bounded(self.backplane.publish(&Channel::Cluster, message)).await {
-            // The first message that reaches the other process makes it warn.
+            // The first message makes the other process log its warning.
             tracing::debug!(target: "roomwire", error = %Escaped(&error), "the start could not be announced");
         }
     }

@@ -16,10 +16,10 @@ use tokio::time::Instant;
 use super::WebSocketService;
 use crate::{limits, node::Deadline};
 
-/// What the members of a room answered.
+/// The acknowledgements of a room's members.
 #[derive(Debug)]
 pub struct RoomAnswers<T> {
-    /// The clients that acknowledged, with their answers. An answer that is no `T` is an `INVALID_PAYLOAD` error.
+    /// The clients that acknowledged, with their data. Data that is no `T` is an `INVALID_PAYLOAD` error.
     pub answers: Vec<(ClientId, Result<T, Error>)>,
     /// The members that did not acknowledge in time, sorted.
     pub silent: Vec<ClientId>,
@@ -30,12 +30,12 @@ impl WebSocketService {
     /// acknowledgement.
     ///
     /// # Errors
-    /// `TIMEOUT` when it did not acknowledge in time, `CLIENT_NOT_FOUND`, `INVALID_PAYLOAD` when the answer is no `T`,
-    /// `INVALID_NAME`, `PAYLOAD_TOO_LARGE`, `STATE_UNAVAILABLE`; `LIMIT_EXCEEDED` when the data or the answer has more
-    /// binary values than `limits.attachments`.
+    /// `TIMEOUT` if it did not acknowledge in time, `CLIENT_NOT_FOUND`, `INVALID_PAYLOAD` if the acknowledgement is no
+    /// `T`, `INVALID_NAME`, `PAYLOAD_TOO_LARGE`, `STATE_UNAVAILABLE`; `LIMIT_EXCEEDED` if the data or the
+    /// acknowledgement has more binary values than `limits.attachments`.
     ///
     /// # Cancellation
-    /// A dropped call no longer waits; the event stays sent.
+    /// A dropped call no longer waits; the event is not recalled.
     pub async fn send_to_client_with_ack<T: DeserializeOwned>(
         &self,
         client: impl ToClientId,
@@ -61,18 +61,18 @@ impl WebSocketService {
         self.read(&answer.ok_or(Error::new(ErrorCode::Timeout))?)
     }
 
-    /// Sends an event to all members of a room, in the whole cluster, and waits for their
-    /// acknowledgements until all have come or the time is over.
+    /// Sends an event to all members of a room, in the whole cluster, and waits until all have acknowledged it or the
+    /// timeout has expired.
     ///
-    /// The members are read from the store, so that those without an answer are known. It is
-    /// therefore dearer than a broadcast: meant for rooms of people, not for a million members.
+    /// The members are read from the store, so that missing acknowledgements are known. Therefore it costs more than a
+    /// broadcast: use it for small rooms, not for a million members.
     ///
     /// # Errors
-    /// `INVALID_NAME`, `PAYLOAD_TOO_LARGE`, `STATE_UNAVAILABLE`; `INTERNAL` when the data cannot be written as JSON;
-    /// `LIMIT_EXCEEDED` when it has more binary values than `limits.attachments`.
+    /// `INVALID_NAME`, `PAYLOAD_TOO_LARGE`, `STATE_UNAVAILABLE`; `INTERNAL` if the data cannot be serialized as JSON;
+    /// `LIMIT_EXCEEDED` if it has more binary values than `limits.attachments`.
     ///
     /// # Cancellation
-    /// A dropped call no longer waits; the event stays sent.
+    /// A dropped call no longer waits; the event is not recalled.
     pub async fn broadcast_to_room_with_ack<T: DeserializeOwned>(
         &self,
         room: impl ToRoom,
@@ -91,7 +91,7 @@ impl WebSocketService {
             tokio::join!(self.ask_here(here, &event, timeout), self.ask_elsewhere(until, elsewhere, &event, timeout));
         let answers = here.into_iter().chain(elsewhere?).filter_map(|(client, answer)| {
             let answer = answer?;
-            // A repeated answer does not count twice.
+            // A repeated acknowledgement does not count twice.
             silent.remove(&client).then(|| (client, self.read(&answer)))
         });
         let answers = answers.collect();
@@ -100,7 +100,7 @@ impl WebSocketService {
         Ok(RoomAnswers { answers, silent })
     }
 
-    /// What a client answered, as far as it keeps to what it may send.
+    /// The acknowledgement of a client, if it is within the limits.
     fn read<T: DeserializeOwned>(&self, answer: &Payload) -> Result<T, Error> {
         limits::payload(&self.config().limits, answer)?;
         answer.decode()
@@ -112,7 +112,7 @@ impl WebSocketService {
         let mut seen = HashSet::new();
         let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
         loop {
-            // Each page in time: a large room has many.
+            // A timeout for each page: a large room has many.
             let read = self.node.bounded(self.node.store.members(room, &page)).await?;
             for member in read.items {
                 if seen.insert(member.client.clone()) {
@@ -146,7 +146,7 @@ impl WebSocketService {
         asked.collect().await
     }
 
-    /// Asks clients of other processes; those that are missing from the result did not answer in time.
+    /// Requests acknowledgements from clients of other processes. Those missing in the result did not answer in time.
     async fn ask_elsewhere(
         &self,
         until: Deadline,
@@ -174,7 +174,7 @@ impl WebSocketService {
                 answers.extend(question.answers.recv().await);
             }
         };
-        // Members without an answer by then are silent.
+        // Members without an acknowledgement by then have timed out.
         let _ = tokio::time::timeout(timeout.saturating_sub(began.elapsed()), all).await;
         Ok(answers)
     }

@@ -1,4 +1,4 @@
-//! Authentication of clients: when they connect, and when they authenticate again.
+//! Authentication of clients: when they connect, and when they reauthenticate.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -10,11 +10,11 @@ use tokio::time::timeout;
 use super::{Handshake, WebSocketService};
 use crate::{Client, limits, metrics};
 
-/// What a client is told when it showed something newer.
+/// The acknowledgement of a reauthentication.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Renewed {
-    /// When to have shown the next; absent when what it showed holds for ever.
+    /// When to authenticate next. Absent if the identity does not expire.
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<Timestamp>,
 }
@@ -23,7 +23,7 @@ impl WebSocketService {
     /// The identity of a connecting client, with the rest of its handshake.
     ///
     /// # Errors
-    /// What the client is to be told.
+    /// The error to send to the client.
     pub(crate) async fn identify(&self, mut handshake: Handshake) -> Result<(Handshake, Arc<Identity>), Error> {
         limits::depth(&self.config().limits, &handshake.auth)?;
         let identity = match handshake.identity.take() {
@@ -43,7 +43,7 @@ impl WebSocketService {
         Ok((handshake, Arc::new(identity)))
     }
 
-    /// A connected client authenticates again. Returns when it has to do so next.
+    /// Reauthenticates a connected client. Returns when it must do so next.
     ///
     /// # Errors
     /// For the client: the authenticator's error, `FORBIDDEN` for another user, `TOKEN_EXPIRED` if the former identity has
@@ -57,7 +57,7 @@ impl WebSocketService {
         }
         let expires_at = identity.expires_at;
         self.node.expiries.renew(client, identity, self.node.clock.now())?;
-        // It may have been taken back after it was looked at.
+        // It may have been revoked after it was checked.
         self.node.disconnect_revoked(std::slice::from_ref(client));
         Payload::encode(&Renewed { expires_at })
     }
@@ -83,7 +83,7 @@ impl WebSocketService {
         answer
     }
 
-    /// An identity that holds now.
+    /// An identity that is valid now.
     fn holding(&self, identity: Identity) -> Result<Identity, Error> {
         let unauthorized = |why: &'static str| Err(Error::new(ErrorCode::Unauthorized).with_source(why));
         if identity.is_expired(self.node.clock.now()) {

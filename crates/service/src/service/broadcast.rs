@@ -10,15 +10,15 @@ use super::WebSocketService;
 impl WebSocketService {
     /// Sends an event to all members of a room, in the whole cluster.
     ///
-    /// The data is encoded once. Members on this node have it queued when this returns; other nodes get at
-    /// most one message, and none when it is certain that they have no members. No state is read. A room
-    /// without members is no error.
+    /// The data is encoded once. Messages to members on this node are queued when this returns; other nodes get at most
+    /// one message, and none if they certainly have no members. Makes no store call. A room without members is no
+    /// error.
     ///
     /// # Errors
-    /// `INVALID_NAME`; `INTERNAL` when the data cannot be written as JSON; `LIMIT_EXCEEDED` when it has more binary
-    /// values than `limits.attachments`; `PAYLOAD_TOO_LARGE` when the data is more than can be sent to other nodes, and
-    /// then no member has the message; `STATE_UNAVAILABLE` when other nodes could not be reached: this node's members
-    /// have the message then.
+    /// `INVALID_NAME`; `INTERNAL` if the data cannot be serialized as JSON; `LIMIT_EXCEEDED` if it has more binary
+    /// values than `limits.attachments`; `PAYLOAD_TOO_LARGE` if the data is too large for other nodes, and then no
+    /// member gets the message; `STATE_UNAVAILABLE` if other nodes could not be reached: members on this node get the
+    /// message nevertheless.
     pub async fn broadcast_to_room(&self, room: impl ToRoom, event: &str, data: impl IntoPayload) -> Result<(), Error> {
         self.to_room(self.room_key(room)?, None, &self.outbound(event, data)?).await
     }
@@ -58,19 +58,20 @@ impl WebSocketService {
         self.to_all(Some(except.to_client_id()?), &self.outbound(event, data)?).await
     }
 
-    /// Sends a value of which only the newest counts, such as a cursor position, to all members of a room, in the
+    /// Sends a value of which only the newest matters, such as a cursor position, to all members of a room, in the
     /// whole cluster.
     ///
-    /// A member that keeps up gets every value, in order, as with [`broadcast_to_room`](Self::broadcast_to_room). For
-    /// one that is behind, a value replaces the one of the same room and key that still waits, and is sent in its turn:
-    /// the member gets the newest value of each key once it reads again. It is never disconnected because of such
-    /// values; one that takes nothing at all for `limits.writeTimeout` is, whatever waits for it.
+    /// A member that keeps up gets every value, in order, as with [`broadcast_to_room`](Self::broadcast_to_room). For a
+    /// slow member, a value replaces the queued one of the same room and key, at its place in the queue: the member
+    /// gets the newest value of each key once it reads again. Such values never disconnect it; a client that reads
+    /// nothing at all for `limits.writeTimeout` is disconnected in any case.
     ///
-    /// `key` says which values replace each other, 1 to 128 bytes of the caller's choice. Values of up to 256 keys wait
-    /// for one connection, up to `limits.sendBufferBytes` bytes in all; of more, those that wait longest are dropped.
+    /// `key` determines which values replace each other, 1 to 128 bytes of the caller's choice. Values of up to 256
+    /// keys are queued for one connection, up to `limits.sendBufferBytes` bytes in all; beyond that, the oldest are
+    /// dropped.
     ///
     /// # Errors
-    /// As [`broadcast_to_room`](Self::broadcast_to_room); `INVALID_NAME` for a bad key too.
+    /// As [`broadcast_to_room`](Self::broadcast_to_room); `INVALID_NAME` also for an invalid key.
     pub async fn broadcast_latest_to_room(
         &self,
         room: impl ToRoom,

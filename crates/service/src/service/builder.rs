@@ -1,4 +1,4 @@
-//! Putting a service together.
+//! Builds a service.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use roomwire_core::{
 use super::WebSocketService;
 use crate::node::{AuthHooks, Node};
 
-/// What a store in the memory of the process calls itself.
+/// The name that a store in process memory reports.
 const IN_MEMORY: &str = "memory";
 
 const NO_AUTHENTICATOR: &str = "`auth` is configured, but the service has no authenticator: call \
@@ -34,7 +34,7 @@ impl WebSocketServiceBuilder {
         Self { config, state: None, clock: Arc::new(SystemClock), auth_hooks }
     }
 
-    /// Where state is kept, and how nodes reach each other: `MemoryState` for one process.
+    /// The state backend and the backplane: `MemoryState` for one process.
     #[must_use]
     pub fn state<S: StateStore + Backplane>(mut self, state: S) -> Self {
         let state = Arc::new(state);
@@ -42,7 +42,7 @@ impl WebSocketServiceBuilder {
         self
     }
 
-    /// A store and a backplane that are two things, for example a store that a test wraps.
+    /// A store and a backplane as separate values, for example a store that a test wraps.
     #[must_use]
     pub fn state_and_backplane(mut self, store: Arc<dyn StateStore>, backplane: Arc<dyn Backplane>) -> Self {
         self.state = Some((store, backplane));
@@ -51,9 +51,8 @@ impl WebSocketServiceBuilder {
 
     /// Authenticates clients before they are connected. Without an authenticator every client is accepted, as a guest:
     /// [`Client::user`](crate::Client::user) is `None`.
-    ///
-    /// A connected client authenticates again with the event `authenticate`, which handlers do not see then: its data
-    /// is that of the handshake's `auth`, its acknowledgement `{"expiresAt"}`. The user must be the same.
+    /// A connected client reauthenticates with the event `authenticate`, which handlers do not see then: its data is
+    /// that of the handshake's `auth`, its acknowledgement `{"expiresAt"}`. The user must be the same.
     #[must_use]
     pub fn authenticator(mut self, authenticator: impl Authenticator) -> Self {
         self.auth_hooks.authenticator = Some(Arc::new(authenticator));
@@ -61,33 +60,33 @@ impl WebSocketServiceBuilder {
     }
 
     /// Decides what a client may do through [`AuthorizedClient`](crate::AuthorizedClient); the
-    /// [default policy](DefaultPolicy) unless it is set.
+    /// [default policy](DefaultPolicy) by default.
     #[must_use]
     pub fn room_policy(mut self, policy: impl RoomPolicy) -> Self {
         self.auth_hooks.policy = Arc::new(policy);
         self
     }
 
-    /// Where the time comes from; the machine's clock unless it is set.
+    /// The source of the time; the system clock by default.
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Checks the configuration, begins this node's lease and starts its background work. A backend that is not there
-    /// yet is waited for, as `retryConfig` says.
+    /// Checks the configuration, begins this node's lease and starts its background work. Retries as `retryConfig` says
+    /// while a backend is not available yet.
     ///
-    /// With `enabled: false` nothing is begun or started, and no client is admitted.
+    /// With `enabled: false` nothing is started, and no client is accepted.
     ///
     /// Must be called on a tokio runtime. The work ends with [`WebSocketService::shutdown`]; for a service that was
-    /// never mounted also when its last handle is dropped.
+    /// never mounted, also when its last handle is dropped.
     ///
     /// # Errors
-    /// `INTERNAL` when no state was chosen, `state.urls` is set and the state is `MemoryState`, `auth` says how tokens
-    /// are checked but there is no authenticator, the configuration is not valid, or payloads of `limits.payload`
-    /// cannot be sent to other nodes (the source says why), `STATE_UNAVAILABLE` when the backend cannot be reached,
-    /// `STATE_REFUSED` when it refuses.
+    /// `INTERNAL` if no state was chosen, `state.urls` is set and the state is `MemoryState`, `auth` configures tokens
+    /// but there is no authenticator, the configuration is not valid, or payloads of `limits.payload` cannot be sent to
+    /// other nodes (the source contains the reason); `STATE_UNAVAILABLE` if the backend cannot be reached;
+    /// `STATE_REFUSED` if it refuses.
     pub async fn build(self) -> Result<WebSocketService, Error> {
         self.config.validate().map_err(refused)?;
         let (store, backplane) =
@@ -112,7 +111,7 @@ impl WebSocketServiceBuilder {
     }
 }
 
-/// This message is for the operator, not for a client: it says what is wrong.
+/// This message is for the operator, not for a client: it describes the problem.
 pub(crate) fn refused(problem: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     let problem = problem.into();
     Error::with_message(ErrorCode::Internal, format!("service cannot start: {problem}")).with_source(problem)

@@ -1,4 +1,4 @@
-//! Reading clients, and what the application notes about them.
+//! Reading clients, and changing their metadata.
 
 use roomwire_core::{
     Channel, ClientId, DisconnectReason, Error, ErrorCode, Metadata, NodeMessage, NodeProcess, NodeSummary, Page,
@@ -18,7 +18,7 @@ impl WebSocketService {
         self.node.bounded(self.node.store.client(&key)).await?.ok_or_else(|| ErrorCode::ClientNotFound.into())
     }
 
-    /// The handle of a client that is connected to this node; none when it is elsewhere or gone.
+    /// The handle of a client that is connected to this node. `None` if it is connected elsewhere or has disconnected.
     #[must_use]
     pub fn local_client(&self, client: &ClientId) -> Option<Client> {
         self.namespace.client(client)
@@ -32,7 +32,7 @@ impl WebSocketService {
         Ok(self.node.bounded(self.node.store.clients(self.namespace_name(), page)).await?)
     }
 
-    /// How many clients this namespace has, across the cluster.
+    /// The number of clients in this namespace, across the cluster.
     ///
     /// # Errors
     /// `STATE_UNAVAILABLE`.
@@ -40,8 +40,8 @@ impl WebSocketService {
         Ok(self.node.bounded(self.node.store.client_count(self.namespace_name())).await?)
     }
 
-    /// The nodes of the cluster, with how many clients each has in all namespaces, as the shared state knows them. A
-    /// node that is lost is listed until it is cleaned up.
+    /// The nodes of the cluster, each with the number of its clients in all namespaces, as the shared state knows them.
+    /// A lost node is listed until it is cleaned up.
     ///
     /// # Errors
     /// `STATE_UNAVAILABLE`.
@@ -49,26 +49,26 @@ impl WebSocketService {
         Ok(self.node.bounded(self.node.store.nodes()).await?)
     }
 
-    /// How many clients of this namespace are connected to this node. Asks no store.
+    /// The number of clients in this namespace on this node. Makes no store call.
     #[must_use]
     pub fn local_client_count(&self) -> usize {
         self.namespace.client_count()
     }
 
-    /// Replaces the application's notes about a client of this node.
+    /// Replaces the metadata of a client of this node.
     ///
     /// # Errors
-    /// `LIMIT_EXCEEDED` when they are larger than `limits.metadata`, `CLIENT_NOT_FOUND` when it is gone,
-    /// `STATE_UNAVAILABLE`; then the notes are as before.
+    /// `LIMIT_EXCEEDED` if it is larger than `limits.metadata`, `CLIENT_NOT_FOUND` if the client has disconnected,
+    /// `STATE_UNAVAILABLE`; then the old metadata applies.
     ///
     /// # Cancellation
-    /// The change runs to its end, also when the future is dropped.
+    /// The change completes, also if the future is dropped.
     pub async fn set_client_metadata(&self, client: &Client, metadata: Metadata) -> Result<(), Error> {
         limits::notes(&self.config().limits, &metadata, 0)?;
         task::to_the_end(self.node.clone().set_client_metadata(client.clone(), metadata)).await
     }
 
-    /// The other process that holds a client's connection.
+    /// The process that holds a client's connection, if it is another one.
     pub(super) async fn locate_elsewhere(&self, until: Deadline, client: &ClientId) -> Result<NodeProcess, Error> {
         let key = self.client_key(client.clone());
         let incarnation = self.node.call(until, self.node.store.locate(&key)).await?;
@@ -87,7 +87,7 @@ impl WebSocketService {
         self.tell(until, process, message).await
     }
 
-    /// Tells one other process something.
+    /// Sends a message to one other process.
     pub(super) async fn tell(&self, until: Deadline, process: NodeProcess, message: NodeMessage) -> Result<(), Error> {
         let channel = Channel::Node(process);
         Ok(self.node.call(until, self.node.backplane.publish(&channel, self.node.envelope(message)?)).await?)

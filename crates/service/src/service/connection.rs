@@ -1,4 +1,4 @@
-//! Clients that come and go.
+//! Connecting and disconnecting clients.
 
 use std::{fmt, net::IpAddr, sync::Arc};
 
@@ -11,27 +11,27 @@ use crate::{Client, limits, task};
 /// What is known about a client when it connects.
 #[derive(Clone)]
 pub struct Handshake {
-    /// The id it will see as `socket.id`. Unique within its namespace, across the cluster. May be used again for the
-    /// next connection of the same client on the same node, which begins when the former has ended.
+    /// The client's `socket.id`. Unique within its namespace, across the cluster. May be used again for the next
+    /// connection of the same client on the same node, which begins when the former has ended.
     pub client: ClientId,
-    /// What it sent along (`auth` in JavaScript).
+    /// The handshake's auth payload (`auth` in JavaScript).
     pub auth: Payload,
     /// The headers of the request that opened its connection.
     pub headers: HeaderMap,
     /// The query of that request, without `?`.
     pub query: String,
-    /// Where it comes from.
+    /// The client's address.
     pub address: Option<IpAddr>,
-    /// The origin of the page that it is on, when a browser said so.
+    /// The origin of its page, if the browser sent one.
     pub origin: Option<String>,
     /// The identity, if the creator of the handshake established it. Otherwise the service's authenticator is called.
     pub identity: Option<Identity>,
-    /// What the application notes about it from the start.
+    /// The client's initial metadata.
     pub metadata: Metadata,
 }
 
 impl Handshake {
-    /// A handshake of an unknown user that sent nothing along.
+    /// A handshake of an unknown user without an auth payload.
     #[must_use]
     pub fn new(client: ClientId) -> Self {
         Self {
@@ -58,10 +58,10 @@ impl WebSocketService {
     /// [`Dispatcher::admit`](crate::Dispatcher::admit).
     ///
     /// # Errors
-    /// What the authenticator says, usually `UNAUTHORIZED`, or `TIMEOUT` when it does not answer within `auth.timeout`,
-    /// or when a client with this id stays connected; `SHUTTING_DOWN`, or `STATE_UNAVAILABLE` when the store did not
-    /// answer; `INVALID_PAYLOAD` when what it sent along is nested deeper than `limits.depth`, `LIMIT_EXCEEDED` when
-    /// its metadata is larger than `limits.metadata`.
+    /// The authenticator's error, usually `UNAUTHORIZED`, or `TIMEOUT` if it does not answer within `auth.timeout`, or
+    /// if a client with this id remains connected; `SHUTTING_DOWN`, or `STATE_UNAVAILABLE` if the store did not answer;
+    /// `INVALID_PAYLOAD` if the auth payload is nested deeper than `limits.depth`, `LIMIT_EXCEEDED` if its metadata is
+    /// larger than `limits.metadata`.
     ///
     /// # Cancellation
     /// A dropped call may leave the client registered until its id is registered again or the node stops.
@@ -72,26 +72,26 @@ impl WebSocketService {
         Ok(client)
     }
 
-    /// Takes a client out of all rooms and forgets it; returns the rooms it was in. The second call for
-    /// the same client does nothing.
+    /// Removes a client from all rooms and deregisters it. Returns the rooms it was in. The second call for the same
+    /// client does nothing.
     ///
-    /// Waits for a join of the client that is on its way, and for the store no longer than `state.timeout`. Always
-    /// succeeds: when the store is away, it is told later.
+    /// Waits for a join of the client in flight, and for the store no longer than `state.timeout`. Always succeeds: if
+    /// the store is unavailable, it is updated later.
     pub async fn handle_disconnect(&self, client: &Client, reason: DisconnectReason) -> Vec<RoomId> {
         let (node, namespace) = (self.node.clone(), self.of_client(client).namespace);
         let limit = self.config().state.timeout;
         task::to_the_end_or(limit, |gone| node.deregister(namespace, client.clone(), reason, gone)).await
     }
 
-    /// Disconnects a client, wherever in the cluster it is connected. Returns when the order was given;
-    /// [`ServiceEvent::ClientDisconnected`](crate::ServiceEvent::ClientDisconnected) tells when it is gone.
-    /// A client that is disconnected so does not connect again by itself.
+    /// Disconnects a client, wherever in the cluster it is connected. Returns when the request was sent;
+    /// [`ServiceEvent::ClientDisconnected`](crate::ServiceEvent::ClientDisconnected) reports the end. A client that is
+    /// disconnected this way does not reconnect automatically.
     ///
-    /// The id is the address: a client of another node that leaves the namespace and connects to it again on the same
-    /// connection, before the order reaches its node, is disconnected too.
+    /// The request addresses the id: a client of another node that leaves the namespace and connects to it again on the
+    /// same connection, before the request reaches its node, is disconnected too.
     ///
     /// # Errors
-    /// `CLIENT_NOT_FOUND`; `STATE_UNAVAILABLE` when it is not here and the store did not answer.
+    /// `CLIENT_NOT_FOUND`; `STATE_UNAVAILABLE` if it is not connected here and the store did not answer.
     pub async fn disconnect_client(&self, client: impl roomwire_core::ToClientId) -> Result<(), Error> {
         self.disconnect_for(client.to_client_id()?, DisconnectReason::DisconnectedByServer).await
     }
@@ -109,13 +109,13 @@ impl WebSocketService {
     }
 }
 
-/// What a client showed when it came. Only this node knows it.
+/// The credentials a client presented. Only this node knows them.
 pub(crate) struct ClientInit {
     pub(crate) auth: Payload,
     pub(crate) identity: Arc<Identity>,
 }
 
-/// Shows nothing that may be a secret.
+/// Omits everything that may be a secret.
 impl fmt::Debug for Handshake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handshake")

@@ -7,14 +7,14 @@ use super::WebSocketService;
 impl WebSocketService {
     /// Sends an event to one client, wherever in the cluster it is connected.
     ///
-    /// When the client is connected to this node, no state is read and the event is queued when this returns. Otherwise
-    /// the store is asked where it is, and that node gets one message. A client that was not told yet that it is
-    /// connected gets it then; one that is gone when the message reaches its node does not get it.
+    /// If the client is connected to this node, no store call is made and the event is queued when this returns.
+    /// Otherwise the store returns its location, and that node gets one message. A client that is still connecting gets
+    /// it after its CONNECT packet; one that has disconnected when the message reaches its node does not get it.
     ///
     /// # Errors
-    /// `CLIENT_NOT_FOUND`, `INVALID_NAME`; `INTERNAL` when the data cannot be written as JSON; `LIMIT_EXCEEDED` when it
-    /// has more binary values than `limits.attachments`. When the client is not here: `PAYLOAD_TOO_LARGE` when the data
-    /// is more than can be sent to other nodes, `STATE_UNAVAILABLE` when the store or the other node cannot be reached.
+    /// `CLIENT_NOT_FOUND`, `INVALID_NAME`; `INTERNAL` if the data cannot be serialized as JSON; `LIMIT_EXCEEDED` if it
+    /// has more binary values than `limits.attachments`. If the client is on another node: `PAYLOAD_TOO_LARGE` if the
+    /// data is too large for other nodes, `STATE_UNAVAILABLE` if the store or the other node cannot be reached.
     pub async fn send_to_client(
         &self,
         client: impl ToClientId,

@@ -1,4 +1,4 @@
-//! The façade: what an application asks of the service, one short method a use case.
+//! The façade: the operations of the service, one short method a use case.
 
 mod acknowledgement;
 mod authentication;
@@ -28,27 +28,27 @@ use crate::{Health, RefusalLog, events::ServiceEvents, limits, membership::Names
 
 /// Rooms, clients and messages of one namespace.
 ///
-/// A handle: cheap to clone, usable from handlers, HTTP endpoints and background tasks alike. All handles that come
-/// from one [`builder`](Self::builder) share one state; [`namespace`](Self::namespace) gives the handle for another
-/// namespace of the same service.
+/// A handle: cheap to clone, usable from handlers, HTTP endpoints and background tasks alike. All handles of one
+/// [`builder`](Self::builder) share one state; [`namespace`](Self::namespace) returns the handle for another namespace
+/// of the same service.
 ///
 /// # Ordering
-/// What one task sends to one client or room arrives in the order of the calls. All members of a room
-/// that are connected to one node see its messages in the same order.
+/// Messages of one task to one client or room arrive in the order of the calls. All members of a room that are
+/// connected to one node see its messages in the same order.
 ///
 /// # Deadlines
-/// Calls of the store and of other nodes take no longer than `state.timeout`, with all retries; then the
-/// answer is `STATE_UNAVAILABLE`, and whether something was done is open. A list that is read in pages waits so long
-/// for each.
+/// Calls of the store and of other nodes take no longer than `state.timeout`, including retries; then the result is
+/// `STATE_UNAVAILABLE`, and the operation may or may not have been performed. A list that is read in pages has this
+/// timeout for each page.
 ///
 /// # Refusals
-/// Each method that may fail with `STATE_UNAVAILABLE` fails with `STATE_REFUSED` when the store or the way to other
-/// nodes can be reached and refuses the operation: a right is missing, or a key is not as this service wrote it.
-/// [`health`](Self::health) says which, and the log has the backend's own words.
+/// Each method that may fail with `STATE_UNAVAILABLE` fails with `STATE_REFUSED` if the store or the backplane is
+/// reachable and refuses the operation: a permission is missing, or a key has another type than this service writes.
+/// [`health`](Self::health) names the operation, and the log has the backend's own words.
 ///
 /// # Cancellation
-/// Methods that change memberships run to their end also when their future is dropped, so that store and
-/// node never disagree. Dropping the future of any other method stops it.
+/// Methods that change memberships complete also if their future is dropped, so that store and node never disagree.
+/// Dropping the future of any other method stops it.
 ///
 /// # Example
 /// ```
@@ -72,7 +72,7 @@ pub struct WebSocketService {
 }
 
 impl WebSocketService {
-    /// Begins to put a service together.
+    /// Begins to build a service.
     #[must_use]
     pub fn builder(config: WebSocketConfig) -> WebSocketServiceBuilder {
         WebSocketServiceBuilder::new(config)
@@ -104,20 +104,20 @@ impl WebSocketService {
         &self.node.id
     }
 
-    /// What happens to clients and rooms from now on, in every namespace, as far as this node did it.
+    /// The events about clients and rooms from now on, in every namespace, as far as this node caused them.
     #[must_use]
     pub fn events(&self) -> ServiceEvents {
         self.node.events.read()
     }
 
     /// Whether this node can reach the shared state and the other nodes. Makes no call: it is the latest observation,
-    /// at most a heartbeat ago. [`ServiceEvent`](crate::ServiceEvent) tells of each change.
+    /// at most one heartbeat old. [`ServiceEvent`](crate::ServiceEvent) reports each change.
     #[must_use]
     pub fn health(&self) -> Health {
         self.node.health()
     }
 
-    /// The log of what is refused. For authors of servers: they report there what they refuse themselves.
+    /// The log of refusals. For authors of servers: report the refusals of the server itself there.
     #[must_use]
     pub fn refusal_log(&self) -> &Arc<RefusalLog> {
         &self.node.refusals
@@ -127,7 +127,7 @@ impl WebSocketService {
     /// adapters do it when they mount a service.
     ///
     /// # Errors
-    /// `INTERNAL` when it is connected already.
+    /// `INTERNAL` if it is connected already.
     pub fn attach_delivery(&self, delivery: Arc<dyn LocalDelivery>) -> Result<(), Error> {
         self.node.attach(delivery)
     }

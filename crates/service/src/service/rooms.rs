@@ -9,45 +9,45 @@ use super::WebSocketService;
 use crate::{Client, ServiceEvent, limits, task};
 
 impl WebSocketService {
-    /// Makes a client of this node a member of a room, which comes into being when it does not exist.
+    /// Makes a client of this node a member of a room. The room is created if it does not exist.
     ///
-    /// When it returns, the client gets every message that is sent to the room from then on, from any
-    /// node. Joining a room twice is one membership. The store is asked all the same, because another node may have
-    /// deleted the room a moment ago; while it cannot be reached, a membership that this node knows holds.
+    /// When it returns, the client gets every message that is sent to the room from then on, from any node. Joining a
+    /// room twice is one membership. The store is called nevertheless, because another node may have deleted the room a
+    /// moment ago; while the store is unavailable, a membership that this node knows is assumed to exist.
     ///
     /// # Errors
     /// `ROOM_FULL`, `ROOM_CLOSED`, `INVALID_NAME`, `LIMIT_EXCEEDED` when the client is in `limits.roomsPerClient`
-    /// rooms, `CLIENT_NOT_FOUND` when it is gone, `ROOM_NOT_FOUND` when the room was deleted at that moment,
+    /// rooms, `CLIENT_NOT_FOUND` if it has disconnected, `ROOM_NOT_FOUND` if the room is being deleted,
     /// `STATE_UNAVAILABLE`, `SHUTTING_DOWN`.
     ///
     /// # Cancellation
-    /// The join runs to its end, also when the future is dropped.
+    /// The join completes, also if the future is dropped.
     pub async fn join_room(&self, client: &Client, room: impl ToRoom) -> Result<(), Error> {
         let (service, room) = (self.of_client(client), room.to_room()?);
         limits::room(&self.config().limits, &room)?;
         task::to_the_end(service.node.join(service.namespace, client.clone(), room)).await
     }
 
-    /// Ends a membership of a client of this node. Nothing reaches the client from the room any more once
-    /// this has returned.
+    /// Ends a membership of a client of this node. The client receives nothing more from the room once this has
+    /// returned.
     ///
     /// # Errors
-    /// `NOT_IN_ROOM`, `INVALID_NAME`. An unreachable store is no error: the store is told later, and the call waits no
+    /// `NOT_IN_ROOM`, `INVALID_NAME`. An unreachable store is no error: it is updated later, and the call takes no
     /// longer than `state.timeout`.
     ///
     /// # Cancellation
-    /// The leave runs to its end, also when the future is dropped.
+    /// The leave completes, also if the future is dropped.
     pub async fn leave_room(&self, client: &Client, room: impl ToRoom) -> Result<(), Error> {
         let service = self.of_client(client);
         let (room, limit) = (room.to_room()?, service.config().state.timeout);
         task::to_the_end_or(limit, |left| service.node.leave(service.namespace, client.clone(), room, left)).await
     }
 
-    /// Creates a room by name, with a capacity and metadata if wanted. It exists until it is deleted.
+    /// Creates a room by name, optionally with a capacity and metadata. It exists until it is deleted.
     ///
     /// # Errors
-    /// `FORBIDDEN` when there is such a room already, `INVALID_NAME`, `LIMIT_EXCEEDED` when name and metadata are
-    /// larger than `limits.metadata`, `STATE_UNAVAILABLE`.
+    /// `FORBIDDEN` if the room exists already, `INVALID_NAME`, `LIMIT_EXCEEDED` if name and metadata are larger than
+    /// `limits.metadata`, `STATE_UNAVAILABLE`.
     pub async fn create_room(&self, room: impl ToRoom, new: NewRoom) -> Result<WebSocketRoom, Error> {
         let key = self.room_key(room)?;
         // A room with a longer name could not be joined.
@@ -58,8 +58,8 @@ impl WebSocketService {
         Ok(created)
     }
 
-    /// Closes a room: no client can join it after this has returned. Members stay. A room that does not
-    /// exist is created, closed.
+    /// Closes a room: no client can join it after this has returned. Members stay. A room that does not exist is
+    /// created as a closed room.
     ///
     /// # Errors
     /// `INVALID_NAME`, `STATE_UNAVAILABLE`.
@@ -75,7 +75,7 @@ impl WebSocketService {
         self.change_room(room, &RoomChange::Open, |room| ServiceEvent::RoomOpened { room }).await
     }
 
-    /// Sets how many members a room may have, or takes the bound away. Members beyond it stay.
+    /// Sets or removes the capacity of a room. Members beyond it stay.
     ///
     /// # Errors
     /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `STATE_UNAVAILABLE`.
@@ -83,23 +83,22 @@ impl WebSocketService {
         self.change_room(room, &RoomChange::Capacity(capacity), |room| ServiceEvent::RoomChanged { room }).await
     }
 
-    /// Replaces the application's notes about a room.
+    /// Replaces the metadata of a room.
     ///
     /// # Errors
-    /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `LIMIT_EXCEEDED` when they are larger than `limits.metadata`,
-    /// `STATE_UNAVAILABLE`.
+    /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `LIMIT_EXCEEDED` if it is larger than `limits.metadata`, `STATE_UNAVAILABLE`.
     pub async fn set_room_metadata(&self, room: impl ToRoom, metadata: Metadata) -> Result<WebSocketRoom, Error> {
         limits::notes(&self.config().limits, &metadata, 0)?;
         self.change_room(room, &RoomChange::Metadata(metadata), |room| ServiceEvent::RoomChanged { room }).await
     }
 
-    /// Deletes a room. Its members are members no more, on every node, and each `Left` says `room deleted`.
+    /// Deletes a room. All memberships end, on every node, each with a `Left` of reason `room deleted`.
     ///
     /// # Errors
     /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `STATE_UNAVAILABLE`.
     ///
     /// # Cancellation
-    /// A deletion that has begun ends, also when the future is dropped.
+    /// A deletion that has begun completes, also if the future is dropped.
     pub async fn delete_room(&self, room: impl ToRoom) -> Result<(), Error> {
         task::to_the_end(self.node.clone().delete_room(self.room_key(room)?)).await
     }
@@ -121,7 +120,7 @@ impl WebSocketService {
         Ok(self.node.bounded(self.node.store.rooms(self.namespace_name(), page)).await?)
     }
 
-    /// How many rooms this namespace has, across the cluster.
+    /// The number of rooms in this namespace, across the cluster.
     ///
     /// # Errors
     /// `STATE_UNAVAILABLE`.
@@ -129,7 +128,7 @@ impl WebSocketService {
         Ok(self.node.bounded(self.node.store.room_count(self.namespace_name())).await?)
     }
 
-    /// A page of the members of a room, across the cluster; empty when there is no such room.
+    /// A page of the members of a room, across the cluster; empty if the room does not exist.
     ///
     /// # Errors
     /// `INVALID_NAME`, `STATE_UNAVAILABLE`.
@@ -138,7 +137,7 @@ impl WebSocketService {
         Ok(Page { items: items.into_iter().map(MemberRecord::from).collect(), next })
     }
 
-    /// How many members a room has, across the cluster; zero when there is no such room.
+    /// The number of members of a room, across the cluster; zero if the room does not exist.
     ///
     /// # Errors
     /// `INVALID_NAME`, `STATE_UNAVAILABLE`.

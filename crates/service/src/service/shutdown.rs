@@ -1,4 +1,4 @@
-//! The end of a node in good order.
+//! Graceful shutdown of a node.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ use super::WebSocketService;
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl WebSocketService {
-    /// Stops this node in good order: refuses new clients and joins, disconnects the clients it has
-    /// (their handlers run, every `Joined` gets its `Left`), gives its lease back and ends the background work. If the
-    /// store is away, another node reports that they left, when the lease has run out.
+    /// Shuts this node down gracefully: rejects new clients and joins, disconnects its clients (their handlers run,
+    /// every `Joined` gets its `Left`), ends its lease and the background work. If the store is unavailable, another
+    /// node reports that they left, when the lease has expired.
     ///
-    /// Waits at most `drain.timeout` for the clients' handlers. Returns how many clients had not finished by then;
-    /// they are taken out all the same. The second call waits for nothing and returns 0.
+    /// Waits at most `drain.timeout` for the clients' handlers. Returns the number of clients that had not finished by
+    /// then; they are removed nevertheless. The second call returns 0 at once.
     ///
     /// # Cancellation
-    /// Dropping the future leaves the rest undone; the lease then runs out by itself.
+    /// Dropping the future leaves the rest undone; the lease then expires.
     pub async fn shutdown(&self) -> usize {
         let node = &self.node;
         if !node.begin_shutdown() {
@@ -41,7 +41,7 @@ impl WebSocketService {
             let clients = namespace.clients();
             clients.into_iter().map(move |client| (namespace.clone(), client))
         });
-        // All at once: a store that hangs costs the wait for one answer, not for one a client.
+        // All at once: a store that hangs costs the wait for one answer, not one for each client.
         let farewells = remain.map(|(namespace, client)| {
             // The progress reports are not read: only the end counts.
             let (says, _) = oneshot::channel();
@@ -55,7 +55,7 @@ impl WebSocketService {
         unfinished
     }
 
-    /// Whether this node refuses new clients because it stops.
+    /// Whether this node rejects new clients because it shuts down.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
         self.node.is_shutting_down()

@@ -1,4 +1,4 @@
-//! Users: all connections of one user as one, and taking access back.
+//! Users: all connections of one user, and revoking access.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use super::WebSocketService;
 impl WebSocketService {
     /// Sends an event to all clients of a user in this namespace, in the whole cluster.
     ///
-    /// As with a [broadcast](Self::broadcast), the data is encoded once, clients on this node have it queued when this
-    /// returns, other nodes with clients of this namespace get one message, and no state is read. A user without
-    /// clients is no error.
+    /// As with a [broadcast](Self::broadcast), the data is encoded once, messages to clients on this node are queued
+    /// when this returns, other nodes with clients of this namespace get one message, and no store call is made. A user
+    /// without clients is no error.
     ///
     /// # Errors
     /// As [`broadcast_to_room`](Self::broadcast_to_room).
@@ -32,11 +32,11 @@ impl WebSocketService {
         .await
     }
 
-    /// Disconnects all clients of a user in this namespace, in the whole cluster. Returns when the order was given. The
-    /// user may connect again at once: [`revoke_user`](Self::revoke_user) keeps it out.
+    /// Disconnects all clients of a user in this namespace, in the whole cluster. Returns when the request was sent.
+    /// The user may reconnect at once; [`revoke_user`](Self::revoke_user) prevents that.
     ///
     /// # Errors
-    /// `STATE_UNAVAILABLE` when other nodes could not be reached: clients on this node are disconnected then.
+    /// `STATE_UNAVAILABLE` if other nodes could not be reached: clients on this node are disconnected nevertheless.
     pub async fn disconnect_user(&self, user: &UserId) -> Result<(), Error> {
         let reason = DisconnectReason::DisconnectedByServer;
         self.node.disconnect_user_here(&self.namespace, user, reason);
@@ -45,8 +45,8 @@ impl WebSocketService {
         self.to_others(channel, || NodeMessage::DisconnectUser { namespace, user, reason }).await
     }
 
-    /// A page of the clients of a user in this namespace, across the cluster. Those of a node that is lost are listed
-    /// until it is cleaned up.
+    /// A page of the clients of a user in this namespace, across the cluster. Clients of a lost node are listed until
+    /// it is cleaned up.
     ///
     /// # Errors
     /// `STATE_UNAVAILABLE`.
@@ -54,7 +54,7 @@ impl WebSocketService {
         Ok(self.node.bounded(self.node.store.user_clients(self.namespace_name(), user, page)).await?)
     }
 
-    /// How many clients a user has in this namespace, across the cluster.
+    /// The number of clients of a user in this namespace, across the cluster.
     ///
     /// # Errors
     /// `STATE_UNAVAILABLE`.
@@ -65,15 +65,15 @@ impl WebSocketService {
     /// Revokes all tokens issued to the user up to this second, and those without a time of issue. Its clients are
     /// disconnected with reason `access revoked`, in all namespaces and on every node.
     ///
-    /// Remembered for `auth.revocation`, which must be as long as the longest life of a token.
+    /// Remembered for `auth.revocation`, which must be at least the longest lifetime of a token.
     ///
-    /// Tokens say in whole seconds when they were issued, so one that is issued in the second of the revocation counts
-    /// as issued before. The call returns when that second is over: a token that is issued after it, as when a user has
-    /// changed a password, holds. The revocation itself takes effect at once.
+    /// The issue time of a token is in whole seconds, so a token that is issued in the second of the revocation counts
+    /// as issued before. The call returns when that second is over: a token that is issued afterwards, for example
+    /// after a password change, is valid. The revocation itself takes effect at once.
     ///
     /// # Errors
-    /// `STATE_UNAVAILABLE` when the store or other nodes could not be reached. It holds on this node all the same,
-    /// which tells the others when they are back; calling it again does no harm.
+    /// `STATE_UNAVAILABLE` if the store or other nodes could not be reached. It takes effect on this node nevertheless,
+    /// which informs the others when they are back. The call is idempotent.
     pub async fn revoke_user(&self, user: &UserId) -> Result<(), Error> {
         let revoked_at = self.node.clock.now();
         let until = revoked_at.plus(self.config().auth.revocation);
@@ -84,8 +84,8 @@ impl WebSocketService {
         told
     }
 
-    /// As [`revoke_user`](Self::revoke_user), for one token by its name (`jti`), whosever it is: to be remembered until
-    /// it expires by itself.
+    /// Like [`revoke_user`](Self::revoke_user), for one token by its id (`jti`), whichever user it belongs to. Pass the
+    /// token's expiry as the time until which to remember it.
     ///
     /// # Errors
     /// As there.

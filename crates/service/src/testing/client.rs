@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::connections::{Connection, Connections};
 use crate::{Client, Incoming};
 
-/// How long a test waits for what must come.
+/// How long a test waits for an expected event.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A client of a [`TestServer`](super::TestServer). Dropping it closes its connection.
@@ -123,10 +123,10 @@ impl TestClient {
         }
     }
 
-    /// The next event; none once the connection is closed and everything was read.
+    /// The next event. `None` once the connection is closed and everything was read.
     ///
     /// # Panics
-    /// When nothing comes within five seconds.
+    /// When no event arrives within five seconds.
     pub async fn next(&mut self) -> Option<Received> {
         match tokio::time::timeout(PATIENCE, self.incoming.recv()).await {
             Ok(received) => {
@@ -140,7 +140,7 @@ impl TestClient {
     /// The data of the next event, which must have this name.
     ///
     /// # Panics
-    /// When another event comes, none within five seconds, or its data is no `T`.
+    /// When another event arrives, none within five seconds, or its data is no `T`.
     pub async fn expect<T: DeserializeOwned>(&mut self, event: &str) -> T {
         let Some(received) = self.next().await else { panic!("connection closed before `{event}`") };
         assert_eq!(&*received.name, event, "with {}", received.payload.arguments());
@@ -150,7 +150,7 @@ impl TestClient {
         }
     }
 
-    /// What has arrived and was not read yet.
+    /// The events that have arrived and were not read yet.
     pub fn drain(&mut self) -> Vec<Received> {
         std::iter::from_fn(|| {
             let received = self.incoming.try_recv().ok();
@@ -160,7 +160,7 @@ impl TestClient {
         .collect()
     }
 
-    /// Closes the connection as a client does that goes away.
+    /// Closes the connection like a client that disconnects.
     pub fn disconnect(&self) {
         self.connections.close(&self.connection, DisconnectReason::ClientDisconnected);
     }
@@ -182,7 +182,7 @@ impl Drop for TestClient {
 impl From<Told> for Error {
     fn from(told: Told) -> Self {
         let code = ErrorCode::ALL.into_iter().find(|code| code.as_str() == told.code);
-        // A test may use any number of codes of its own; each name is kept once for as long as it runs.
+        // A test may use any number of custom codes; each name is leaked once.
         let code = code.unwrap_or_else(|| ErrorCode::Application(Box::leak(told.code.into_boxed_str())));
         let error = match told.field {
             Some(field) => {

@@ -28,22 +28,22 @@ pub(super) struct Connections(Mutex<HashMap<ClientKey, Arc<Connection>>>);
 #[derive(Debug)]
 pub(super) struct Connection {
     pub(super) session: Session,
-    /// None once the client missed a message: nothing may follow a gap.
+    /// `None` once the client missed a message: nothing may follow a gap.
     outgoing: Mutex<Option<Outgoing>>,
     acks: Mutex<HashMap<AckId, oneshot::Sender<Payload>>>,
     next_ack: AtomicI64,
 }
 
-/// What waits to be read.
+/// The unread messages.
 #[derive(Debug)]
 struct Outgoing {
     queue: mpsc::Sender<Received>,
-    /// Values of which only the newest counts, while the queue is full.
+    /// Conflated values, while the queue is full.
     held: VecDeque<(Arc<Conflation>, Received)>,
 }
 
 impl Outgoing {
-    /// Queues what is held, as far as there is room.
+    /// Queues conflated values, as far as there is room.
     fn refill(&mut self) {
         while !self.held.is_empty()
             && let Ok(place) = self.queue.try_reserve()
@@ -84,7 +84,7 @@ impl Connection {
         }
     }
 
-    /// Prepares for an acknowledgement.
+    /// Registers an acknowledgement.
     pub(super) fn expect_ack(&self) -> (AckId, oneshot::Receiver<Payload>) {
         let ack = AckId(self.next_ack.fetch_add(1, Ordering::Relaxed));
         let (sender, receiver) = oneshot::channel();
@@ -92,7 +92,7 @@ impl Connection {
         (ack, receiver)
     }
 
-    /// The client read something: there may be room for what is held.
+    /// The client read something: there may be room for conflated values.
     pub(super) fn was_read(&self) {
         if let Some(outgoing) = self.outgoing.lock().as_mut() {
             outgoing.refill();
@@ -124,7 +124,7 @@ impl Connections {
         self.0.lock().insert(connection.session.client().key().clone(), connection);
     }
 
-    /// Closes a connection. A later one with the same client id stays.
+    /// Closes a connection. Does not affect a later one with the same client id.
     pub(super) fn close(&self, connection: &Arc<Connection>, reason: DisconnectReason) {
         let mut all = self.0.lock();
         let client = connection.session.client().key();
@@ -180,7 +180,7 @@ impl LocalDelivery for Connections {
         let answer = async {
             match answer.await {
                 Ok(payload) => Answer::Acknowledged(payload),
-                // Read and thrown away: a client that never acknowledges.
+                // Read and discarded: a client that never acknowledges.
                 Err(_) => std::future::pending().await,
             }
         };

@@ -1,8 +1,8 @@
 //! A gateway under test, without any socket.
 //!
-//! [`TestServer`] takes the place of a server: clients connect to it, emit events and receive messages in
-//! memory, in the same order and under the same limits as over a network. Nothing is listening anywhere,
-//! so tests are fast and run side by side.
+//! [`TestServer`] takes the place of a server: clients connect to it, emit events and receive messages in memory, in
+//! the same order and under the same limits as over a network. It opens no port, so tests are fast and run
+//! concurrently.
 //!
 //! ```
 //! use roomwire_service::{Client, Data, Error, Gateway, WebSocketConfig, WebSocketService, testing::TestServer};

@@ -40,7 +40,7 @@ pub enum TestServerError {
 }
 
 impl TestServer {
-    /// Mounts gateways on a service that no other server was given.
+    /// Mounts gateways on a service that has no other server.
     ///
     /// # Errors
     /// Mistakes in the gateways; a service that is mounted already.
@@ -60,7 +60,7 @@ impl TestServer {
     /// Connects a client to the namespace `/`.
     ///
     /// # Errors
-    /// What the client would be told: `SHUTTING_DOWN`, `STATE_UNAVAILABLE`.
+    /// The error that the client would get: `SHUTTING_DOWN`, `STATE_UNAVAILABLE`.
     pub async fn connect(&self) -> Result<TestClient, Error> {
         let number = self.next_id.fetch_add(1, Ordering::Relaxed);
         let id = ClientId::new(format!("{}-{number}", self.service().node_id()))?;
