@@ -74,7 +74,7 @@ impl Link {
     }
 }
 
-/// The messages that come in; the end when no subscription is left to bring any.
+/// The incoming messages; ends when no subscription is left.
 struct Incoming(UnboundedReceiver<Bytes>);
 
 impl Stream for Incoming {
@@ -85,8 +85,8 @@ impl Stream for Incoming {
     }
 }
 
-/// There is never a [`BackplaneEvent::Interrupted`] or [`BackplaneEvent::Gap`]: nothing breaks between nodes of one
-/// process. Messages wait without bound until the node takes them, so that no node waits for another.
+/// Never yields a [`BackplaneEvent::Interrupted`] or [`BackplaneEvent::Gap`]: no connection can break within one
+/// process. The queue of incoming messages is unbounded, so that no node waits for another.
 #[async_trait]
 impl Backplane for MemoryState {
     async fn open(&self, process: &NodeProcess) -> Result<BackplaneEvents, StateError> {

@@ -1,4 +1,4 @@
-//! Clients: connecting, disconnecting, putting back and reading.
+//! Clients: connecting, disconnecting, restoring and reading.
 
 use std::collections::BTreeSet;
 
@@ -108,7 +108,7 @@ impl State {
         self.clients.page(namespace, wanted, |id, entry| entry.record(id))
     }
 
-    /// Makes a client this incarnation's. What it was a member of under another incarnation, it is no more.
+    /// Moves a client to this incarnation. Ends its memberships under another incarnation.
     fn register(&mut self, incarnation: &Incarnation, new: &NewClient, now: Timestamp) {
         let key = &new.key;
         let known =

@@ -1,4 +1,4 @@
-//! The clocks by which leases run out.
+//! The clocks for the expiry of leases.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -7,7 +7,7 @@ use std::{
 
 use roomwire_core::{Clock, Timestamp};
 
-/// A clock that stands still until it is moved.
+/// A clock that only moves when a test advances it.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,19 +23,19 @@ use roomwire_core::{Clock, Timestamp};
 pub struct ManualClock(AtomicU64);
 
 impl ManualClock {
-    /// A clock that stands at the first moment of 2026.
+    /// A clock at the start of 2026.
     #[must_use]
     pub fn new() -> Self {
         Self::at(Timestamp::from_millis(1_767_225_600_000))
     }
 
-    /// A clock that stands at this moment.
+    /// A clock at this time.
     #[must_use]
     pub fn at(moment: Timestamp) -> Self {
         Self(AtomicU64::new(moment.as_millis()))
     }
 
-    /// Moves it forward, by whole milliseconds.
+    /// Advances it, by whole milliseconds.
     pub fn advance(&self, by: Duration) {
         // The closure never declines, so there is nothing to handle.
         let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, |millis| {
@@ -43,7 +43,7 @@ impl ManualClock {
         });
     }
 
-    /// Sets it to this moment, also to an earlier one.
+    /// Sets it to this time, which may be earlier.
     pub fn set(&self, moment: Timestamp) {
         self.0.store(moment.as_millis(), Ordering::Release);
     }
@@ -61,7 +61,7 @@ impl Clock for ManualClock {
     }
 }
 
-/// Counts from zero when it was made, and never jumps: setting the machine's clock ends no lease.
+/// Counts from zero at its creation, and never jumps: setting the system clock ends no lease.
 #[derive(Debug)]
 pub(crate) struct SteadyClock(Instant);
 

@@ -1,19 +1,19 @@
-//! What is held under an incarnation, a page at a time.
+//! Pages of the clients and memberships stored under an incarnation.
 
 use roomwire_core::{ClientId, ClientKey, Incarnation, Namespace, Page, PageRequest, RoomKey, StoredClient};
 
 use crate::state::State;
 
-/// Between the namespace and the id of the client a page ended with; no namespace has it in its name.
+/// Separates the namespace from the client id in a cursor; no namespace contains it.
 const SEPARATOR: char = ',';
 
 impl State {
-    /// One item a client: here a client and its memberships are never apart.
+    /// One item for each client: here the data of a client is in one place.
     pub(crate) fn held_page(&self, incarnation: &Incarnation, wanted: &PageRequest) -> Page<StoredClient> {
         let last = match wanted.cursor() {
             Some(cursor) => match client_at(cursor) {
                 Some(last) => Some(last),
-                // Of no page of ours; nothing comes after it.
+                // Not a cursor of this store; nothing follows it.
                 None => return Page { items: Vec::new(), next: None },
             },
             None => None,

@@ -1,4 +1,4 @@
-//! What the nodes of a cluster within one process share.
+//! The state that the nodes of a cluster within one process share.
 
 use std::{fmt, sync::Arc};
 
@@ -9,8 +9,8 @@ use crate::{MemoryState, bus::Bus, clock::SteadyClock, state::State};
 
 /// Joins several services of one process into a cluster.
 ///
-/// Each service gets a [`node`](Self::node) of its own. Cheap to clone: clones are the same hub. What
-/// the hub holds lives as long as the hub or one of its nodes.
+/// Each service gets a [`node`](Self::node) of its own. Cheap to clone: clones are the same hub. Its data exists until
+/// the hub and all of its nodes are dropped.
 ///
 /// ```
 /// use std::{sync::Arc, time::Duration};
@@ -39,9 +39,9 @@ pub struct MemoryHub(Arc<Shared>);
 
 /// The state and the bus that all nodes of a hub use.
 pub(crate) struct Shared {
-    /// One lock for everything. A call holds it for about a microsecond, and it is what makes each call
-    /// happen at one instant: a lock per room would have to be taken together with those of the client and
-    /// of its lease, in an order of its own for every method. It is never held while something waits.
+    /// One lock for everything. A call holds it for about a microsecond, and it makes each call atomic: a lock per room
+    /// would have to be combined with those of the client and of its lease, in a different order for every method. It
+    /// is never held across an await point.
     state: Mutex<State>,
     /// The clock for the times of rooms and the expiry of revocations.
     clock: Arc<dyn Clock>,
@@ -51,7 +51,7 @@ pub(crate) struct Shared {
 }
 
 impl MemoryHub {
-    /// A hub without nodes, on the clock of the machine. Setting that clock ends no lease.
+    /// A hub without nodes, on the system clock. Setting that clock ends no lease.
     #[must_use]
     pub fn new() -> Self {
         Self::with_clocks(Arc::new(SystemClock), Arc::new(SteadyClock::start()))

@@ -8,8 +8,8 @@ use std::{
 
 use roomwire_core::{ClientKey, Incarnation, LeaseStatus, StateError, Timestamp};
 
-/// All incarnations that ever began here. Those that are over stay, with some hundred bytes each: a fenced incarnation
-/// must never begin again.
+/// All incarnations that ever began here. Ended ones remain, with some hundred bytes each: a fenced incarnation must
+/// never begin again.
 #[derive(Debug, Default)]
 pub(crate) struct Incarnations(BTreeMap<Incarnation, Leased>);
 
@@ -57,7 +57,7 @@ impl Incarnations {
         let until = self.0.get_mut(incarnation).and_then(|held| held.until.as_mut()).ok_or(StateError::Fenced)?;
         *until = now.plus(lasts);
         let lost = self.0.iter().filter(|(other, held)| *other != incarnation && held.is_lost(now));
-        // Memory never comes back with older data.
+        // Process memory is never restored with older data.
         Ok(LeaseStatus { expired: lost.map(|(other, _)| other.clone()).collect(), behind: false })
     }
 
@@ -67,7 +67,7 @@ impl Incarnations {
         }
     }
 
-    /// Refuses a writer that holds no lease. A lease that ran out is held until a node reaps it.
+    /// Rejects a writer without a lease. An expired lease is held until a node reaps it.
     pub(crate) fn check(&self, incarnation: &Incarnation) -> Result<(), StateError> {
         match self.0.get(incarnation) {
             Some(Leased { until: Some(_), .. }) => Ok(()),
@@ -86,20 +86,20 @@ impl Incarnations {
         }
     }
 
-    /// All incarnations that hold a lease or of which something is left, with their clients.
+    /// All incarnations that hold a lease or have entries left, with their clients.
     pub(crate) fn present(&self) -> impl Iterator<Item = (&Incarnation, &BTreeSet<ClientKey>)> {
         let present = self.0.iter().filter(|(_, held)| held.until.is_some() || !held.clients.is_empty());
         present.map(|(incarnation, held)| (incarnation, &held.clients))
     }
 
-    /// Notes that an incarnation registered a client.
+    /// Records that an incarnation registered a client.
     pub(crate) fn own(&mut self, incarnation: &Incarnation, client: &ClientKey) {
         if let Some(held) = self.0.get_mut(incarnation) {
             held.clients.insert(client.clone());
         }
     }
 
-    /// Notes that a client no longer belongs to an incarnation.
+    /// Records that a client no longer belongs to an incarnation.
     pub(crate) fn disown(&mut self, incarnation: &Incarnation, client: &ClientKey) {
         if let Some(held) = self.0.get_mut(incarnation) {
             held.clients.remove(client);

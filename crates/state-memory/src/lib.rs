@@ -3,10 +3,10 @@
 //! [`MemoryState`] implements both ports of a backend, [`StateStore`](roomwire_core::StateStore) and
 //! [`Backplane`](roomwire_core::Backplane). One process with one service needs
 //! [`MemoryState::new`] and nothing else. A [`MemoryHub`] joins several services of one process into a
-//! cluster, and a [`ManualClock`] lets a test decide when leases run out.
+//! cluster, and a [`ManualClock`] lets a test control the expiry of leases.
 //!
-//! It passes the contract tests that every backend passes; nothing here is weaker than in a backend
-//! that spans machines, except that all is gone when the process ends.
+//! It passes the contract tests of every backend; its guarantees equal those of a distributed backend, except that all
+//! data is lost when the process ends.
 
 mod backplane;
 mod bus;

@@ -7,8 +7,8 @@ use crate::{MemoryHub, backplane::Link, hub::Shared};
 /// The state backend of one node, in memory: a [`StateStore`](roomwire_core::StateStore) and a
 /// [`Backplane`](roomwire_core::Backplane).
 ///
-/// Dropping it without [`close`](roomwire_core::Backplane::close) is what a crash is to a node of a
-/// cluster: its subscriptions are gone, its lease runs out, and another node cleans up after it.
+/// Dropping it without [`close`](roomwire_core::Backplane::close) is equivalent to the crash of a node: its
+/// subscriptions end, its lease expires, and another node cleans up after it.
 ///
 /// ```
 /// use std::time::Duration;

@@ -5,7 +5,7 @@ use roomwire_core::{Departure, Incarnation, ReapOutcome, RoomKey, StateError, Ti
 use crate::state::State;
 
 impl State {
-    /// `now` dates the rooms, `lease_now` decides whether the lease ran out.
+    /// `now` dates the rooms, `lease_now` decides whether the lease has expired.
     pub(crate) fn reap(
         &mut self,
         by: &Incarnation,

@@ -1,4 +1,4 @@
-//! Memberships and clients that a clean-up or a deletion removed, for the nodes that have not noticed yet.
+//! Memberships and clients that a cleanup or a deletion removed, for the nodes that have not noticed yet.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -16,13 +16,13 @@ const AFTER_A_DELETION: Duration = Duration::from_secs(600);
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct Removals {
-    /// Incarnation, client and room; the client itself where there is no room.
+    /// Incarnation, client and room; no room for the client itself.
     reaped: Remembered<(Incarnation, ClientKey, Option<RoomId>)>,
     /// Incarnation, client and deleted room.
     deleted: Remembered<(Incarnation, ClientId, RoomUid)>,
     /// Also those without members.
     deleted_rooms: Remembered<RoomUid>,
-    /// The answers to deletions, also of those that do not take place.
+    /// The answers to deletions, also of those that were cancelled.
     answers: HashMap<DeletionId, Option<DeletedRoom>>,
     answered: Remembered<DeletionId>,
 }
@@ -58,7 +58,7 @@ impl Removals {
         self.deleted_rooms.add(uid, now);
     }
 
-    /// The answer that a deletion got.
+    /// The recorded answer of a deletion.
     pub(crate) fn answer(&self, deletion: DeletionId) -> Option<Option<DeletedRoom>> {
         self.answers.get(&deletion).cloned()
     }
@@ -70,7 +70,7 @@ impl Removals {
         self.answers.retain(|deletion, _| known.contains(deletion));
     }
 
-    /// The answer that a deletion got; none from now on if it got none.
+    /// The recorded answer of a deletion. Records `None` if there is none.
     pub(crate) fn settle(&mut self, deletion: DeletionId, now: Timestamp) -> Option<DeletedRoom> {
         self.answer(deletion).unwrap_or_else(|| {
             self.note_answer(deletion, None, now);
@@ -100,7 +100,7 @@ impl Removals {
     }
 }
 
-/// Items that are forgotten after some time, oldest first.
+/// Items with an expiry, oldest first.
 #[derive(Debug)]
 struct Remembered<T> {
     lasts: Duration,

@@ -1,4 +1,4 @@
-//! Access that was taken back, as long as that is to be remembered.
+//! Revocations, as long as they are in force.
 
 use std::collections::BTreeMap;
 

@@ -8,7 +8,7 @@ use roomwire_core::{
 
 use crate::{lease::Incarnations, removals::Removals, revocations::Revocations, table::Table, users::Users};
 
-/// The shared state. It is behind one lock, and its methods keep these invariants:
+/// The shared state. It is behind one lock, and its methods maintain these invariants:
 ///
 /// * a client is in a room's members exactly when the room is in the client's rooms,
 /// * a client is in the index of exactly one incarnation, the one that registered it,
@@ -32,7 +32,7 @@ pub(crate) struct ClientEntry {
     pub(crate) metadata: Metadata,
     pub(crate) connected_at: Timestamp,
     pub(crate) last_active_at: Timestamp,
-    /// In the namespace of the client.
+    /// Of the client's namespace.
     pub(crate) rooms: BTreeSet<RoomId>,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct RoomEntry {
     pub(crate) name: Option<String>,
     pub(crate) capacity: Option<u32>,
     pub(crate) closed: bool,
-    /// Whether it stays without members.
+    /// Whether it is kept without members.
     pub(crate) created_by_name: bool,
     pub(crate) metadata: Metadata,
     pub(crate) created_at: Timestamp,

@@ -47,8 +47,8 @@ impl<I: Ord + Borrow<str>, V> Table<I, V> {
     }
 }
 
-/// One page of the entries, in the order of their names. The cursor is the last name of the page
-/// before, so that what comes or goes meanwhile moves nothing else to another page.
+/// One page of the entries, in the order of their names. The cursor is the last name of the previous page, so that
+/// entries added or removed meanwhile move no others to another page.
 pub(crate) fn page<I: Ord + Borrow<str>, V, T>(
     entries: Option<&BTreeMap<I, V>>,
     wanted: &PageRequest,

@@ -19,7 +19,7 @@ impl Users {
         }
     }
 
-    /// Removes a client from its user, because it is gone or belongs to another user now.
+    /// Removes a client from its user, because it has disconnected or belongs to another user now.
     pub(crate) fn disown(&mut self, user: Option<&UserId>, client: &ClientKey) {
         let Some(user) = user else { return };
         let whose = (client.namespace.clone(), user.clone());
