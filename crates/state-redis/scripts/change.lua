@@ -1,5 +1,5 @@
--- Changes a room's settings and tells the nodes that have members. ARGV: room, uid for a new room, field, value (none:
--- the field is removed), whether a missing room is created, channel, head of the message.
+-- Changes a room's settings and publishes them to the nodes with members. ARGV: room, uid for a new room, field, value
+-- (if empty, the field is removed), whether a missing room is created, channel, header of the message.
 local room, uid, field, value, creates, channel, head = unpack(ARGV)
 local record = key('r', room)
 local at = now()
@@ -15,7 +15,7 @@ if not call('HGET', record, 'uid') then
   end
   create_room(room, uid, at)
 elseif #unreadable_fields(room) > 0 then
-  -- A node that learned what cannot be read would put it back.
+  -- A node that received unreadable settings would restore them.
   return { 'RECOVERING' }
 end
 if value == '' then

@@ -1,5 +1,5 @@
--- Does once what the other scripts do, on names that nothing else has, and leaves nothing behind. Returns each command
--- that was refused, with its key or channel and the server's words. ARGV: channels.
+-- Runs every kind of command of the other scripts once, on names that are used for nothing else, and leaves no data.
+-- Returns each refused command, with its key or channel and the server's message. ARGV: channels.
 local refused = {}
 local function try(...)
   local answer = redis.pcall(...)
@@ -39,7 +39,7 @@ try('ZRANGEBYSCORE', sorted, '-inf', '+inf')
 try('ZSCAN', sorted, '0')
 try('ZREM', sorted, 'a')
 try('ZREMRANGEBYSCORE', sorted, '-inf', '+inf')
--- Each kind of key is read and written. Keys of one name exist, so nothing that they hold is named.
+-- Reads and writes each kind of key. A key may exist, so its value is not reported.
 for _, kind in ipairs({ 'c', 'del', 'l', 'm', 'r' }) do
   try('HGET', key(kind, 'check'), '')
   try('DEL', key(kind, 'check'))

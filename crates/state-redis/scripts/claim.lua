@@ -1,4 +1,4 @@
--- Takes incarnations into the partition of leases that another partition still knows. ARGV: lease in ms, then the
+-- Adds incarnations that another partition still knows to the partition of leases. ARGV: lease in ms, then the
 -- incarnations.
 local lease, at = tonumber(ARGV[1]), now()
 mend_incarnations()

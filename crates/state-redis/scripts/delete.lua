@@ -1,7 +1,6 @@
 -- Deletes a room with its memberships. ARGV: room, whether the records of clients are in this partition, too, a token,
--- whether to settle it. Returns its uid and, for each member, the client and its incarnation. A caller that repeats a
--- call because the answer was lost repeats its token, and gets the answer. A token that is settled deletes nothing
--- later.
+-- whether to resolve it. Returns its uid and, for each member, the client and its incarnation. A call that is repeated
+-- after a lost answer repeats its token, and gets the same answer. A resolved token deletes nothing later.
 local room, single, token, settles = ARGV[1], ARGV[2] == '1', key('del', 't' .. ARGV[3]), ARGV[4] == '1'
 local function remember(uid)
   call('HSET', token, 'uid', uid)
@@ -31,7 +30,7 @@ if not uid then
   return { 'OK', false }
 end
 if not is_uid(uid) then
-  -- The next comparison, or the next look through the lists, gives it one that can be read.
+  -- The next comparison, or the next check of the lists, replaces it by a readable one.
   return { 'RECOVERING' }
 end
 local namespace, id = room_parts(room)
@@ -50,7 +49,7 @@ for index = 1, #members, 2 do
   call('HSET', key('del', uid), client, number)
   members[index + 1] = names[number]
 end
--- A field that is no client: also a room without members was deleted.
+-- This field is no client: a room without members was deleted, too.
 call('HSET', key('del', uid), '', '')
 call('EXPIRE', key('del', uid), 600)
 call('DEL', key('r', room), key('m', room))

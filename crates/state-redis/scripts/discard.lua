@@ -1,6 +1,6 @@
--- Removes entries of an incarnation that are no clients or memberships, also where a room has such a member. ARGV:
--- incarnation, kind of the list, entries.
-local number = held(ARGV[1])
+-- Removes invalid entries of an incarnation, also if a room has such a member. ARGV: incarnation, kind of the list,
+-- entries.
+local number = leased_number(ARGV[1])
 if not number then
   return { 'FENCED' }
 end

@@ -1,7 +1,7 @@
--- Removes a client. ARGV: incarnation, namespace, client, whether its memberships are in this partition, too. Returns the
--- rooms it was a member of, or those to take it out of.
+-- Removes a client. ARGV: incarnation, namespace, client, whether its memberships are in this partition, too. Returns
+-- the rooms it was a member of, or those whose memberships are still to be removed.
 local incarnation, namespace, client, single = ARGV[1], ARGV[2], ARGV[3], ARGV[4] == '1'
-local number = held(incarnation)
+local number = leased_number(incarnation)
 if not number then
   return { 'FENCED' }
 end

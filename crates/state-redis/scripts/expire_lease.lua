@@ -1,4 +1,4 @@
--- Forgets the revocations that need not be remembered any more.
+-- Removes expired revocations.
 local function lapse(at)
   for _, subject in ipairs(call('ZRANGEBYSCORE', P .. ':ru', '-inf', at, 'LIMIT', 0, 1000)) do
     call('HDEL', P .. ':rv', subject)

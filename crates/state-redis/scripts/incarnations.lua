@@ -1,15 +1,15 @@
--- A partition knows each incarnation twice: by name in `incarnations` or `dead`, and by number in `st`. What one of
--- them lost, or says wrong, comes back from the other.
+-- A partition has each incarnation twice: by name in `incarnations` or `dead`, and by number in `st`. Lost or damaged
+-- entries of one are restored from the other.
 
--- Whether a text is the name of an incarnation to every reader: a node's id without control characters, of which some
--- are beyond ASCII, a dot and 16 digits.
+-- Whether a text is a valid name of an incarnation: a node id without control characters, of which some are beyond
+-- ASCII, a dot and 16 digits.
 local function is_incarnation(text)
   local node, digits = string.match(text, '^([^%c]+)%.([0-9a-f]+)$')
   return node and #node <= 128 and #digits == 16 and is_utf8(text) and not string.find(node, '\194[\128-\159]')
 end
 
--- The incarnations by number, as `st` knows them, and the greatest number; fields of `st` that cannot be read, or must
--- be numbers and are none, are removed.
+-- The incarnations by number, from `st`, and the greatest number. Removes fields of `st` that cannot be read, or that
+-- must be numbers and are not.
 local function incarnations_by_number()
   local st, incarnations, most = call('HGETALL', P .. ':st'), {}, 0
   for index = 1, #st, 2 do
@@ -43,7 +43,7 @@ local function mend_incarnations()
   end
   for number, incarnation in pairs(incarnations) do
     if not agreed[incarnation] then
-      -- Named by `st` alone.
+      -- Only `st` has its name.
       local list = was[incarnation] or call('ZSCORE', P .. ':over', incarnation) and 'dead' or 'incarnations'
       call('HSET', P .. ':' .. list, incarnation, number)
       agreed[incarnation] = number
@@ -51,7 +51,7 @@ local function mend_incarnations()
       note('an incarnation was put back', P .. ':' .. list)
     elseif agreed[incarnation] ~= number then
       call('HDEL', P .. ':st', 'incarnation:' .. number)
-      -- Free for the incarnation that a list says to have it.
+      -- Free for the incarnation that the list assigns it to.
       incarnations[number] = nil
     end
   end
@@ -79,7 +79,8 @@ local function mend_incarnations()
   end
 end
 
--- For the partition of leases, after `mend_incarnations`: each incarnation has one, and one that is over has none left.
+-- For the partition of leases, after `mend_incarnations`: each live incarnation has a lease, and each ended one has
+-- none.
 local function mend_leases(at, lease)
   for number, incarnation in pairs((incarnations_by_number())) do
     local ends = tonumber(call('ZSCORE', P .. ':lease', number) or '')

@@ -1,9 +1,9 @@
 -- Makes a client a member of a room. ARGV: incarnation, part, namespace, client, room id, uid for a new room, the
 -- version of the room's settings that the node knows, how many writes of the incarnation were confirmed, how long to
--- refuse newcomers after data was lost in ms. Parts: `both` where the client's record and the room are in one
--- partition, else `claim` in the client's and `admit` in the room's.
+-- refuse new joins after data was lost in ms. Parts: `both` if the client's record and the room are in one partition,
+-- else `claim` in the client's and `admit` in the room's.
 local incarnation, part, namespace, client, id, uid, known, confirmed, grace = unpack(ARGV)
-local number = held(incarnation)
+local number = leased_number(incarnation)
 if not number then
   return { 'FENCED' }
 end
@@ -24,7 +24,7 @@ if not state[1] and lost_its_record(room) then
 end
 if state[1] and (not is_uid(state[1]) or state[2] and not is_one(state[2]) or state[3] and not is_capacity(state[3])
   or is_news and #unreadable_fields(room) > 0) then
-  -- A node that learned what cannot be read would put it back.
+  -- A node that received unreadable settings would restore them.
   return { 'RECOVERING' }
 end
 local seq, newly, created = false, 0, 0

@@ -1,7 +1,8 @@
--- Ends memberships. ARGV: the incarnation that asks (empty for the deletion of a room), their incarnation, part, then namespace, client and
--- room id of each. Parts: `both`, or `expel` in the room's partition and `unclaim` in the client's.
+-- Ends memberships. ARGV: the calling incarnation (empty for the deletion of a room), their incarnation, part, then
+-- namespace, client and room id of each. Parts: `both`, or `expel` in the room's partition and `unclaim` in the
+-- client's.
 local by, incarnation, part = ARGV[1], ARGV[2], ARGV[3]
-if by ~= '' and not held(by) then
+if by ~= '' and not leased_number(by) then
   return { 'FENCED' }
 end
 local ended = {}

@@ -1,5 +1,5 @@
--- Replaces the notes about a client. ARGV: incarnation, namespace, client, metadata or "".
-local number = held(ARGV[1])
+-- Replaces the metadata of a client. ARGV: incarnation, namespace, client, metadata or "".
+local number = leased_number(ARGV[1])
 if not number then
   return { 'FENCED' }
 end

@@ -1,4 +1,4 @@
--- What all scripts share. KEYS[1] is the hash of incarnations that hold a lease, KEYS[2] the prefix of all keys of the
+-- Shared by all scripts. KEYS[1] is the hash of incarnations that hold a lease, KEYS[2] the prefix of all keys of the
 -- partition, which is no key itself. While the partition's slot moves to another server, one of the two is always
 -- missing there, so that the server answers TRYAGAIN instead of running a script on half of the keys.
 local P = KEYS[2]
@@ -9,16 +9,16 @@ end
 
 local call
 
--- A count or a moment as this service writes it, with no more digits than Lua and every reader know exactly.
+-- A count or a timestamp, with no more digits than Lua and every reader can represent exactly.
 local function is_number(text)
   return text and #text <= 15 and string.match(text, '^%d+$')
 end
 
--- How many bytes of notes are kept.
+-- The size limit of the notes in bytes.
 local NOTES = 40000
 
--- Notes what was found wrong, for a person: the next heartbeat takes it along. Returns whether there was room for it;
--- what there is none for is counted.
+-- Adds a problem to the notes for the operator; the next heartbeat collects them. Returns whether there was space;
+-- otherwise the problem is only counted.
 local function note(problem, name)
   local line = problem .. ': ' .. name .. '\n'
   local notes = call('HGET', P .. ':st', 'notes') or ''
@@ -32,7 +32,7 @@ local function note(problem, name)
   return true
 end
 
--- An error names the command and its key, which the server's own words do not.
+-- Adds the command and its key to an error, which the server's message lacks.
 local function answer_of(answer, command, name)
   if type(answer) == 'table' and answer.err then
     answer.err = answer.err .. ' (' .. command .. ' ' .. (name or '') .. ')'
@@ -43,13 +43,13 @@ end
 
 local pcall_redis = redis.pcall
 
--- Repeats a command that failed because another program wrote to its key. A key of another type holds nothing of this
--- service: it is removed, and counts as lost. So does a counter that is no number, or the greatest.
+-- Repeats a command that failed because another program wrote to its key. A key of another type contains nothing of
+-- this service: it is removed, and counts as lost. So does a counter that is not a number, or is the greatest number.
 local function call_again(problem, command, name, ...)
   if string.find(problem.err, 'WRONGTYPE', 1, true) then
     local removed = pcall_redis('DEL', name)
     if type(removed) == 'table' and string.find(removed.err, 'read-only', 1, true) then
-      -- A script that only reads removes nothing. It reads a key that does not exist instead.
+      -- A script without writes cannot remove it. It reads a key that does not exist instead.
       return answer_of(pcall_redis(command, P, ...), command, name)
     end
     answer_of(removed, 'DEL', name)
@@ -74,7 +74,7 @@ function call(...)
   return answer
 end
 
--- Adds one to a counter. One that no reader could read is a lost one, and begins anew.
+-- Increments a counter. An unreadable counter counts as lost, and restarts.
 local function count_up(name, field)
   local count = call('HINCRBY', name, field, 1)
   if is_number(string.format('%.0f', count)) then
@@ -94,38 +94,38 @@ local function name_of(number)
   return call('HGET', P .. ':st', 'incarnation:' .. number)
 end
 
--- The number by which this partition knows an incarnation, if both say so: the list by incarnation and the one by
--- number. Where they disagree one of them was damaged, and `incarnations.lua` mends it.
+-- The number of an incarnation in this partition, if both lists agree: the one by incarnation and the one by number. If
+-- they disagree, one is damaged, and `incarnations.lua` repairs it.
 local function number_in(list, incarnation)
   local number = call('HGET', P .. ':' .. list, incarnation)
   return number and name_of(number) == incarnation and number
 end
 
 -- The number of an incarnation that holds its lease.
-local function held(incarnation)
+local function leased_number(incarnation)
   return number_in('incarnations', incarnation)
 end
 
--- As `held`, also for an incarnation that is over and not cleaned up yet.
+-- The number of an incarnation, including one that has ended and is not cleaned up yet.
 local function number_of(incarnation)
-  return held(incarnation) or number_in('dead', incarnation)
+  return leased_number(incarnation) or number_in('dead', incarnation)
 end
 
--- How many writes of an incarnation are counted; 0 where that was lost.
+-- The number of counted writes of an incarnation; 0 if the count was lost.
 local function writes_of(number)
   local count = call('HGET', key('l', number), 'seq')
   return is_number(count) and count or '0'
 end
 
--- Counts a write of an incarnation: a server that came back with older data shows a lower count.
+-- Counts a write of an incarnation: a server that was restored with older data has a lower count.
 local function wrote(number)
   return count_up(key('l', number), 'seq')
 end
 
--- Whether data was lost a moment ago: members and their rooms are on their way back, and nothing new takes their place.
+-- Whether data was lost a moment ago: members and their rooms are being restored, and nothing new may take their place.
 local function recovers(at)
   local span = call('HMGET', P .. ':st', 'lost', 'recovery')
-  -- A clock that went back to before the loss says nothing of how long it is ago.
+  -- If the clock went back to before the loss, the elapsed time is unknown.
   return (tonumber(span[1] or '') or math.huge) <= at + 1000 and (tonumber(span[2] or '') or 0) > at
 end
 
@@ -135,12 +135,12 @@ local function recover(at, grace)
   end
 end
 
--- Whether the server has fewer writes of an incarnation than it confirmed: it came back with older data.
+-- Whether the server has fewer writes of an incarnation than it confirmed: it was restored with older data.
 local function is_behind(number, confirmed)
   return tonumber(writes_of(number)) < tonumber(confirmed)
 end
 
--- Gives an incarnation a number that no other has, also when the counter was lost.
+-- Assigns a unique number to an incarnation, also if the counter was lost.
 local function begin_incarnation(incarnation)
   local number
   repeat
@@ -151,20 +151,20 @@ local function begin_incarnation(incarnation)
   return number
 end
 
--- Until when an incarnation that renewed its lease now is not taken for lost. The fifth on top is for a node that was
--- cut off for nearly as long as its lease lasts, and is about to connect again.
+-- The time at which an incarnation that renewed its lease now is taken for lost. The extra fifth is for a node that was
+-- cut off for nearly as long as its lease, and is about to reconnect.
 local function deadline(at, lease)
   return at + math.floor(lease * 1.2)
 end
 
--- An incarnation's lease, from 100 ms to an hour; another where it cannot be read.
+-- An incarnation's lease, from 100 ms to an hour; the given default if it cannot be read.
 local function lease_of(number, otherwise)
   local lease = call('HGET', key('l', number), 'lease')
   lease = is_number(lease) and tonumber(lease) or 0
   return lease >= 100 and lease <= 3600000 and lease or otherwise
 end
 
--- Ends an incarnation for ever: from here on it writes nothing.
+-- Ends an incarnation permanently: from now on its writes are refused.
 local function fence(incarnation, number, at)
   call('HDEL', P .. ':incarnations', incarnation)
   call('HSET', P .. ':dead', incarnation, number)
@@ -174,7 +174,7 @@ local function fence(incarnation, number, at)
   end
 end
 
--- The rooms that a client's record names.
+-- The rooms in a client's record.
 local function rooms_of(record)
   local rooms = {}
   for _, field in ipairs(call('HKEYS', record)) do
@@ -185,12 +185,12 @@ local function rooms_of(record)
   return rooms
 end
 
--- The clients of a user in a namespace, as far as their records are in this partition.
+-- The clients of a user in a namespace with a record in this partition.
 local function clients_of(namespace, user)
   return key('us', namespace .. ',' .. user)
 end
 
--- Takes a client's record away, with its place in every list.
+-- Removes a client's record, and its entry in every list.
 local function remove_client(number, namespace, client)
   local name = namespace .. ',' .. client
   local user = call('HGET', key('c', name), 'u')
@@ -202,7 +202,7 @@ local function remove_client(number, namespace, client)
   call('SREM', key('cs', namespace), client)
 end
 
--- `room` is the namespace, a comma and the room's id: no namespace has a comma. Nothing for other text.
+-- `room` is the namespace, a comma and the room's id: no namespace contains a comma. Returns nothing for other text.
 local function room_parts(room)
   local comma = string.find(room, ',', 1, true)
   if comma then
@@ -210,13 +210,13 @@ local function room_parts(room)
   end
 end
 
--- An entry of an incarnation's memberships is the client, a line break and the room. Nothing for other text. The name of
--- a member that another program wrote may have line breaks itself.
+-- An entry of an incarnation's memberships is the client, a line break and the room. Returns nothing for other text.
+-- The name of a member that another program wrote may contain line breaks.
 local function membership_parts(entry)
   return string.match(entry, '^(.*)\n([^\n]*,.*)$')
 end
 
--- Rooms are counted as well as listed: a list that was lost does not look like that of a namespace without rooms.
+-- Rooms are counted as well as listed, to distinguish a lost list from a namespace without rooms.
 local function list_room(namespace, id)
   if call('SADD', key('rs', namespace), id) == 1 then
     call('HINCRBY', P .. ':st', 'rooms:' .. namespace, 1)
@@ -234,12 +234,12 @@ local function create_room(room, uid, at)
   list_room(room_parts(room))
 end
 
--- Whether a room without a record has members: its record was lost, and with it its capacity. Their nodes bring it back.
+-- Whether a room without a record has members: its record was lost, and with it its capacity. Their nodes restore it.
 local function lost_its_record(room)
   if call('HLEN', key('m', room)) == 0 then
     return false
   end
-  -- Listed, so that it is found when its members are no incarnation's.
+  -- Listed, so that it is found if its members belong to no incarnation.
   list_room(room_parts(room))
   return true
 end
@@ -250,8 +250,8 @@ local function add_member(number, client, room, at)
   call('HSET', key('r', room), 'updated', at)
 end
 
--- Ends a membership if it is this incarnation's, as the room says, or the incarnation's own list where the room names
--- no incarnation; the room ceases to exist with its last member unless something keeps it.
+-- Ends a membership if it is this incarnation's, according to the room, or to the incarnation's own list if the room
+-- has no valid incarnation. Removes the room with its last member unless something keeps it.
 local function expel(number, client, room, at)
   local members = key('m', room)
   local is_listed = call('SREM', key('n', number), client .. '\n' .. room) == 1
@@ -274,7 +274,7 @@ local function expel(number, client, room, at)
   return true
 end
 
--- What a node must know of a room to bring it back when the server lost it.
+-- The settings that a node needs to restore a room that the server lost.
 local function settings_of(room)
   return call('HMGET', key('r', room), 'name', 'cap', 'closed', 'keep', 'meta', 'created')
 end
@@ -302,7 +302,7 @@ local function room_record(room)
   return record
 end
 
--- A client as readers are told of it; one that no incarnation holds is none.
+-- The record of a client for readers; false if no incarnation has it.
 local function client_record(namespace, client)
   local record = call('HGETALL', key('c', namespace .. ',' .. client))
   for index = 1, #record, 2 do

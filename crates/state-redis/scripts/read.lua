@@ -1,4 +1,4 @@
--- Reads records. ARGV: kind, then what the kind needs.
+-- Reads records. ARGV: kind, then the arguments of the kind.
 local kind = ARGV[1]
 if kind == 'room' then
   return { 'OK', room_record(ARGV[2]) }

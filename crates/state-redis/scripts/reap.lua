@@ -1,16 +1,16 @@
--- Fences an incarnation and takes what is left of it, a part at a time. ARGV: the incarnation that cleans up (empty when an incarnation
--- ends itself), the incarnation, how many entries at most, a token, what to do. A caller that repeats a call because the answer
--- was lost repeats its token, and gets the answer. What to do:
---   f  fence it if its lease ran out, and do nothing else if not
---   F  fence it whatever its lease says: that was decided in the partition of leases
---   m  take memberships        c  take clients, when no membership is left here
---   u  memberships and the records of their clients are in one partition: keep both in step
---   x  forget the incarnation when nothing of it is left here
+-- Fences an incarnation and removes its entries, a part at a time. ARGV: the calling incarnation (empty when an
+-- incarnation ends itself), the incarnation, the largest number of entries, a token, actions. A call that is repeated
+-- after a lost answer repeats its token, and gets the same answer. Actions:
+--   f  fence it if its lease has expired, and do nothing else otherwise
+--   F  fence it whatever its lease is: the partition of leases decided that
+--   m  remove memberships      c  remove clients, if no membership is left here
+--   u  memberships and the records of their clients are in one partition: update both
+--   x  forget the incarnation if it has no entries left here
 local by, incarnation, limit, token, doing = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
 local function wants(letter)
   return string.find(doing, letter, 1, true)
 end
-if by ~= '' and not held(by) then
+if by ~= '' and not leased_number(by) then
   return { 'FENCED' }
 end
 local answered = token ~= '' and call('HGET', P .. ':reaped', by)
@@ -21,7 +21,7 @@ if answered then
     return answered[2]
   end
 end
--- What is removed here is reported by the caller. A node that was only cut off asks for it when it is back.
+-- The caller reports the removals. A node that was only cut off reads them when it is back.
 local function remember_reaped(entries)
   for _, entry in ipairs(entries) do
     call('SADD', key('gone', incarnation), entry)
@@ -34,7 +34,7 @@ local at = now()
 if not number_of(incarnation) then
   mend_incarnations()
 end
-local number = held(incarnation)
+local number = leased_number(incarnation)
 if number then
   if wants('f') and tonumber(call('ZSCORE', P .. ':lease', number) or '0') > at then
     return { 'OK', 'ALIVE' }

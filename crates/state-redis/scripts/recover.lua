@@ -1,6 +1,6 @@
--- Notes which run of the server the partition's data belongs to. Data of another run was read from a disk or copied
--- from another server, and may lack what was written last; unless that run goes on at another primary: then the slot
--- was moved, with everything. ARGV: the run, how long to refuse newcomers then in ms, the runs of all primaries.
+-- Records the server run that the partition's data belongs to. Data of another run was loaded from disk or copied from
+-- another server, and may lack the latest writes, unless that run continues at another primary: then the slot was moved
+-- completely. ARGV: the run, how long to refuse new joins then in ms, the runs of all primaries.
 local known = call('HGET', P .. ':st', 'run')
 if known ~= ARGV[1] then
   call('HSET', P .. ':st', 'run', ARGV[1])

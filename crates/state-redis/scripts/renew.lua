@@ -1,14 +1,14 @@
--- Renews a lease and returns the expired ones. ARGV: incarnation, lease in ms, whether this is the partition of leases, how
--- long the end of an incarnation is remembered in ms, how many writes of it were confirmed, how long to refuse
--- newcomers after data was lost in ms, whether to take along what is noted for a person.
+-- Renews a lease and returns the expired ones. ARGV: incarnation, lease in ms, whether this is the partition of leases,
+-- how long the end of an incarnation is remembered in ms, how many writes of it were confirmed, how long to refuse new
+-- joins after data was lost in ms, whether to collect the notes for the operator.
 local incarnation, lease, home, remember = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
-local number = held(incarnation)
+local number = leased_number(incarnation)
 if not number then
   return { 'FENCED' }
 end
 local at = now()
 if (tonumber(call('HGET', P .. ':st', 'recovery') or '') or 0) > at + 2 * lease then
-  -- A node asks for less than a lease.
+  -- A node requests less than a lease.
   call('HDEL', P .. ':st', 'recovery')
   note('a moment that is too far away was removed', P .. ':st' .. ' recovery')
 end

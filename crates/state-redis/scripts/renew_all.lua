@@ -1,5 +1,5 @@
--- Leases run out by the server's clock, which may jump, and the server may stand still. When no node could renew for
--- longer than half a lease, or the clock went back, everybody gets a whole lease again.
+-- Leases expire by the server's clock, which may jump, and the server may be suspended. If no node could renew for
+-- longer than half a lease, or the clock went back, all incarnations get a full lease again.
 local function steady(at, lease)
   local beat = tonumber(call('HGET', P .. ':st', 'beat') or at) or at
   if at < beat - 1000 or at - beat > lease / 2 then

@@ -1,17 +1,17 @@
--- Repairs what a partition knows of incarnations. ARGV: incarnation, lease in ms, whether this is the partition of
--- leases, how often in ms lists are looked through by one node or another. Returns whether it is this one's turn to
--- look through them, and the namespaces that have rooms.
+-- Repairs a partition's lists of incarnations. ARGV: incarnation, lease in ms, whether this is the partition of leases,
+-- how often in ms one of the nodes checks lists. Returns whether it is this node's turn to check them, and the
+-- namespaces with rooms.
 local incarnation, lease, home, every = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local at = now()
 mend_incarnations()
-if not held(incarnation) then
+if not leased_number(incarnation) then
   return { 'FENCED' }
 end
 local turn = 0
 if home == '1' then
   mend_leases(at, lease)
   local last = tonumber(call('HGET', P .. ':st', 'swept') or '')
-  -- While data is on its way back, lists name what is still missing.
+  -- While data is being restored, lists contain entries that are still missing.
   if (not last or last > at or at - last >= every) and not recovers(at) then
     call('HSET', P .. ':st', 'swept', at)
     turn = 1

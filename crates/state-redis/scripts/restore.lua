@@ -1,12 +1,12 @@
--- Registers clients and puts memberships back. ARGV: incarnation, whether records and memberships are in one partition,
+-- Registers clients and restores memberships. ARGV: incarnation, whether records and memberships are in one partition,
 -- JSON:
 --   clients  {namespace, id, user or "", metadata or "", connected at, room ids}
 --   members  {namespace, id, room id, uid}
---   rooms    room -> {version, settings, uid}: what the incarnation knows of rooms that the server may have lost
--- and for how long in ms newcomers are refused after the last member was put back that lost data had.
--- Returns what ended under other incarnations and is in other partitions, and the members that were not put back as
--- given: with the uid that the room has, or without one where the given one was deleted.
-local number = held(ARGV[1])
+--   rooms    room -> {version, settings, uid}: rooms known to the incarnation that the server may have lost
+-- and how long new joins are refused in ms after the last lost member was restored.
+-- Returns the memberships that ended under other incarnations and are in other partitions, and the members that were
+-- not restored as given: with the room's uid, or without one if the given one was deleted.
+local number = leased_number(ARGV[1])
 if not number then
   return { 'FENCED' }
 end
@@ -37,7 +37,7 @@ for _, client in ipairs(given.clients) do
     end
     remove_client(owner, namespace, id)
   end
-  -- Also for one that is registered: any of the lists may have been lost.
+  -- Also for a registered client: any of the lists may have been lost.
   call('SADD', key('nc', number), namespace .. ',' .. id)
   if call('SADD', key('cs', namespace), id) == 1 and owner == number then
     note('a client was put back in the list', key('cs', namespace))
@@ -70,11 +70,11 @@ local function put_back(namespace, id, room, uid)
       create_room(whole, uid, at)
     end
     mend_record(whole, uid, at, known and known[1] > 0)
-    -- Not counted again: only its place in the list can be missing.
+    -- Not counted again: only its entry in the list can be missing.
     call('SADD', key('rs', namespace), room)
     if known then
       local state = call('HMGET', record, 'uid', 'ver')
-      -- A room without settings was made by joining after the data was lost.
+      -- A room without settings was created by a join after the data was lost.
       if (state[1] == known[3] or state[2] == '0') and tonumber(state[2]) < known[1] then
         apply_settings(whole, known[1], known[2])
       end
@@ -108,7 +108,7 @@ for _, member in ipairs(given.members) do
   end
 end
 if was_missing and recovers(at) then
-  -- More may follow. What is there already makes nothing longer.
+  -- More may follow. Existing members do not extend the time.
   local ends = tonumber(call('HGET', P .. ':st', 'recovery'))
   call('HSET', P .. ':st', 'recovery', math.max(ends, at + tonumber(ARGV[4])))
 end

@@ -1,4 +1,4 @@
--- Remembers that access was taken back. ARGV: subject, when, until when to remember it. The later moments count.
+-- Stores a revocation. ARGV: subject, when, until when to store it. The later times count.
 local subject, when, ends = ARGV[1], ARGV[2], ARGV[3]
 local at = now()
 lapse(at)

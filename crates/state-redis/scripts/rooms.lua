@@ -1,5 +1,5 @@
--- Makes a room's record readable again, with this uid if its own was lost. What was set and cannot be read is gone, so
--- that a node that knows the settings gives them again; where that is to follow, a person need not know.
+-- Makes a room's record readable again, with this uid if its own was lost. Unreadable settings are removed, so that a
+-- node that knows the settings restores them; if that will follow, the operator is not notified.
 local function mend_record(room, uid, at, is_given_again)
   local record, fields = key('r', room), unreadable_fields(room)
   for _, field in ipairs(fields) do

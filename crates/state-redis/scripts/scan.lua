@@ -1,7 +1,7 @@
--- Reads a step of a list. ARGV: kind, cursor, how many, then namespace, room or incarnation, then the user. Returns the
--- next cursor and the items. What is held under an incarnation comes with whether everything agrees that belongs to it:
---   registered   {entry, record is its own, nothing is amiss, user or false, ids of the rooms that the record names}
---   memberships  {entry, nothing is amiss}
+-- Reads a step of a list. ARGV: kind, cursor, count, then namespace, room or incarnation, then the user. Returns the
+-- next cursor and the items. The entries of an incarnation include whether they are consistent:
+--   registered   {entry, record is its own, consistent, user or false, ids of the rooms in the record}
+--   memberships  {entry, consistent}
 local kind, cursor, count, of = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
 local items = {}
 if kind == 'members' then
@@ -67,7 +67,7 @@ if kind == 'registered' then
   return { 'OK', step[1], items }
 end
 local rooms = {}
--- Whether a room can be read and is listed; each is looked at once.
+-- Whether a room is readable and listed; each is checked once.
 local function is_whole(room)
   if rooms[room] == nil then
     local namespace, id = room_parts(room)

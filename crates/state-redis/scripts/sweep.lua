@@ -1,27 +1,27 @@
--- Looks through a step of a list, mends what disagrees with it, and removes what no incarnation holds. ARGV:
--- incarnation, kind, cursor, how many, whether records and memberships are in one partition, for how long in ms a node
--- may still put back what no incarnation holds, namespace, and for members the room's id. Kinds:
---   clients  those of a namespace        rooms  those of a namespace, with their members as far as they are few
+-- Checks a step of a list, repairs inconsistent entries, and removes those of no incarnation. ARGV: incarnation, kind,
+-- cursor, count, whether records and memberships are in one partition, how long in ms a node may still restore entries
+-- of no incarnation, namespace, and for members the room's id. Kinds:
+--   clients  those of a namespace        rooms  those of a namespace, with their members if there are few
 --   members  those of one room           keys   those of rooms, after a list of rooms was lost
--- Returns the next cursor, the memberships and the clients that were removed, and rooms with members left. A list of
--- rooms that does not have as many as were counted has `lost` for its next cursor at the end.
+-- Returns the next cursor, the memberships and the clients that were removed, and rooms with members left. If a list of
+-- rooms is shorter than the count, the last cursor is `lost`.
 local incarnation, kind, cursor, count, single = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5] == '1'
 local patience, namespace = tonumber(ARGV[6]), ARGV[7]
-if not held(incarnation) then
+if not leased_number(incarnation) then
   return { 'FENCED' }
 end
 local at, left, gone, large = now(), {}, {}, {}
 if recovers(at) then
-  -- What is missing is on its way back.
+  -- Missing entries are being restored.
   return { 'OK', '0', left, gone, large }
 end
 
--- How long in ms a mark may stand: a few looks through the lists more than it must.
+-- How long in ms a mark is valid: a few checks of the lists more than necessary.
 local longest = 2 * patience + 600000
 
--- Whether the incarnation of this number has been unknown for so long that no node will put its client back. At first
--- it is only marked, with the time: if its client is connected, the client's node puts it back before long. An older
--- mark is not from a look through the lists.
+-- Whether the incarnation of this number has been unknown for so long that no node will restore its client. The first
+-- time it is only marked, with the time: if its client is connected, the client's node restores it soon. An older mark
+-- is not from a check of the lists.
 local function is_abandoned(number, record, field)
   local since = tonumber(string.match(number, '^%?(%d+)$') or '')
   if since and since <= at and at - since <= longest then
@@ -31,8 +31,7 @@ local function is_abandoned(number, record, field)
   return false
 end
 
--- What names an incarnation is put in the list of that incarnation, so that its node, or the node that cleans up after
--- it, decides.
+-- Adds an entry to the list of its incarnation, so that its node, or the node that cleans up after it, decides.
 local function sweep_member(room, client, number)
   if name_of(number) then
     call('SADD', key('n', number), client .. '\n' .. room)
@@ -48,7 +47,7 @@ local function sweep_members(room, members)
   end
 end
 
--- How many members a step looks at, of all its rooms.
+-- The largest number of members that a step checks, of all its rooms.
 local budget = 300
 
 local function sweep_room(id)
@@ -61,14 +60,14 @@ local function sweep_room(id)
     sweep_members(room, call('HGETALL', key('m', room)))
   end
   if call('HLEN', key('m', room)) > 0 then
-    -- Nodes with members bring its record back.
+    -- Nodes with members restore its record.
     return
   end
   if call('EXISTS', key('r', room)) == 1 then
     -- No node remembers a uid that was lost.
     mend_record(room, table.concat(call('TIME')), at)
   elseif call('SISMEMBER', key('rs', namespace), id) == 1 then
-    -- Only a person can bring it back: it stays in the list until it is named.
+    -- Only an operator can restore it: it remains in the list until it is reported.
     if note('a room was lost, create it again if it was created by name', key('r', room)) then
       unlist_room(namespace, id)
     end
@@ -81,7 +80,7 @@ local function sweep_client(id)
   local known = call('HMGET', record, 'o', 'u')
   local owner, user = known[1], known[2]
   if not owner then
-    -- The node that has such a client registers it anew.
+    -- The node that has such a client registers it again.
     call('SREM', key('cs', namespace), id)
   elseif name_of(owner) then
     call('SADD', key('nc', owner), name)
@@ -97,7 +96,7 @@ local function sweep_client(id)
     gone[#gone + 1] = name
     note('a client that no node holds was removed', record)
   end
-  -- Some others of the same user: a set of a few is looked at whole, one of many in the course of time.
+  -- Some other clients of the same user: a small set is checked completely, a large one over time.
   for _, other in ipairs(user and call('SRANDMEMBER', clients_of(namespace, user), 3) or {}) do
     if call('HGET', key('c', namespace .. ',' .. other), 'u') ~= user then
       call('SREM', clients_of(namespace, user), other)
@@ -105,7 +104,7 @@ local function sweep_client(id)
   end
 end
 
--- Any character of a pattern, as itself.
+-- Escapes any character for a pattern.
 local function literally(text)
   return (string.gsub(text, '[%*%?%[%]\\^-]', '\\%0'))
 end

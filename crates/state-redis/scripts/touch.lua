@@ -1,5 +1,5 @@
--- Notes when clients were last active. ARGV: incarnation, then namespace, client and moment of each.
-local number = held(ARGV[1])
+-- Stores when clients were last active. ARGV: incarnation, then namespace, client and time of each.
+local number = leased_number(ARGV[1])
 if not number then
   return { 'FENCED' }
 end

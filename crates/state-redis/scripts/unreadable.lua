@@ -1,6 +1,6 @@
--- What no reader can read. Bytes that begin no character, and numbers that are too great, come from other programs alone.
+-- Detects unreadable data. Invalid UTF-8, and numbers that are too great, come only from other programs.
 
--- The spellings of a character beyond ASCII.
+-- The UTF-8 sequences of characters beyond ASCII.
 local CHARACTERS = {
   '[\194-\223][\128-\191]',
   '\224[\160-\191][\128-\191]',
@@ -22,7 +22,7 @@ end
 
 local json
 
--- A JSON object as this service writes it: without line breaks, and with no number that JSON does not have.
+-- A JSON object as this service writes it: without line breaks, and without numbers that JSON does not have.
 local function is_object(text)
   if string.sub(text, 1, 1) ~= '{' or string.find(text, '[%z\1-\31]') or not is_utf8(text) then
     return false
@@ -46,12 +46,12 @@ local function is_one(text)
   return text == '1'
 end
 
--- What a room's record holds, how each is recognised, and how many must be there.
+-- The fields of a room's record, how each is validated, and which are required.
 local FIELDS = { 'uid', 'created', 'updated', 'ver', 'cap', 'closed', 'keep', 'meta', 'name' }
 local IS = { is_uid, is_number, is_number, is_number, is_capacity, is_one, is_one, is_object, is_utf8 }
 local NEEDED = 4
 
--- The fields of a room's record that cannot be read, or are missing.
+-- The fields of a room's record that are unreadable or missing.
 local function unreadable_fields(room)
   local values, fields = call('HMGET', key('r', room), unpack(FIELDS)), {}
   for index, value in ipairs(values) do

@@ -26,8 +26,8 @@ impl Stream for Incoming {
     }
 }
 
-/// Over sharded channels: a message goes to the one server that has the channel, and from there to the nodes that are
-/// subscribed. Messages that come in wait without bound until the node takes them.
+/// Over sharded channels: a message goes to the server of the channel's slot, and from there to the subscribed nodes.
+/// The queue of incoming messages is unbounded.
 #[async_trait]
 impl Backplane for RedisState {
     async fn open(&self, process: &NodeProcess) -> Result<BackplaneEvents, StateError> {
@@ -61,7 +61,7 @@ impl Backplane for RedisState {
         published.map(drop).map_err(|failure| error_about("SPUBLISH", Some(&name), &failure))
     }
 
-    /// By the servers' `client-output-buffer-limit pubsub`, as it was when this node connected.
+    /// From the servers' `client-output-buffer-limit pubsub`, as read when this node connected.
     fn message_limit(&self) -> Option<MessageLimit> {
         self.message_limit.clone()
     }
@@ -76,7 +76,7 @@ impl Backplane for RedisState {
     }
 }
 
-/// Messages of one channel take one connection, so that they stay in order.
+/// Messages of one channel use one connection, so that their order is kept.
 fn lane_of(channel: &str) -> usize {
     crc16::State::<crc16::XMODEM>::calculate(channel.as_bytes()).into()
 }

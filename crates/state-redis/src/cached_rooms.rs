@@ -1,4 +1,4 @@
-//! What this node knows of the rooms it has members in, to bring them back when Redis lost its data.
+//! The settings of rooms with local members, cached to restore them when Redis lost its data.
 
 use std::collections::HashMap;
 
@@ -9,53 +9,53 @@ use serde::Deserialize;
 
 use crate::keys::room_name;
 
-/// The settings of one incarnation of a room. Their meaning is the scripts' business.
+/// The settings of one incarnation of a room. Only the scripts interpret them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Settings {
-    /// Counts the changes.
+    /// The number of changes.
     pub(crate) version: u64,
     fields: Vec<Option<String>>,
     uid: String,
 }
 
-/// Settings of rooms that were changed at least once, by the room's name.
+/// The settings of rooms that were changed at least once, by the room's name.
 #[derive(Debug, Default)]
 pub(crate) struct CachedRooms(Mutex<HashMap<String, Settings>>);
 
 impl Settings {
-    /// Reads what a script says; none when it has nothing to say.
+    /// Parses settings from a script; `None` if there are none.
     pub(crate) fn read(version: u64, uid: RoomUid, fields: Value) -> Option<Self> {
         if matches!(fields, Value::Nil) {
-            // As the caller knows them already. Read as a list it would be one without settings.
+            // The caller knows them already. Parsed as a list they would be empty settings.
             return None;
         }
         let fields = Vec::<Option<String>>::from_redis_value(fields).ok()?;
         Some(Self { version, fields, uid: uid.as_u64().to_string() })
     }
 
-    /// As `restore.lua` is given it.
+    /// As an argument of `restore.lua`.
     pub(crate) fn into_parts(self) -> (u64, Vec<Option<String>>, String) {
         (self.version, self.fields, self.uid)
     }
 }
 
 impl CachedRooms {
-    /// Which version is known; empty when none is.
+    /// The cached version; empty if there is none.
     pub(crate) fn version(&self, room: &RoomKey) -> String {
         self.0.lock().get(&room_name(room)).map_or_else(String::new, |known| known.version.to_string())
     }
 
-    /// What a join or a change of this node has just been told.
+    /// Stores the result of a join or a change of this node.
     pub(crate) fn note(&self, room: &RoomKey, settings: Settings) {
         if settings.version == 0 {
-            // As every room that came into being by a join: nothing would be lost.
+            // A room that a join created, without settings: nothing would be lost.
             self.forget(room);
         } else {
             self.0.lock().insert(room_name(room), settings);
         }
     }
 
-    /// What another node's change said. It may be late.
+    /// Stores another node's change. It may arrive late.
     pub(crate) fn hear(&self, text: &[u8]) {
         let Ok(Change(room, uid, version, fields)) = serde_json::from_slice(text) else { return };
         let mut known = self.0.lock();
@@ -65,7 +65,7 @@ impl CachedRooms {
         }
     }
 
-    /// A room that this node has no members in any more, or that is gone.
+    /// Removes a room without local members.
     pub(crate) fn forget(&self, room: &RoomKey) {
         self.0.lock().remove(&room_name(room));
     }
@@ -75,7 +75,7 @@ impl CachedRooms {
     }
 }
 
-/// As `change.lua` writes it: room, uid, version, fields (`false` for those that are not set).
+/// Parses the message of `room_settings.lua`: room, uid, version, fields (`false` for those that are not set).
 #[derive(Deserialize)]
 struct Change(String, String, u64, Vec<serde_json::Value>);
 

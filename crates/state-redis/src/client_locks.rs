@@ -1,4 +1,4 @@
-//! One change of a client at a time, where a change takes more than one script.
+//! Serialises the changes of a client that need several scripts.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -16,7 +16,7 @@ pub(crate) struct ClientLocks {
     locks: Mutex<HashMap<ClientKey, Lock>>,
 }
 
-/// Blocks all other changes of some clients until it is dropped.
+/// Locks some clients until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Held<'a>(#[expect(dead_code, reason = "guards are held, not read")] Vec<HeldLock<'a>>);
 
@@ -58,7 +58,7 @@ impl Drop for HeldLock<'_> {
     fn drop(&mut self) {
         self.guard = None;
         let mut locks = self.locks.locks.lock();
-        // Each holder and each waiting caller has a clone of the `Arc`, made under this lock.
+        // Each owner and each waiting caller has a clone of the `Arc`, created under this lock.
         if locks.get(&self.client).is_some_and(|lock| Arc::strong_count(lock) == 1) {
             locks.remove(&self.client);
         }

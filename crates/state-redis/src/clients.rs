@@ -1,4 +1,4 @@
-//! Clients: connecting, disconnecting, putting back and reading.
+//! Clients: connecting, disconnecting, restoring and reading.
 
 use std::collections::BTreeMap;
 
@@ -21,10 +21,10 @@ use crate::{
     state::{Shared, args},
 };
 
-/// How many memberships one script puts back: everybody else waits for it.
+/// The number of memberships that one script restores: all other calls wait for it.
 const RESTORED_AT_ONCE: usize = 1000;
 
-/// What a call of `restore.lua` puts back.
+/// The arguments of one call of `restore.lua`.
 #[derive(Debug, Default, Serialize)]
 struct Restored {
     clients: Vec<(String, String, String, String, String, Vec<String>)>,
@@ -32,7 +32,7 @@ struct Restored {
     rooms: BTreeMap<String, (u64, Vec<Option<String>>, String)>,
 }
 
-/// A client as a script says it: id, incarnation, fields and values.
+/// A client as returned by a script: id, incarnation, fields and values.
 pub(crate) type Record = (String, Option<String>, Vec<(Vec<u8>, Vec<u8>)>);
 
 impl Shared {
@@ -61,7 +61,7 @@ impl Shared {
             }
         }
         if records.is_empty() {
-            // Also without clients, an incarnation without a lease is refused.
+            // A call without clients also fails for an incarnation without a lease.
             records.entry(Partition::LEASES).or_default();
         }
         let put_back =
@@ -104,8 +104,8 @@ impl Shared {
         Ok(differently)
     }
 
-    /// Returns what clients were members of under other incarnations, and what has to end in other partitions; and what
-    /// was not put back as it was given.
+    /// Returns the memberships under other incarnations that have to end in other partitions, and those that were not
+    /// restored as given.
     async fn put_back(
         &self,
         partition: Partition,
@@ -128,15 +128,15 @@ impl Shared {
         let _changes = self.clients.hold([client]).await;
         let (partition, single) = (self.router.keys.of_client(client), self.router.keys.is_single());
         let args = args![incarnation, client.namespace, client.client, u8::from(single)];
-        // The second answer would name no rooms.
+        // A second response would contain no rooms.
         let mut reply = self.write(&script::DISCONNECT, partition, incarnation, &args, Repeat::Never).await?;
-        // What is no name is none of our rooms.
+        // An invalid name is not a room of this service.
         let ids = reply.next_readable::<String>()?.into_iter().filter_map(|id| RoomId::new(id).ok());
         let mut rooms: Vec<_> = ids.map(|id| RoomKey::new(client.namespace.clone(), id)).collect();
         if !single {
             let memberships = rooms.into_iter().map(|room| (client.client.clone(), room)).collect();
             let mut ended = self.expel(Some(incarnation), incarnation, memberships).await?;
-            // A call before this one may have removed the client and not all of its memberships.
+            // An earlier call may have removed the client but not all of its memberships.
             ended.extend(self.expel_rest(incarnation, client).await?);
             rooms = ended.into_iter().map(|(_, room)| room).collect();
         }
@@ -210,7 +210,7 @@ impl Shared {
         self.count_all(|partition| self.router.keys.clients(partition, namespace)).await
     }
 
-    /// The size of a set that every partition has a part of.
+    /// The size of a set that is spread over all partitions.
     pub(crate) async fn count_all(&self, key: impl Fn(Partition) -> String) -> Result<u64, StateError> {
         let counts = self.router.keys.partitions().map(|partition| {
             let key = key(partition);
@@ -234,7 +234,7 @@ impl Restored {
     }
 }
 
-/// Rooms of another namespace are passed over.
+/// Rooms of another namespace are ignored.
 fn own_rooms(live: &LiveClient) -> impl Iterator<Item = &(RoomKey, RoomUid)> {
     live.rooms.iter().filter(|(room, _)| room.namespace == live.client.key.namespace)
 }
@@ -303,7 +303,7 @@ pub(crate) fn record((id, incarnation, fields): Record) -> Result<WebSocketClien
             "u" => client.user = Some(UserId::new(&value).map_err(|_| corrupt("the id of a user", &value))?),
             "m" => client.metadata = metadata_of(Some(value))?,
             other => {
-                // What is no name is none of our rooms.
+                // An invalid name is not a room of this service.
                 client.rooms.extend(other.strip_prefix('r').and_then(|room| RoomId::new(room).ok()));
             }
         }

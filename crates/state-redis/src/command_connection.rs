@@ -1,4 +1,4 @@
-//! One connection for commands that many callers share, and that is opened again whenever it broke.
+//! One command connection shared by many callers, with automatic reconnects.
 
 use std::{
     sync::{
@@ -13,38 +13,38 @@ use parking_lot::Mutex;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, Value, aio::MultiplexedConnection};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-/// How long a sign of life may take before the connection is given up.
+/// The timeout of a ping before the connection is closed.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// A server that had less time than this to answer is not called slow. Commands are sent with whatever is left of the
-/// time of their operation, which may be next to nothing.
+/// A server that had less time than this to answer does not count as slow. Commands are sent with the remaining time of
+/// their operation, which may be close to zero.
 const FAIR: Duration = Duration::from_millis(200);
-/// No new attempt to connect is made for this long after one failed.
+/// The delay before a failed attempt to connect is retried.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Why a command has no answer.
+/// Why a command failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// The server answered with an error.
     #[error("{0}")]
     Answered(RedisError),
-    /// No connection could be opened: nothing was sent.
+    /// The connection could not be opened: nothing was sent.
     #[error("connection failed: {0}")]
     Unconnected(String),
-    /// The connection broke. The command may have been carried out.
+    /// The connection broke. The command may have been executed.
     #[error("connection broke: {0}")]
     Broken(String),
-    /// Another server has the slot by now: nothing was sent to it.
+    /// The slot has moved to another server: nothing was sent.
     #[error("the slot has moved to another server")]
     Moved,
-    /// No answer by the deadline. The command may have been carried out.
+    /// No response by the deadline. The command may have been executed.
     #[error("no answer in time")]
     TimedOut,
-    /// Not sent: the server has not answered for a while, and is being asked whether it is still there.
+    /// Not sent: the server has not answered for a while, and is being pinged.
     #[error("the server does not answer at the moment")]
     Stalled,
 }
 
-/// Whether a command is worth waiting for a connection that was lost.
+/// Whether a command waits for a reconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reconnect {
     /// Until the deadline.
@@ -61,21 +61,21 @@ pub(crate) struct CommandConnection(Arc<Shared>);
 struct Shared {
     pool: Pool,
     current: Mutex<Option<Arc<Live>>>,
-    /// Held by the task that connects.
+    /// Locked by the task that connects.
     connecting: tokio::sync::Mutex<()>,
-    /// Set while there is no connection and there was one, or one was tried: then one is opened in the background.
+    /// Set while there is no connection and there was an attempt: then one is opened in the background.
     lost: AtomicBool,
-    /// When and why the last try to connect failed.
+    /// The time and error of the last failed attempt to connect.
     failed: Mutex<Option<(Instant, Failure)>>,
 }
 
 struct Live {
     connection: MultiplexedConnection,
-    /// What the pool gave out; it is taken from the pool when the connection is given up.
+    /// The pooled connection; removed from the pool when it is closed.
     pooled: Mutex<Option<Connection>>,
     /// Set while the server has not answered in time.
     stalled: AtomicBool,
-    /// Set while it is asked for a sign of life.
+    /// Set while the server is being pinged.
     probed: AtomicBool,
 }
 
@@ -96,8 +96,8 @@ impl CommandConnection {
         }))
     }
 
-    /// Sends a command. Commands that are sent one after another are carried out in that order, as long as the
-    /// connection does not break.
+    /// Sends a command. Commands that are sent one after another are executed in that order, as long as the connection
+    /// does not break.
     pub(crate) async fn send(&self, command: &Cmd, reconnect: Reconnect, deadline: Instant) -> Result<Value, Failure> {
         let live = self.live(reconnect, deadline).await?;
         let mut connection = live.connection.clone();
@@ -105,7 +105,7 @@ impl CommandConnection {
         self.answer(&live, sent, timeout_at(deadline, connection.send_packed_command(command)).await)
     }
 
-    /// Sends several commands together and returns the last answer.
+    /// Sends several commands in a pipeline and returns the last response.
     pub(crate) async fn send_all(&self, commands: &Pipeline, deadline: Instant) -> Result<Value, Failure> {
         let live = self.live(Reconnect::Wait, deadline).await?;
         let mut connection = live.connection.clone();
@@ -114,7 +114,7 @@ impl CommandConnection {
         self.answer(&live, sent, answers.map(|answers| answers.map(|mut all| all.pop().unwrap_or(Value::Nil))))
     }
 
-    /// Gives the connection up: the next command opens another.
+    /// Closes the connection: the next command opens another.
     pub(crate) fn reset(&self) {
         if let Some(live) = self.0.current.lock().take() {
             live.leave_pool();
@@ -135,7 +135,8 @@ impl CommandConnection {
             }
             Ok(Err(error)) => Err(Failure::Answered(error)),
             Err(_) => {
-                // One slow answer is no broken connection: others fail fast until the server answers again.
+                // A slow response does not mean a broken connection: other commands fail fast until the server answers
+                // again.
                 if sent.elapsed() >= FAIR && !live.stalled.swap(true, Ordering::AcqRel) {
                     self.0.probe(live);
                 }
@@ -198,7 +199,7 @@ impl Shared {
                 self.lost.store(false, Ordering::Release);
                 Ok(live)
             }
-            // It is there and says no: to the user, or because it still loads its data.
+            // It is reachable and rejects the user, or is still loading its data.
             Err(PoolError::Backend(error)) if is_answer(&error) => {
                 let failure = Failure::Answered(error);
                 *self.failed.lock() = Some((Instant::now(), failure.clone()));
@@ -213,7 +214,7 @@ impl Shared {
         }
     }
 
-    /// For a command that does not wait: a server that refuses the connection is not away.
+    /// For a command that does not wait: a server that rejects the connection is not unavailable.
     fn why_lost(&self) -> Failure {
         match &*self.failed.lock() {
             Some((_, refused @ Failure::Answered(_))) => refused.clone(),
@@ -221,7 +222,7 @@ impl Shared {
         }
     }
 
-    /// Asks for a sign of life; without one the connection is given up.
+    /// Pings the server; closes the connection if there is no response.
     fn probe(self: &Arc<Self>, live: &Arc<Live>) {
         if live.probed.swap(true, Ordering::AcqRel) {
             return;
@@ -250,8 +251,8 @@ impl Shared {
         }
     }
 
-    /// Opens a connection in the background, however long that takes, so that commands that do not wait for one find it
-    /// as soon as the server is back.
+    /// Opens a connection in the background, without a time limit, so that commands that do not wait for one find it as
+    /// soon as the server is back.
     fn reopen(self: &Arc<Self>) {
         if self.lost.swap(true, Ordering::AcqRel) {
             return;
@@ -272,7 +273,7 @@ impl Shared {
     }
 }
 
-/// Whether a server said this, and not the library or the network.
+/// Whether the error comes from a server, not from the library or the network.
 pub(crate) fn is_answer(error: &RedisError) -> bool {
     error.code().is_some() || error.kind() == ErrorKind::AuthenticationFailed
 }

@@ -1,4 +1,4 @@
-//! Where Redis is, and how to speak to it.
+//! The Redis servers, and the settings of their connections.
 
 use std::{fmt, time::Duration};
 
@@ -13,10 +13,10 @@ use roomwire_core::{
 
 use crate::ConnectError;
 
-/// How a certificate begins in a PEM file.
+/// The beginning of a certificate in a PEM file.
 const PEM_CERTIFICATE: &[u8] = b"-----BEGIN CERTIFICATE-----";
 
-/// Which Redis to use, and how.
+/// The Redis servers to use, and the settings of their connections.
 ///
 /// ```
 /// use std::time::Duration;
@@ -43,16 +43,16 @@ pub struct RedisConfig {
 
 impl RedisConfig {
     /// One server, or one node of a Redis Cluster, by its URL: `redis://host:port/database`, `rediss://` for TLS,
-    /// `redis://user:password@host`. Whether it is a cluster is found out by asking the server.
+    /// `redis://user:password@host`. The server reports whether it is a cluster.
     ///
-    /// TLS trusts what the system trusts, or the file of certificates that `SSL_CERT_FILE` names, or what
-    /// [`ca_certificate`](Self::ca_certificate) says.
+    /// TLS trusts the system's certificates, or those in the file `SSL_CERT_FILE`, or those of
+    /// [`ca_certificate`](Self::ca_certificate).
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self::nodes([url])
     }
 
-    /// Some nodes of a Redis Cluster: the others are found by asking one that answers.
+    /// Some nodes of a Redis Cluster: the others are discovered.
     #[must_use]
     pub fn nodes<U: Into<String>>(urls: impl IntoIterator<Item = U>) -> Self {
         Self {
@@ -70,7 +70,7 @@ impl RedisConfig {
         }
     }
 
-    /// What the configuration of the service says: its `state.*` keys, `retryConfig` and `limits.payload`.
+    /// Uses the configuration of the service: its `state.*` keys, `retryConfig` and `limits.payload`.
     ///
     /// ```
     /// use roomwire_core::WebSocketConfig;
@@ -99,7 +99,7 @@ impl RedisConfig {
         }
     }
 
-    /// The user to sign in as, instead of the one in the URL.
+    /// The user name, instead of the one in the URL.
     #[must_use]
     pub fn username(mut self, username: impl Into<String>) -> Self {
         self.username = Some(username.into());
@@ -121,59 +121,58 @@ impl RedisConfig {
         self
     }
 
-    /// What TLS trusts instead of what the system trusts: certificates as PEM text.
+    /// Certificates that TLS trusts instead of the system's, as PEM text.
     #[must_use]
     pub fn ca_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.ca_certificate = Some(pem.into());
         self
     }
 
-    /// What the names of all keys and channels begin with, `roomwire` unless set. Services with different prefixes
-    /// never meet.
+    /// The prefix of all keys and channels, `roomwire` unless set. Services with different prefixes are independent.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
     }
 
-    /// How many connections for commands are kept to each server, 2 unless set. Each carries many commands at a time,
-    /// which share reads and writes: more connections cost more CPU. One more is used for messages that come in.
+    /// The number of command connections to each server, 2 unless set. Each carries many commands at a time, which
+    /// share reads and writes: more connections cost more CPU. One more is used for incoming messages.
     #[must_use]
     pub fn pool_size(mut self, connections: usize) -> Self {
         self.pool_size = connections.max(1);
         self
     }
 
-    /// How long one operation may take, with everything that is repeated within it, 1 s unless set.
+    /// The timeout of one operation, including retries, 1 s unless set.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long it may take to open one connection, 2 s unless set.
+    /// The timeout of opening one connection, 2 s unless set.
     #[must_use]
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// The largest payload that nodes send each other, 1,000,000 bytes unless set. A server that sends a message of
-    /// this size has a second more for each 10 MB before a subscribed connection that does not answer is given up.
+    /// The largest payload between nodes, 1,000,000 bytes unless set. A server that sends a message of this size has
+    /// one more second for each 10 MB before a subscribed connection without a response is closed.
     #[must_use]
     pub fn payload(mut self, bytes: usize) -> Self {
         self.payload = bytes;
         self
     }
 
-    /// How often, and for how long, [`RedisState::connect`](crate::RedisState::connect) tries to reach the server.
+    /// The retries of [`RedisState::connect`](crate::RedisState::connect).
     #[must_use]
     pub fn retry(mut self, retry: RetryConfig) -> Self {
         self.retry = retry;
         self
     }
 
-    /// The servers to ask first.
+    /// The initial servers.
     pub(crate) fn seeds(&self) -> Result<Vec<ConnectionInfo>, ConnectError> {
         if self.urls.is_empty() {
             return Err(ConnectError::NoUrl);
@@ -191,12 +190,12 @@ impl RedisConfig {
         if url.ends_with("#insecure") {
             return Err(ConnectError::Insecure { number: index + 1 });
         }
-        // The text may hold a password, so neither it nor what the parser says of it is shown.
+        // The text may contain a password, so neither it nor the parser's error is shown.
         let info = url.into_connection_info().map_err(|_| ConnectError::Url { number: index + 1 })?;
         let info = match (&self.ca_certificate, info.addr()) {
             (Some(pem), ConnectionAddr::TcpTls { .. }) => {
                 if !pem.windows(PEM_CERTIFICATE.len()).any(|text| text == PEM_CERTIFICATE) {
-                    // The library would trust no server, and fail only when it connects.
+                    // The library would trust no server, and only fail when it connects.
                     return Err(ConnectError::Certificate("there is none".to_owned()));
                 }
                 let certificates = TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) };
@@ -220,15 +219,15 @@ impl RedisConfig {
     }
 }
 
-/// Whether an `@` follows the end of what a parser takes for user, password and host: then a part of the password would
-/// count as the host, and be looked up and logged.
+/// Whether an `@` follows the part that a parser takes for user, password and host: then a part of the password would
+/// be taken for the host, resolved and logged.
 fn has_unescaped_userinfo(url: &str) -> bool {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
     // The path of a socket file begins at once.
     authority.find(['/', '?', '#']).is_some_and(|end| end > 0 && authority[end..].contains('@'))
 }
 
-/// Commands are small and waited for, and a connection that is quiet must not be forgotten by what is between.
+/// Commands are small and latency-sensitive, and middleboxes must not drop an idle connection.
 fn tcp_settings() -> TcpSettings {
     let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(15)).with_interval(Duration::from_secs(5));
     let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
@@ -239,7 +238,7 @@ fn tcp_settings() -> TcpSettings {
 
 impl fmt::Debug for RedisConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Neither URLs nor the password: both may hold secrets.
+        // Neither URLs nor the password: both may contain secrets.
         f.debug_struct("RedisConfig")
             .field("servers", &self.urls.len())
             .field("prefix", &self.prefix)

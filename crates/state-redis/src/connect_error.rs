@@ -1,6 +1,6 @@
-//! Why a Redis cannot be used.
+//! Errors of connecting to Redis.
 
-/// Why [`RedisState::connect`](crate::RedisState::connect) refused or gave up. The text says what to do.
+/// Why [`RedisState::connect`](crate::RedisState::connect) failed. The text says what to do.
 ///
 /// `Debug` shows the same text: it is what a `main` that returns this error prints.
 #[derive(thiserror::Error)]
@@ -9,13 +9,13 @@ pub enum ConnectError {
     /// No URL was given.
     #[error("no Redis was named; set state.urls, for example to redis://127.0.0.1:6379")]
     NoUrl,
-    /// A URL cannot be read. It is not shown, because it may hold a password.
+    /// A URL cannot be parsed. It is not shown, because it may contain a password.
     #[error("URL number {number} of Redis is not valid; expected redis://host:port or, for TLS, rediss://host:port")]
     Url {
         /// Which one, counted from 1.
         number: usize,
     },
-    /// The user or the password in a URL has characters that end it. The URL is not shown.
+    /// The user or the password in a URL has unescaped characters. The URL is not shown.
     #[error(
         "URL number {number} of Redis has an @ behind a /, ? or #; write these characters of a password as %40 (@), %2F (/), %3F (?) and %23 (#), or set state.password"
     )]
@@ -23,7 +23,7 @@ pub enum ConnectError {
         /// Which one, counted from 1.
         number: usize,
     },
-    /// A URL asks for TLS that trusts every certificate. The URL is not shown.
+    /// A URL disables the verification of certificates. The URL is not shown.
     #[error(
         "URL number {number} of Redis asks for TLS without checking certificates (#insecure), which is not possible; name the certificate to trust by the variable SSL_CERT_FILE or by RedisConfig::ca_certificate"
     )]
@@ -34,7 +34,7 @@ pub enum ConnectError {
     /// The prefix of keys is not allowed.
     #[error("prefix {0:?} is not allowed; it must not be empty and must have no braces and no control characters")]
     Prefix(String),
-    /// The certificates that TLS is to trust cannot be read.
+    /// The trusted certificates for TLS cannot be parsed.
     #[error("the certificates for TLS cannot be read: {0}; expected PEM text")]
     Certificate(String),
     /// No server could be reached within `retryConfig.timeout`.
@@ -42,7 +42,7 @@ pub enum ConnectError {
     Unreachable {
         /// Its host and port.
         server: String,
-        /// What was tried and failed.
+        /// The attempt and its error.
         reason: String,
     },
     /// The server uses TLS and the URL does not, or the other way round.
@@ -53,20 +53,20 @@ pub enum ConnectError {
         /// What to change.
         advice: &'static str,
     },
-    /// The server said no to the user or the password.
+    /// The server rejected the user or the password.
     #[error("Redis at {server} refused the user or the password: {reason}")]
     Refused {
         /// Its host and port.
         server: String,
-        /// What it said.
+        /// The server's message.
         reason: String,
     },
-    /// The server lets this user in and refuses what the service needs.
+    /// The server accepts this user but refuses commands that the service needs.
     #[error("Redis at {server} refuses what this service needs:\n  {}", refused.join("\n  "))]
     Rights {
         /// Its host and port.
         server: String,
-        /// What it said to each thing, and what to do.
+        /// The server's messages, and what to do.
         refused: Vec<String>,
     },
     /// The server is too old.
@@ -74,18 +74,18 @@ pub enum ConnectError {
     Version {
         /// Its host and port.
         server: String,
-        /// The version it has.
+        /// Its version.
         version: String,
     },
-    /// The server is a copy of another one and accepts no writes.
+    /// The server is a replica and accepts no writes.
     #[error("Redis at {server} is a replica of {primary}; connect to the primary instead")]
     Replica {
         /// Its host and port.
         server: String,
-        /// The host and port of the server that it copies.
+        /// The host and port of its primary.
         primary: String,
     },
-    /// The server is a Sentinel, which watches other servers and holds no data.
+    /// The server is a Sentinel, which monitors other servers and stores no data.
     #[error(
         "Redis at {server} is a Sentinel; name the primary that it watches, by an address that follows the primary when another server takes over"
     )]
@@ -93,14 +93,14 @@ pub enum ConnectError {
         /// Its host and port.
         server: String,
     },
-    /// Several servers were named that are no cluster.
+    /// Several URLs were given, but the servers are not a cluster.
     #[error(
         "Redis at {server} is not part of a Redis Cluster, but {servers} servers were named; name one server or the nodes of one cluster"
     )]
     NoCluster {
         /// Its host and port.
         server: String,
-        /// How many were named.
+        /// The number of URLs.
         servers: usize,
     },
     /// A Redis Cluster has one database only.
@@ -108,7 +108,7 @@ pub enum ConnectError {
         "database {database} cannot be used: a Redis Cluster has only number 0; use state.prefix to keep services apart"
     )]
     Database {
-        /// The database that was asked for.
+        /// The configured database.
         database: i64,
     },
 }

@@ -1,22 +1,22 @@
-//! Reading lists page by page, over all partitions.
+//! Pagination of lists over all partitions.
 
 use roomwire_core::{Page, PageRequest};
 
-/// One step of a scan: where the next begins (`0`: nowhere), and named items.
+/// One step of a scan: the cursor of the next one (`0` at the end), and named items.
 #[derive(Debug)]
 pub(crate) struct Found<T> {
     pub(crate) next: String,
     pub(crate) items: Vec<(String, T)>,
 }
 
-/// Where a page begins.
+/// The start of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Cursor {
-    /// Which of the lists that are read one after another.
+    /// The index of the list.
     list: usize,
-    /// Redis' own cursor in it.
+    /// The Redis cursor in it.
     scan: String,
-    /// Names up to this one were on pages before: the server hands out a small list at once, however few are wanted.
+    /// Names up to this one were on earlier pages: the server returns a small list at once, whatever `COUNT` is.
     after: Option<String>,
 }
 
@@ -38,19 +38,19 @@ impl Cursor {
     }
 }
 
-/// Puts one page together from the steps of several lists. A cursor that no page gave out is at the end.
+/// Assembles one page from the steps of several lists. An invalid cursor is at the end.
 #[derive(Debug)]
 pub(crate) struct Pager<T> {
     limit: usize,
     lists: usize,
-    /// Where the next step begins; none when the page is done.
+    /// The start of the next step; `None` if the page is complete.
     step: Option<Cursor>,
     items: Vec<T>,
-    /// Where the next page begins.
+    /// The start of the next page.
     next: Option<Cursor>,
 }
 
-/// Which step to take: of which list, from where, and for how many items.
+/// A step: of which list, from where, and for how many items.
 #[derive(Debug)]
 pub(crate) struct Step {
     pub(crate) list: usize,
@@ -73,7 +73,7 @@ impl<T> Pager<T> {
         Some(Step { list: cursor.list, scan: cursor.scan.clone(), count: self.limit - self.items.len() })
     }
 
-    /// What the step found.
+    /// Adds the result of a step.
     pub(crate) fn take(&mut self, mut found: Found<T>) {
         let Some(mut cursor) = self.step.take() else { return };
         let room = self.limit - self.items.len();

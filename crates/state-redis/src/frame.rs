@@ -1,15 +1,15 @@
-//! The head of a message on a channel of Redis.
+//! The header of a message on a Redis channel.
 //!
-//! A message of the service has a checksum of its own. The new settings of a room are published by a script, which puts
-//! their SHA-1 before them: Redis has no faster checksum for scripts, and settings change rarely.
+//! A message of the service has its own checksum. The new settings of a room are published by a script, which prepends
+//! their SHA-1: Redis has no faster checksum for scripts, and settings change rarely.
 
 use bytes::Bytes;
 use sha1_smol::Sha1;
 
-/// By which a node knows its own messages.
+/// Identifies a node's own messages.
 pub(crate) type Origin = [u8; 8];
 
-/// The version of the frame. Others are refused.
+/// The version of the frame. Others are rejected.
 const VERSION: u8 = 2;
 pub(crate) const HEAD: usize = 2 + size_of::<Origin>();
 /// A message of the service.
@@ -19,7 +19,7 @@ const SETTINGS: u8 = 1;
 /// The length of a SHA-1 in hexadecimal digits.
 const SHA1: usize = 40;
 
-/// What came in on a channel.
+/// A parsed incoming message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Frame {
     /// A message of another node, for the service.
@@ -28,7 +28,7 @@ pub(crate) enum Frame {
     Own,
     /// A room's settings changed.
     Settings(Bytes),
-    /// Damaged, of another version, or not of this service. Says which.
+    /// Damaged, of another version, or not of this service, with the reason.
     Unreadable(String),
 }
 
@@ -41,7 +41,7 @@ pub(crate) fn message(origin: Origin, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The head of the settings of a room, before their SHA-1. It has no origin: their own node reads them, too.
+/// The header of the settings of a room, before their SHA-1. It has no origin: the sending node reads them, too.
 pub(crate) fn settings_head() -> [u8; HEAD] {
     let mut head = [0; HEAD];
     (head[0], head[1]) = (VERSION, SETTINGS);
@@ -132,7 +132,7 @@ mod tests {
                 let frame = Frame::read([2; 8], damaged);
                 // As a message of the service they fail its checksum.
                 let is_message = at == 1 && bit == 0 && matches!(frame, Frame::Message(_));
-                // A head without an origin is read whatever stands there.
+                // A header without an origin is accepted whatever follows.
                 let is_origin = (2..10).contains(&at) && matches!(frame, Frame::Settings(_));
                 assert!(is_unreadable(&frame) || is_message || is_origin, "bit {bit} of byte {at}: {frame:?}");
             }

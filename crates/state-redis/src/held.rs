@@ -1,4 +1,4 @@
-//! What is held under an incarnation, and whether everything agrees that belongs to it.
+//! Reads the entries of an incarnation, and whether they are consistent.
 
 use std::string::FromUtf8Error;
 
@@ -13,14 +13,15 @@ use crate::{
     state::{Shared, args},
 };
 
-/// How many entries one script looks at: all other calls wait for it.
+/// The number of entries that one script reads: all other calls wait for it.
 const AT_ONCE: usize = 100;
 
-/// A client as `scan.lua` says it: entry, whether the record is the incarnation's own, whether all agrees, user, rooms.
+/// A client as returned by `scan.lua`: entry, whether the record is the incarnation's own, whether all is consistent,
+/// user, rooms.
 type Registration = (Vec<u8>, u8, u8, Option<Vec<u8>>, Vec<Vec<u8>>);
 
 impl Shared {
-    /// The registrations of all partitions first, then the memberships of all. Entries that are neither are removed.
+    /// The registrations of all partitions first, then the memberships of all. Invalid entries are removed.
     pub(crate) async fn held(
         &self,
         incarnation: &Incarnation,
@@ -51,7 +52,7 @@ impl Shared {
     }
 }
 
-/// An entry of a list with what it stands for, or the bytes of one that is no client or membership.
+/// A parsed entry of a list, or the bytes of an invalid one.
 type Entry = Result<(String, StoredClient), Vec<u8>>;
 
 fn registration(item: Value) -> Result<Entry, StateError> {

@@ -1,11 +1,11 @@
-//! Every key and channel of this backend, and in which partition it lies.
+//! All keys and channels of this backend, and their partitions.
 
 use roomwire_core::{Channel, ClientKey, RoomKey};
 
-/// How many slots a Redis Cluster has.
+/// The number of slots of a Redis Cluster.
 const SLOTS: u16 = 16_384;
 
-/// How many partitions state has on a Redis Cluster. Every node of a service must agree, so it is no setting.
+/// The number of partitions on a Redis Cluster. Every node of a service must agree, so it is not configurable.
 pub(crate) const CLUSTER_PARTITIONS: u16 = 64;
 
 /// A part of the state with all its keys in one slot, so that one script can access them.
@@ -13,7 +13,7 @@ pub(crate) const CLUSTER_PARTITIONS: u16 = 64;
 pub(crate) struct Partition(u16);
 
 impl Partition {
-    /// Where leases are kept, and run out.
+    /// The partition of leases.
     pub(crate) const LEASES: Self = Self(0);
 
     pub(crate) fn number(self) -> usize {
@@ -21,10 +21,10 @@ impl Partition {
     }
 }
 
-/// Names of keys and channels under one prefix.
+/// Names of keys and channels with one prefix.
 ///
-/// A partition's names begin with `{prefix:number}`. What the names of keys go on with is in `scripts/`: a script
-/// derives them from what it is about.
+/// A partition's names begin with `{prefix:number}`. The rest of a key is in `scripts/`: scripts derive it from their
+/// arguments.
 #[derive(Debug)]
 pub(crate) struct Keys {
     partitions: Vec<PartitionKeys>,
@@ -34,7 +34,7 @@ pub(crate) struct Keys {
 
 #[derive(Debug)]
 struct PartitionKeys {
-    /// No key by itself.
+    /// Not a key itself.
     prefix: String,
     /// The incarnations that hold a lease.
     incarnations: String,
@@ -57,12 +57,12 @@ impl Keys {
         (0..u16::try_from(self.partitions.len()).unwrap_or(u16::MAX)).map(Partition)
     }
 
-    /// Whether a script reaches all state.
+    /// Whether one script can access all state.
     pub(crate) fn is_single(&self) -> bool {
         self.partitions.len() == 1
     }
 
-    /// The two keys that every script is given.
+    /// The two keys of every script.
     pub(crate) fn of(&self, partition: Partition) -> [&str; 2] {
         let keys = &self.partitions[partition.number()];
         [&keys.incarnations, &keys.prefix]
@@ -112,7 +112,7 @@ impl Keys {
         (format!("{}{}:{kind}:{name}", keys.prefix, self.database), keys.slot)
     }
 
-    /// The channel on which one subscriber of this partition's server hears itself.
+    /// The channel on which one subscriber of this partition's server receives its own messages.
     pub(crate) fn probe(&self, partition: Partition, subscriber: &str) -> String {
         format!("{}:probe:{subscriber}", self.partitions[partition.number()].prefix)
     }

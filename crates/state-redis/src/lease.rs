@@ -19,22 +19,22 @@ use crate::{
     state::{Shared, args},
 };
 
-/// How long the end of an incarnation is remembered: a node that was paused for longer than that may write again.
+/// How long the end of an incarnation is remembered: a node that was paused for longer may write again.
 const REMEMBER: Duration = Duration::from_secs(7 * 24 * 3600);
-/// Every how many heartbeats the partitions are asked for incarnations that the one of leases has forgotten.
+/// The number of heartbeats between two searches for incarnations that the partition of leases has lost.
 const CENSUS: u64 = 15;
 
-/// What partitions said of an incarnation since the last heartbeat.
+/// Results of partitions about an incarnation since the last heartbeat.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    /// The incarnation that one of them does not let write.
+    /// The incarnation whose writes one of them refuses.
     fenced: Option<Incarnation>,
     /// The incarnation of which one of them lost writes.
     behind: Option<Incarnation>,
 }
 
 impl Shared {
-    /// The partition of leases first: it decides whether the incarnation is over.
+    /// The partition of leases first: it decides whether the incarnation has ended.
     pub(crate) async fn begin(&self, incarnation: &Incarnation, lease: Duration) -> Result<(), StateError> {
         self.note_grace(lease);
         self.begin_in(Partition::LEASES, incarnation, lease).await?;
@@ -77,8 +77,8 @@ impl Shared {
         Ok(status)
     }
 
-    /// Asks the partitions without leases whether this incarnation writes there, in the background; nothing while that
-    /// is still going on.
+    /// Checks in the background whether the partitions without leases accept writes of this incarnation; does nothing
+    /// while a check is running.
     fn look_at_the_others(self: &Arc<Self>, incarnation: &Incarnation, lease: Duration) -> Option<JoinHandle<()>> {
         if self.router.keys.is_single() || self.is_looking.swap(true, Ordering::AcqRel) {
             return None;
@@ -94,7 +94,7 @@ impl Shared {
                     Ok(LeaseStatus { behind: true, .. }) => verdict.behind = Some(incarnation.clone()),
                     Ok(_) => {}
                     Err(StateError::Fenced) => verdict.fenced = Some(incarnation.clone()),
-                    // Its rooms are out of reach; those of the others are not.
+                    // Only rooms in the unreachable partition are affected.
                     Err(error) => {
                         tracing::debug!(target: "roomwire", error = %Escaped(&error), "a partition could not be asked");
                     }
@@ -127,7 +127,7 @@ impl Shared {
         Ok(LeaseStatus { expired: expired.filter(|lost| lost != incarnation).collect(), behind })
     }
 
-    /// Finds incarnations that have something in a partition, and that the partition of leases has lost.
+    /// Finds incarnations that have entries in a partition and are lost in the partition of leases.
     async fn take_census(&self, lease: Duration) -> Result<(), StateError> {
         let asked = self.other_partitions().map(|partition| async move {
             let mut reply = self.run(&script::READ, partition, &[b"incarnations".to_vec()], Repeat::Always).await?;
@@ -147,25 +147,25 @@ impl Shared {
         Ok(())
     }
 
-    /// How long newcomers are refused after data was lost: everybody notices at the next heartbeat, and is back well
-    /// before this is over.
+    /// How long new joins are refused after data was lost: every node notices at the next heartbeat, and has restored
+    /// its clients well before this is over.
     fn note_grace(&self, lease: Duration) {
         let now = Instant::now();
         let before = self.last_beat.lock().replace(now);
         let between = before.map_or(Duration::ZERO, |before| now - before);
-        // After an outage it was longer than heartbeats are apart.
+        // After an outage, more time than a heartbeat interval has passed.
         let heartbeat = if between > lease / 2 { Duration::ZERO } else { between };
         self.router.note_grace(lease.mul_f64(0.3).max(heartbeat.mul_f64(1.5)));
     }
 
-    /// Ends an incarnation. A partition with nothing left of it forgets it at once.
+    /// Ends an incarnation. A partition without entries of it forgets it at once.
     pub(crate) async fn end(&self, incarnation: &Incarnation) -> Result<(), StateError> {
         let mut finished = true;
         for ended in join_all(self.other_partitions().map(|partition| self.end_in(partition, incarnation, "Fx"))).await
         {
             finished &= ended?;
         }
-        // The partition of leases keeps the incarnation until nothing of it is left anywhere, so that a node cleans up.
+        // The partition of leases keeps the incarnation until it has no entries anywhere, so that a node cleans up.
         self.end_in(Partition::LEASES, incarnation, if finished { "Fx" } else { "F" }).await?;
         self.writes.forget(incarnation);
         Ok(())

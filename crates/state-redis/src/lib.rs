@@ -4,7 +4,7 @@
 //! [`Backplane`](roomwire_core::Backplane): several processes that connect to one Redis are one service. It needs
 //! Redis 7.0 or newer.
 //!
-//! Everything that must happen at one instant is a script in `scripts/`; `keys.rs` names every key and channel.
+//! Every atomic operation is a script in `scripts/`; `keys.rs` names every key and channel.
 
 mod backplane;
 mod cached_rooms;

@@ -16,7 +16,8 @@ use crate::{
     state::{Shared, args},
 };
 
-/// The incarnation that loses memberships, the incarnation that ends them, and which half of that a script does.
+/// The incarnation that loses memberships, the incarnation that ends them, and which half of the operation a script
+/// performs.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expulsion<'a> {
     /// Must hold a lease. `None` if no lease is required.
@@ -44,14 +45,14 @@ impl Shared {
         }
         let claim = self.join_in(record, "claim", incarnation, client, room);
         let admit = self.join_in(place, "admit", incarnation, client, room);
-        // Unknown outcomes are the caller's to mend: it says that the client left.
+        // The caller handles unknown outcomes: it records that the client left.
         let is_refused = |error: &StateError| !matches!(error, StateError::Unavailable(_));
         let membership = (client.client.clone(), room.clone());
         match tokio::join!(claim, admit) {
             (Ok(_), Ok(reply)) => self.joined(room, reply),
             (Ok(_), Err(error)) => {
                 if is_refused(&error) {
-                    // A client that the room refuses is no member, whatever its record said before.
+                    // A client that the room refuses is no member, whatever its record contained.
                     let unclaim = Leftover::new(record, incarnation.clone(), "unclaim", vec![membership]);
                     for noted in self.note_leftovers(std::iter::once(unclaim)) {
                         self.clear(None, &noted).await;
@@ -61,7 +62,7 @@ impl Shared {
             }
             (Err(error), Ok(_)) => {
                 if is_refused(&error) {
-                    // A client that is another incarnation's is no member under this one.
+                    // A client of another incarnation is no member under this one.
                     self.expel(None, incarnation, vec![membership]).await.ok();
                 }
                 Err(error)
@@ -104,7 +105,7 @@ impl Shared {
     ) -> Result<bool, StateError> {
         let (record, place) = (self.router.keys.of_client(client), self.router.keys.of_room(room));
         let pair = [(client.client.clone(), room.clone())];
-        // Also when there is nothing to end, an incarnation without a lease is refused.
+        // A call without memberships also fails for an incarnation without a lease.
         let pairs = if client.namespace == room.namespace { pair.as_slice() } else { &[] };
         let expulsion = |part| Expulsion { by: Some(incarnation), whose: incarnation, part };
         let _changes = self.clients.hold([client]).await;
@@ -130,7 +131,7 @@ impl Shared {
         for (client, room) in memberships {
             args.extend(args![room.namespace, client, room.room]);
         }
-        // The second answer would say that nothing was there.
+        // A second response would report no memberships.
         let repeat = if part == "unclaim" { Repeat::Always } else { Repeat::Never };
         self.write(&script::LEAVE, partition, whose, &args, repeat).await?.next()
     }

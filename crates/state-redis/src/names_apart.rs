@@ -1,4 +1,4 @@
-//! No name, however it is written, is another name's key: random ones from all that separates or quotes anything.
+//! No name is ever another name's key: checked with random names of separators and quoting characters.
 
 use std::{collections::HashMap, fmt::Write, fs, path::Path};
 
@@ -9,7 +9,7 @@ use crate::keys::{CLUSTER_PARTITIONS, Keys, client_name, room_name};
 
 const PREFIX: &str = "roomwire";
 
-/// Of these, names are made. `roomwire:` and `m:` stand here because keys are made of them too.
+/// The parts of random names. `roomwire:` and `m:` are parts of keys.
 const PIECES: [&str; 22] = [
     "a",
     "b",
@@ -52,7 +52,7 @@ fn namespace(random: &mut StdRng) -> Namespace {
     }
 }
 
-/// The slot that Redis Cluster puts a key in, by its specification: that of what stands in the first braces.
+/// The slot of a key in Redis Cluster, by its specification: that of the hash tag in the first braces.
 fn slot_by_redis(key: &str) -> u16 {
     let tag = key.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map(|(tag, _)| tag);
     let hashed = tag.filter(|tag| !tag.is_empty()).unwrap_or(key);
@@ -108,8 +108,8 @@ fn different_pairs_of_namespace_and_name_have_different_names_in_scripts() {
     }
 }
 
-/// Scripts name a key by its kind and what it is about. What it is about may have colons; that two kinds still never
-/// meet is because no kind has one.
+/// Scripts name a key by its type and subject. A subject may contain colons; no type does, so keys of two types never
+/// collide.
 #[test]
 fn every_kind_of_key_that_a_script_names_is_one_word() {
     let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
@@ -123,7 +123,7 @@ fn every_kind_of_key_that_a_script_names_is_one_word() {
             assert!(is_word, "{kind:?} in {}", path.display());
             kinds += 1;
         }
-        // What is one key of a partition has no name behind it.
+        // A key that exists once in a partition has no subject.
         for named in text.split("P .. ':").skip(1) {
             let kind = named.split('\'').next().expect("a kind");
             assert!(!kind.contains(':'), "{kind:?} in {}", path.display());

@@ -8,7 +8,7 @@ use roomwire_core::{Incarnation, NodeId, NodeSummary, StateError};
 use crate::{router::Repeat, script, state::Shared};
 
 impl Shared {
-    /// Each partition counts what it has of each incarnation.
+    /// Each partition counts its entries of each incarnation.
     pub(crate) async fn nodes(&self) -> Result<Vec<NodeSummary>, StateError> {
         let question = [b"nodes".to_vec()];
         let mut nodes = BTreeMap::<NodeId, (u64, u64)>::new();
@@ -18,7 +18,7 @@ impl Shared {
         }));
         let answers: Vec<Vec<(Vec<u8>, u64, u64)>> = answers.await?;
         for (incarnation, clients, memberships) in answers.into_iter().flatten() {
-            // What is no incarnation is removed with the next repair.
+            // The next repair removes entries that are no incarnation.
             let incarnation =
                 String::from_utf8(incarnation).ok().and_then(|incarnation| incarnation.parse::<Incarnation>().ok());
             let Some(incarnation) = incarnation else { continue };

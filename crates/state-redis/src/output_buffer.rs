@@ -1,25 +1,25 @@
-//! How large a message Redis passes on to a subscribed connection.
+//! The largest message that Redis delivers to a subscribed connection.
 //!
-//! What waits for a connection is bounded by `client-output-buffer-limit pubsub`. A message above it is not refused:
-//! the publisher gets an answer, and every connection that is subscribed to the channel is closed.
+//! The output buffer of a connection is limited by `client-output-buffer-limit pubsub`. A message above it is not
+//! refused: the publisher gets a response, and every subscribed connection of the channel is closed.
 
 use redis::{FromRedisValue, Value};
 use roomwire_core::MessageLimit;
 
 use crate::frame;
 
-/// The setting, as `CONFIG GET` knows it.
+/// The name of the setting in `CONFIG GET`.
 pub(crate) const SETTING: &str = "client-output-buffer-limit";
-/// What it says for subscribed connections where nothing else is set.
+/// Its default for subscribed connections.
 const DEFAULT: OutputBuffer = OutputBuffer { hard: 32 << 20, soft: 8 << 20, soft_seconds: 60 };
-/// A soft limit that holds for fewer seconds than this counts as hard: a large message takes its time on the line.
+/// A soft limit with fewer seconds than this counts as hard: transferring a large message takes time.
 const TIME_ON_THE_LINE: u64 = 10;
-/// The protocol and the channel's name around a message.
+/// The protocol overhead and the channel's name.
 const AROUND_MESSAGE: usize = 1024;
 const REMEDY: &str =
     "set the hard limit of client-output-buffer-limit pubsub in Redis to 1mb more than twice the payload";
 
-/// The bounds of a subscribed connection, in bytes; 0 for none.
+/// The limits of a subscribed connection, in bytes; 0 for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OutputBuffer {
     hard: usize,
@@ -28,7 +28,7 @@ pub(crate) struct OutputBuffer {
 }
 
 impl OutputBuffer {
-    /// Reads the answer to `CONFIG GET client-output-buffer-limit`.
+    /// Parses the response to `CONFIG GET client-output-buffer-limit`.
     pub(crate) fn read(answer: Value) -> Option<Self> {
         let settings: Vec<(String, String)> = Vec::from_redis_value(answer).ok()?;
         let (_, text) = settings.into_iter().find(|(name, _)| name == SETTING)?;
@@ -40,28 +40,28 @@ impl OutputBuffer {
         })
     }
 
-    /// The most that may wait for a connection; none without a bound.
+    /// The largest output buffer; `None` if it is unlimited.
     fn bound(self) -> Option<usize> {
         let soft = if self.soft_seconds < TIME_ON_THE_LINE { self.soft } else { 0 };
         [self.hard, soft].into_iter().filter(|bound| *bound > 0).min()
     }
 
-    /// The largest message for which the server allocates less than it lets wait, with a sixteenth for what else waits.
+    /// The largest message whose allocation stays within the limit, with a sixteenth for other data.
     fn largest_message(self) -> Option<usize> {
         let bound = self.bound()?;
         Some(largest_size_class(bound - bound / 16).saturating_sub(AROUND_MESSAGE + frame::HEAD))
     }
 }
 
-/// The largest size that jemalloc allocates as it is: four sizes for each power of two. A message that is one byte
-/// larger counts as much as the next of them.
+/// The largest size class of jemalloc up to this size: four for each power of two. A message that is one byte larger
+/// counts as much as the next class.
 fn largest_size_class(most: usize) -> usize {
     let Some(power) = most.checked_ilog2().filter(|power| *power >= 2) else { return most };
     let quarter = 1 << (power - 2);
     most / quarter * quarter
 }
 
-/// The limit of messages between nodes, by what each server says of itself; nothing where it does not say.
+/// The limit of messages between nodes, from the settings of each server; `None` if no server reports it.
 pub(crate) fn message_limit(servers: &[(String, Option<OutputBuffer>)]) -> Option<MessageLimit> {
     let limits = servers.iter().filter_map(|(server, told)| {
         let buffer = told.unwrap_or(DEFAULT);
@@ -93,7 +93,7 @@ mod tests {
         assert_eq!(OutputBuffer::read(Value::Array(Vec::new())), None);
     }
 
-    /// The largest messages that Redis 7.0.15 with jemalloc passed on in a trial, for these hard limits.
+    /// The largest messages that Redis 7.0.15 with jemalloc delivered in a measurement, for these hard limits.
     #[test]
     fn the_largest_message_is_a_little_below_what_redis_passes_on() {
         for (hard, passed_on) in [

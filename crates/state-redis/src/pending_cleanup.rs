@@ -1,4 +1,4 @@
-//! Memberships that are over, and may not have been taken out of every partition yet.
+//! Ended memberships that may not be removed from every partition yet.
 
 use std::{
     collections::BTreeMap,
@@ -14,12 +14,12 @@ use roomwire_core::{ClientId, ClientKey, Incarnation, RoomKey, StateError};
 
 use crate::{keys::Partition, members::Expulsion, refusal::is_about_a_foreign_key, state::Shared};
 
-/// Work that the heartbeats retry until it is done. It is noted before the first try, so that nothing is lost when the
-/// caller stops waiting.
+/// Work that the heartbeats retry until it is done. It is recorded before the first attempt, so that nothing is lost
+/// when the caller stops waiting.
 #[derive(Debug, Default)]
 pub(crate) struct PendingCleanup {
     noted: Mutex<BTreeMap<u64, Arc<Leftover>>>,
-    /// Set while they are tried again.
+    /// Set during a retry.
     is_clearing: AtomicBool,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Leftover {
     pub(crate) whose: Incarnation,
     pub(crate) part: &'static str,
     pub(crate) memberships: Vec<(ClientId, RoomKey)>,
-    /// Whether it is done. Locked by a try: a second one would take the answer that the first one waits for.
+    /// Whether it is done. Locked during an attempt: a second one would take the response that the first one waits for.
     is_done: tokio::sync::Mutex<bool>,
 }
 
@@ -50,8 +50,7 @@ impl Leftover {
 }
 
 impl Shared {
-    /// Ends memberships of an incarnation in the partitions of their rooms, in all at the same time; returns those that
-    /// there were.
+    /// Ends memberships of an incarnation in the partitions of their rooms, concurrently; returns those that existed.
     pub(crate) async fn expel(
         &self,
         by: Option<&Incarnation>,
@@ -106,7 +105,7 @@ impl Shared {
         Ok(ended)
     }
 
-    /// Notes what is to be done.
+    /// Records the work.
     pub(crate) fn note_leftovers(&self, new: impl Iterator<Item = Leftover>) -> Vec<(u64, Arc<Leftover>)> {
         let mut all = self.pending_cleanup.noted.lock();
         let mut noted = Vec::new();
@@ -138,7 +137,7 @@ impl Shared {
     ) -> Result<Vec<bool>, StateError> {
         let expulsion = Expulsion { by, whose: &leftover.whose, part: leftover.part };
         let ended = self.end_memberships(expulsion, leftover.partition, &leftover.memberships).await;
-        // A missing right comes back and is waited for. What another program wrote to a key stays.
+        // A missing permission may be granted later, so it is retried. An invalid key stays invalid.
         let is_over = match &ended {
             Ok(_) => true,
             Err(StateError::Refused(refusal)) => is_about_a_foreign_key(refusal),
@@ -151,8 +150,8 @@ impl Shared {
         ended
     }
 
-    /// Ends what is left over of a membership that is about to begin again under the same incarnation: later it would
-    /// end that.
+    /// Completes the end of a membership that is about to begin again under the same incarnation: a later cleanup would
+    /// end the new one.
     pub(crate) async fn clear_before_join(
         &self,
         incarnation: &Incarnation,
@@ -173,7 +172,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Tries all of them again, in the background.
+    /// Retries all of them, in the background.
     pub(crate) fn clear_leftovers(self: &Arc<Self>) {
         let noted: Vec<_> = self.pending_cleanup.noted.lock().iter().map(|(id, noted)| (*id, noted.clone())).collect();
         if noted.is_empty() || self.pending_cleanup.is_clearing.swap(true, Ordering::AcqRel) {

@@ -1,4 +1,4 @@
-//! One connection for messages that come in.
+//! One connection for incoming messages.
 
 use std::{pin::pin, time::Duration};
 
@@ -15,42 +15,42 @@ use tokio::{
 
 use crate::command_connection::{Failure, is_answer};
 
-/// How often the server is asked for a sign of life.
+/// The interval of pings.
 const PROBE: Duration = Duration::from_secs(1);
-/// How long it may take to give one, beside the time that the largest message takes, behind which it waits: a
-/// connection that is open on one side only is noticed by this.
+/// The timeout of a ping, in addition to the transfer time of the largest message, which may be ahead of it. Detects
+/// half-open connections.
 const ANSWER: Duration = Duration::from_secs(2);
-/// How many commands go out together before their answers are waited for.
+/// The number of pipelined commands.
 const BATCH: usize = 512;
 
-/// Which connection something is about. A number is given once.
+/// Identifies a connection. Never reused.
 pub(crate) type LinkId = u64;
 
-/// What a connection reports.
+/// An event of a connection.
 #[derive(Debug)]
 pub(crate) enum Signal {
     /// It is open.
     Up(LinkId),
-    /// It is closed, or was never opened, because of this.
+    /// It is closed, or failed to open, for this reason.
     Down(LinkId, Failure),
-    /// The server sent something.
+    /// The server sent a message.
     Push(LinkId, PushInfo),
     /// The server refused a channel.
     Refused(ChannelCommand, RedisError),
-    /// What this node publishes does not reach it.
+    /// Messages that this node publishes do not reach this connection.
     Unheard(LinkId),
 }
 
-/// What a connection has time for.
+/// Timeouts of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeLimits {
-    /// To be opened.
+    /// For connecting.
     pub(crate) connect: Duration,
-    /// To transfer the largest message.
+    /// For transferring the largest message.
     pub(crate) transfer: Duration,
 }
 
-/// A connection that is opened, or is being opened. Dropping it closes it.
+/// A connection that is open or opening. Dropping it closes it.
 #[derive(Debug)]
 pub(crate) struct PubSubConnection {
     pub(crate) id: LinkId,
@@ -70,7 +70,7 @@ pub(crate) const SUBSCRIBE: &str = "SSUBSCRIBE";
 const UNSUBSCRIBE: &str = "SUNSUBSCRIBE";
 
 impl PubSubConnection {
-    /// Begins to connect after a pause.
+    /// Begins to connect after a delay.
     pub(crate) fn open(
         id: LinkId,
         server: ConnectionInfo,
@@ -83,7 +83,7 @@ impl PubSubConnection {
             sleep(pause).await;
             let failure = match connect(id, server, limits.connect, &signals).await {
                 Ok(connection) => {
-                    // Fails when the hub is gone, which also ends this task.
+                    // Fails when the hub has ended, which also ends this task.
                     let _ = signals.send(Signal::Up(id));
                     Failure::Broken(carry(connection, received, ANSWER + limits.transfer, &signals).await)
                 }
@@ -95,7 +95,7 @@ impl PubSubConnection {
         Self { id, is_up: false, commands, task: task.abort_handle() }
     }
 
-    /// Asks for the messages of a channel. The server's confirmation comes as a push, a refusal as a signal.
+    /// Subscribes to a channel. The server confirms with a push message; a refusal is reported as a signal.
     pub(crate) fn subscribe(&self, channel: &str) {
         self.send(SUBSCRIBE, channel);
     }
@@ -105,7 +105,7 @@ impl PubSubConnection {
     }
 
     fn send(&self, name: &'static str, channel: &str) {
-        // Fails when the connection is gone, and then its end is reported.
+        // Fails when the connection has closed, and then its end is reported.
         let _ = self.commands.send(ChannelCommand { name, channel: channel.to_owned() });
     }
 }
@@ -122,7 +122,7 @@ async fn connect(
     connect_timeout: Duration,
     signals: &UnboundedSender<Signal>,
 ) -> RedisResult<MultiplexedConnection> {
-    // Only the third version of the protocol lets a connection be asked for a sign of life while it is subscribed.
+    // Only RESP3 allows pings on a subscribed connection.
     let redis = server.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let signals = signals.clone();
     let settings = AsyncConnectionConfig::new()
@@ -136,14 +136,14 @@ async fn connect(
             signals.send(signal).map_err(|_| SendError)
         });
     let client = Client::open(server.set_redis_settings(redis))?;
-    // The deadline is over the greeting, too, which a server that hangs never answers.
+    // The deadline includes the handshake, which a server that hangs never answers.
     match timeout(connect_timeout, client.get_multiplexed_async_connection_with_config(&settings)).await {
         Ok(connected) => connected,
         Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
     }
 }
 
-/// Sends commands and probes the connection until it fails; returns why.
+/// Sends commands and pings until the connection fails; returns why.
 async fn carry(
     connection: MultiplexedConnection,
     commands: UnboundedReceiver<ChannelCommand>,
@@ -166,7 +166,7 @@ async fn carry(
     let ordering = async move {
         match send_all(sender, commands, signals).await {
             Err(error) => error.to_string(),
-            // No more commands come, which does not end the connection by itself.
+            // No more commands arrive, which does not end the connection.
             Ok(()) => std::future::pending().await,
         }
     };
@@ -176,7 +176,7 @@ async fn carry(
     }
 }
 
-/// Sends commands in turn, as many together as are there, and reports those that the server refuses.
+/// Sends commands in order, pipelined, and reports those that the server refuses.
 async fn send_all(
     mut sender: MultiplexedConnection,
     mut commands: UnboundedReceiver<ChannelCommand>,
@@ -196,7 +196,7 @@ async fn send_all(
                 continue;
             }
             if let (Some(command), Value::ServerError(error)) = (sent.next(), answer) {
-                // Fails when the hub is gone, which also ends this task.
+                // Fails when the hub has ended, which also ends this task.
                 let _ = signals.send(Signal::Refused(command, error.into()));
             }
         }

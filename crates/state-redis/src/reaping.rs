@@ -12,7 +12,7 @@ use crate::{
     state::{Shared, args},
 };
 
-/// What a step found and did in one partition.
+/// The result of a step in one partition.
 #[derive(Debug, Default)]
 struct Step {
     memberships: u64,
@@ -22,8 +22,8 @@ struct Step {
 }
 
 impl Shared {
-    /// Runs one step. What it removed is kept until a caller receives it: if a caller stops waiting, the next caller
-    /// gets it, so that everything is reported.
+    /// Runs one step. Removals are kept until a caller receives them: if a caller stops waiting, the next caller gets
+    /// them, so that everything is reported.
     pub(crate) async fn reap(
         self: &Arc<Self>,
         by: &Incarnation,
@@ -40,7 +40,7 @@ impl Shared {
             Ok::<_, StateError>(())
         });
         step.await.map_err(StateError::unavailable)??;
-        // Taken by another call, it is not this one's to report.
+        // Removals that another call took are reported by that call.
         Ok(self.take_reaped(dead).unwrap_or_default())
     }
 
@@ -59,7 +59,7 @@ impl Shared {
             let finished = step.memberships + step.clients == 0;
             return Ok(ReapOutcome { departures: step.departures, clients: step.gone, finished });
         }
-        // Whether it is lost is decided in one place; after that it is over everywhere.
+        // One partition decides whether it is lost; after that it is fenced everywhere.
         let Some(home) = self.reap_in(Partition::LEASES, by, dead, 0, "f").await? else { return Ok(finished) };
         let fences = self.other_partitions().map(|partition| async move {
             (partition, self.reap_in(partition, by, dead, 0, "F").await.map(Option::unwrap_or_default))
@@ -69,8 +69,8 @@ impl Shared {
         self.reap_cluster(by, dead, limit, left).await
     }
 
-    /// Memberships everywhere first, then clients: that a client left is reported before it is reported gone. What is
-    /// out of reach keeps nothing else from being cleaned up.
+    /// Memberships everywhere first, then clients: the end of a membership is reported before the client's disconnect.
+    /// An unreachable partition does not prevent the cleanup of the others.
     async fn reap_cluster(
         &self,
         by: &Incarnation,
@@ -111,7 +111,7 @@ impl Shared {
             problem = self.reap_clients(by, dead, limit, &left, &mut outcome).await.err();
         }
         match problem {
-            // What was taken must be reported, whatever failed.
+            // Removals must be reported, whatever failed.
             Some(error) if outcome == ReapOutcome::default() => Err(error),
             _ => Ok(outcome),
         }
@@ -142,15 +142,14 @@ impl Shared {
         Ok(())
     }
 
-    /// Forgets the incarnation in the partition of leases last: as long as that partition knows it, renewals report it
-    /// for cleanup.
+    /// Removes the incarnation from the partition of leases last: until then, renewals report it for cleanup.
     async fn forget(&self, by: &Incarnation, dead: &Incarnation) -> Result<(), StateError> {
         try_join_all(self.other_partitions().map(|partition| self.reap_in(partition, by, dead, 0, "x"))).await?;
         self.reap_in(Partition::LEASES, by, dead, 0, "x").await?;
         Ok(())
     }
 
-    /// None when the incarnation is alive or unknown there.
+    /// `None` if the incarnation is alive or unknown there.
     async fn reap_in(
         &self,
         partition: Partition,
@@ -159,7 +158,7 @@ impl Shared {
         limit: usize,
         doing: &str,
     ) -> Result<Option<Step>, StateError> {
-        // Requests a lost answer again; otherwise no node would report what was removed.
+        // Requests a lost response again; otherwise no node would report the removals.
         let unanswered = (partition, dead.clone());
         let takes = doing.contains(['m', 'c']);
         let token = takes.then(|| self.unanswered_reaps.lock().remove(&unanswered).unwrap_or_else(rand::random::<u64>));
@@ -173,14 +172,14 @@ impl Shared {
             return Ok(None);
         }
         let mut step = Step { memberships: reply.next()?, clients: reply.next()?, ..Step::default() };
-        // What is no name was none of ours.
+        // An invalid name was not written by this service.
         step.departures = reply.next_readable::<String>()?.iter().filter_map(|entry| departure(entry)).collect();
         step.gone = reply.next_readable::<String>()?.iter().filter_map(|name| client_of(name)).collect();
         Ok(Some(step))
     }
 }
 
-/// Reads `client`, a line break and the room's name.
+/// Parses `client`, a line break and the room's name.
 pub(crate) fn departure(entry: &str) -> Option<Departure> {
     let (client, room) = entry.split_once('\n')?;
     let room = room_of(room)?;
@@ -188,13 +187,13 @@ pub(crate) fn departure(entry: &str) -> Option<Departure> {
     Some(Departure { client, room })
 }
 
-/// Reads what [`room_name`](crate::keys::room_name) wrote.
+/// Parses the output of [`room_name`](crate::keys::room_name).
 pub(crate) fn room_of(name: &str) -> Option<RoomKey> {
     let (namespace, room) = name.split_once(',')?;
     Some(RoomKey::new(Namespace::new(namespace).ok()?, RoomId::new(room).ok()?))
 }
 
-/// Reads what [`client_name`](crate::keys::client_name) wrote.
+/// Parses the output of [`client_name`](crate::keys::client_name).
 pub(crate) fn client_of(name: &str) -> Option<ClientKey> {
     let (namespace, client) = name.split_once(',')?;
     Some(ClientKey::new(Namespace::new(namespace).ok()?, ClientId::new(client).ok()?))

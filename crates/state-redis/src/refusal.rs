@@ -1,11 +1,11 @@
-//! What a server that answers refuses, in words for a person.
+//! Refusals of a reachable server, as text for people.
 
 use std::borrow::Cow;
 
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 use roomwire_core::Refusal;
 
-/// How a message of a server ends that came from inside a script: with the script's hash and a line of it.
+/// The end of a server's message that comes from inside a script: the script's hash and a line of it.
 const SCRIPT_POSITION: &str = " script: ";
 
 const RIGHTS: &str = "the Redis user lacks a right, see `Rights` in docs/scaling.md";
@@ -16,8 +16,8 @@ const UNKNOWN: &str = "the server does not know a command; it may be renamed or 
 const NO_WRITES: &str = "Redis accepts no writes";
 const OTHER: &str = "Redis answers with an error";
 
-/// The refusal that an answer stands for, of an operation and of the key or channel that it is about if that is known.
-/// None for what passes by itself, as while a server starts or a slot moves.
+/// The refusal in an error response, of an operation and of its key or channel if known. `None` for transient errors,
+/// as while a server starts or a slot moves.
 pub(crate) fn refusal(what: impl Into<Cow<'static, str>>, about: Option<&str>, error: &RedisError) -> Option<Refusal> {
     let detail = error.detail().unwrap_or_default();
     if passes(error, detail) {
@@ -40,7 +40,7 @@ pub(crate) fn refusal(what: impl Into<Cow<'static, str>>, about: Option<&str>, e
     Some(Refusal { what, code: code.to_owned(), meaning: meaning(code, said), words })
 }
 
-/// The refusal of a command inside a script, by the server's words.
+/// The refusal of a command inside a script, from the server's message.
 pub(crate) fn refusal_in_script(command: &str, about: &str, words: &str) -> Refusal {
     let code = words.split(' ').next().unwrap_or_default();
     let said = words.strip_prefix(code).unwrap_or_default().trim_start();
@@ -52,17 +52,17 @@ pub(crate) fn refusal_in_script(command: &str, about: &str, words: &str) -> Refu
     }
 }
 
-/// What was read and is not as this service writes it.
+/// Stored data that is not in the format of this service.
 pub(crate) fn damaged(what: impl Into<Cow<'static, str>>, words: String) -> Refusal {
     Refusal { what: what.into(), code: "DAMAGED".to_owned(), meaning: FOREIGN_KEY, words }
 }
 
-/// Whether the refusal is about what a key holds, so that no other right and no other setting of the server ends it.
+/// Whether the refusal is about the value of a key, so that no permission and no setting of the server resolves it.
 pub(crate) fn is_about_a_foreign_key(refusal: &Refusal) -> bool {
     refusal.meaning == FOREIGN_KEY
 }
 
-/// Whether the same command may succeed without anything that a person does.
+/// Whether a retry may succeed without an operator.
 fn passes(error: &RedisError, detail: &str) -> bool {
     use ServerErrorKind::{Ask, BusyLoading, ClusterDown, MasterDown, Moved, NoScript, ReadOnly, TryAgain};
     let kind = matches!(
@@ -78,10 +78,10 @@ fn meaning(code: &str, said: &str) -> &'static str {
         "NOAUTH" | "WRONGPASS" => SIGN_IN,
         "WRONGTYPE" => FOREIGN_KEY,
         "MISCONF" | "NOREPLICAS" => NO_WRITES,
-        // Older servers give no code to what the user of a script lacks.
+        // Older servers have no error code for missing permissions inside a script.
         _ if said.starts_with("The user executing the script") => RIGHTS,
         _ if said.starts_with("unknown command") || said.starts_with("Unknown Redis command") => UNKNOWN,
-        // A script that found nothing, or something else, where a value must be.
+        // A script found no value, or an invalid one.
         _ if said.contains("user_script") => FOREIGN_KEY,
         _ => OTHER,
     }

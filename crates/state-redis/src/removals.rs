@@ -1,4 +1,4 @@
-//! Memberships and clients that a clean-up or a deletion removed, for the nodes that have not noticed yet.
+//! Memberships and clients that a cleanup or a deletion removed, for the nodes that have not noticed yet.
 
 use roomwire_core::{ClientKey, Incarnation, RemovedByOthers, RoomKey, RoomUid, StateError};
 

@@ -1,4 +1,4 @@
-//! Keys that another program removed or wrote to: what is mended of them, and what a person is told.
+//! Repairs keys that another program removed or wrote to, and warns about the rest.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,20 +16,20 @@ use crate::{
 
 /// The shortest time between two warnings.
 const WARN_AGAIN: Duration = Duration::from_secs(60);
-/// How many keys a warning names.
+/// The number of keys in a warning.
 const NAMED_AT_ONCE: usize = 50;
-/// How many clients or members one script looks at: all other calls wait for it.
+/// The number of clients or members that one script checks: all other calls wait for it.
 const AT_ONCE: usize = 100;
-/// How many rooms, each with its members.
+/// The number of rooms, each with its members.
 const ROOMS_AT_ONCE: usize = 50;
-/// How many keys one step of a search passes over.
+/// The number of keys that one step of a scan skips.
 const KEYS_AT_ONCE: usize = 1000;
 
-/// A list to look through.
+/// A list to check.
 #[derive(Clone, Copy, Debug)]
 struct Sweep<'a> {
     partition: Partition,
-    /// For how long a node may still put back what no incarnation holds.
+    /// How long a node may still restore entries that belong to no incarnation.
     patience: Duration,
     kind: &'static str,
     namespace: &'a str,
@@ -37,7 +37,7 @@ struct Sweep<'a> {
     room: &'a str,
 }
 
-/// What a step found.
+/// The result of a step.
 struct Swept {
     next: String,
     /// Rooms with many members.
@@ -45,7 +45,7 @@ struct Swept {
 }
 
 impl Shared {
-    /// Mends what partitions know of incarnations; when it is this node's turn, looks through all lists as well.
+    /// Repairs the lists of incarnations in all partitions; if it is this node's turn, checks all lists as well.
     pub(crate) async fn repair(
         &self,
         incarnation: &Incarnation,
@@ -60,7 +60,7 @@ impl Shared {
         }
         let mut failure = None;
         for partition in self.router.keys.partitions() {
-            // One that is out of reach does not keep the others from their repair.
+            // An unreachable partition does not prevent the repair of the others.
             if let Err(error) = self.repair_in(partition, incarnation, lease, every, namespaces, &mut removed).await {
                 removed.finished = false;
                 tracing::debug!(target: "roomwire", error = %Escaped(&error), "a partition could not be repaired");
@@ -68,7 +68,7 @@ impl Shared {
             }
         }
         match failure {
-            // What was removed must be reported; the next repair fails again.
+            // Removals must be reported; the next repair fails again.
             Some(error) if removed.departures.is_empty() && removed.clients.is_empty() => Err(error),
             _ => Ok(removed),
         }
@@ -96,7 +96,7 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether lists are this node's to look through now, and the namespaces with rooms.
+    /// Whether it is this node's turn to check lists, and the namespaces with rooms.
     async fn repair_incarnations(
         &self,
         partition: Partition,
@@ -110,7 +110,7 @@ impl Shared {
         Ok((turn == 1, reply.next()?))
     }
 
-    /// Looks through a whole list.
+    /// Checks a whole list.
     async fn sweep(
         &self,
         list: Sweep<'_>,
@@ -146,7 +146,7 @@ impl Shared {
         };
         let single = u8::from(self.router.keys.is_single());
         let args = args![incarnation, kind, cursor, count, single, patience.as_millis(), namespace, room];
-        // The second answer would not name what the first removed.
+        // A second response would not contain the removals of the first.
         let mut reply = self.run(&script::SWEEP, partition, &args, Repeat::Never).await?;
         let next = reply.next()?;
         removed.departures.extend(reply.next_readable::<String>()?.iter().filter_map(|entry| departure(entry)));
@@ -154,7 +154,7 @@ impl Shared {
         Ok(Swept { next, large: reply.next_readable()? })
     }
 
-    /// Removes what is no client or membership from an incarnation's lists.
+    /// Removes invalid entries from an incarnation's lists.
     pub(crate) async fn discard(
         &self,
         partition: Partition,
@@ -167,12 +167,12 @@ impl Shared {
         self.run(&script::DISCARD, partition, &args, Repeat::Always).await.map(drop)
     }
 
-    /// Whether the last warning is long ago.
+    /// Whether the last warning was long enough ago.
     pub(crate) fn may_warn(&self) -> bool {
         self.warned.lock().is_none_or(|last| last.elapsed() >= WARN_AGAIN)
     }
 
-    /// Tells a person what scripts found, and how much more that is not named.
+    /// Logs what scripts found, and the number of further findings.
     pub(crate) fn warn(&self, notes: &str, more: u64) {
         *self.warned.lock() = Some(Instant::now());
         let mut found = BTreeMap::<_, Vec<_>>::new();

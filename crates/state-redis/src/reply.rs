@@ -1,4 +1,4 @@
-//! What scripts answer.
+//! Responses of scripts.
 
 use std::vec;
 
@@ -7,7 +7,7 @@ use roomwire_core::StateError;
 
 use crate::refusal::damaged;
 
-/// The items of an answer that begins with `OK`.
+/// The items of a response that begins with `OK`.
 #[derive(Debug)]
 pub(crate) struct Reply {
     script: &'static str,
@@ -15,7 +15,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Reads an answer; a refusal becomes the error it stands for.
+    /// Parses a response; a refusal becomes its error.
     pub(crate) fn read(script: &'static str, value: Value) -> Result<Self, StateError> {
         let Value::Array(items) = value else { return Err(unexpected(script, "a list")) };
         let mut items = items.into_iter();
@@ -47,14 +47,14 @@ impl Reply {
         })
     }
 
-    /// The next item, a list. What cannot be read in it is left out: an entry that another program wrote must not hide
-    /// all others.
+    /// The next item, a list. Unreadable entries are omitted: an entry that another program wrote must not hide the
+    /// others.
     pub(crate) fn next_readable<T: FromRedisValue>(&mut self) -> Result<Vec<T>, StateError> {
         let items: Vec<Value> = self.next()?;
         Ok(items.into_iter().filter_map(|item| redis::from_redis_value(item).ok()).collect())
     }
 
-    /// The next item as it is; nothing when there is none, or the script said `false`.
+    /// The next item as it is; `None` if there is none, or the script returned `false`.
     pub(crate) fn next_value(&mut self) -> Value {
         self.items.next().unwrap_or(Value::Nil)
     }
@@ -64,7 +64,7 @@ fn unexpected(script: &'static str, wanted: &str) -> StateError {
     StateError::Refused(damaged(script, format!("did not answer with {wanted}")))
 }
 
-/// A name or a number that Redis holds for us and that is not as we wrote it.
+/// A stored name or number that is not in the format of this service.
 pub(crate) fn corrupt(what: &'static str, text: &str) -> StateError {
     StateError::Refused(damaged(what, format!("{text:?} is not valid")))
 }

@@ -1,7 +1,7 @@
-//! A server that was started again, or took another's place, with older data.
+//! Detects a server that restarted, or was replaced, with older data.
 //!
-//! Whatever its data says, such a server knows no script, or a partition is at another address than before: the
-//! partitions are told before the first script runs there.
+//! Such a server has no scripts cached, or a partition is at another address than before: its partitions are marked
+//! before the first script runs there.
 
 use std::{sync::Arc, time::Duration};
 
@@ -17,19 +17,19 @@ use crate::{
     topology::Address,
 };
 
-/// How long another server may take to return its run id. A server that does not answer in time counts as gone.
+/// The timeout of another server's run id. A server that does not answer in time counts as removed.
 const ANSWER: Duration = Duration::from_millis(400);
 
 impl Router {
-    /// Called after a server did not know a script: makes the partitions of that server refuse newcomers if its data is
-    /// that of another run.
+    /// Called after a server reported an unknown script: makes the partitions of that server refuse new joins if its
+    /// data is of another run.
     pub(crate) async fn heed_restart(self: &Arc<Self>, slot: u16, deadline: Instant) -> Result<(), StateError> {
         let topology = self.topology().borrow().clone();
         let Some(server) = topology.owner(slot) else { return Ok(()) };
         let servers = topology.servers();
         let runs =
             join_all(servers.iter().map(|server| self.run_of(server, deadline.min(Instant::now() + ANSWER)))).await;
-        // Asked as everything is that must succeed: the connection may have broken with the server.
+        // Uses retries: the connection may have broken with the server.
         let answer = self.call(slot, 0, &question(), Repeat::Always, deadline).await;
         let own = answer.map_err(|failure| state_error("INFO", &failure)).map(run_in)?;
         let Some(run) = own else {
@@ -50,7 +50,7 @@ impl Router {
         Ok(())
     }
 
-    /// By what a server that was started again differs from itself.
+    /// The run id, which changes with every restart.
     async fn run_of(&self, server: &Address, deadline: Instant) -> Option<String> {
         run_in(self.shard(server).ok()?.send(0, &question(), Reconnect::Wait, deadline).await.ok()?)
     }

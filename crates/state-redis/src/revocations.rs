@@ -1,4 +1,4 @@
-//! Access that was taken back: kept in the partition of leases, where every node asks anyway.
+//! Revocations: stored in the partition of leases, which every node queries anyway.
 
 use roomwire_core::{Page, PageRequest, Revocation, Revoked, StateError, Timestamp, TokenId, UserId};
 
@@ -24,7 +24,7 @@ impl Shared {
             let mut reply = self.run(&script::SCAN, Partition::LEASES, &args, Repeat::Always).await?;
             let next = reply.next()?;
             let entries: Vec<(String, u64, u64)> = reply.next_readable()?;
-            // What is no subject was none of ours.
+            // An invalid subject was not written by this service.
             let items = entries.into_iter().filter_map(|(name, revoked_at, until)| {
                 let [revoked_at, until] = [revoked_at, until].map(Timestamp::from_millis);
                 let subject = subject_of(&name)?;
@@ -43,7 +43,7 @@ fn subject_name(subject: &Revoked) -> String {
     }
 }
 
-/// Reads what [`subject_name`] wrote.
+/// Parses the output of [`subject_name`].
 fn subject_of(name: &str) -> Option<Revoked> {
     if let Some(user) = name.strip_prefix('u') {
         return Some(Revoked::User(UserId::new(user).ok()?));

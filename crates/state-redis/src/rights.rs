@@ -1,4 +1,4 @@
-//! What the Redis user of this service may do, tried once at start: everything that is missing is named together.
+//! Checks the permissions of the Redis user once at start, and reports all missing ones together.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -20,12 +20,12 @@ use crate::{
     shard::address_of,
 };
 
-/// Tries everything on every server. A server that cannot be reached is passed over: the first operation there says so.
+/// Checks every server. An unreachable server is skipped: the first operation there reports it.
 ///
-/// Returns the limit of messages between nodes, which is read on the way.
+/// Returns the limit of messages between nodes, which is read at the same time.
 ///
 /// # Errors
-/// [`ConnectError::Rights`] for the first server that refuses something.
+/// [`ConnectError::Rights`] for the first server that refuses a command.
 pub(crate) async fn check(router: &Router) -> Result<Option<MessageLimit>, ConnectError> {
     let topology = router.topology().borrow().clone();
     let servers = topology.servers();
@@ -46,10 +46,10 @@ pub(crate) async fn check(router: &Router) -> Result<Option<MessageLimit>, Conne
     Ok(message_limit(&buffers))
 }
 
-/// What one server refuses and tells.
+/// Findings on one server.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
-    /// As lines for a person.
+    /// As lines of text for people.
     pub(crate) refused: Vec<String>,
     buffer: Option<OutputBuffer>,
 }
@@ -61,7 +61,7 @@ fn without_partition(words: &str) -> String {
     }
 }
 
-/// Tries everything on one server. Nothing is found where it cannot be reached.
+/// Checks one server. Returns no findings if it is unreachable.
 pub(crate) async fn try_all(
     server: &ConnectionInfo,
     patience: Duration,
@@ -85,7 +85,7 @@ pub(crate) async fn try_all(
 }
 
 async fn connect(server: &ConnectionInfo, patience: Duration) -> RedisResult<MultiplexedConnection> {
-    // With this version of the protocol a connection that is subscribed takes other commands.
+    // With this protocol version a subscribed connection accepts other commands.
     let redis = server.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
     let settings =
         AsyncConnectionConfig::new().set_connection_timeout(Some(patience)).set_response_timeout(Some(patience));
@@ -124,12 +124,12 @@ impl Trial {
         Ok(())
     }
 
-    /// The answer to a command; none when it was refused.
+    /// The response to a command. `None` if it was refused.
     async fn ask(&mut self, what: &'static str, about: Option<&str>, command: &Cmd) -> RedisResult<Option<Value>> {
         match self.connection.send_packed_command(command).await.and_then(Value::extract_error) {
             Ok(value) => Ok(Some(value)),
             Err(error) => match refusal(what, about, &error) {
-                // EVALSHA has no script to run where EVAL was refused.
+                // EVALSHA fails without a script where EVAL was refused.
                 Some(refusal) => {
                     self.refused.push(refusal);
                     Ok(None)
@@ -140,7 +140,7 @@ impl Trial {
         }
     }
 
-    /// Not needed, and not permitted on many servers.
+    /// Not required, and not permitted on many servers.
     async fn output_buffer(&mut self) -> Option<OutputBuffer> {
         let answer = self.connection.send_packed_command(redis::cmd("CONFIG").arg("GET").arg(SETTING)).await;
         OutputBuffer::read(answer.and_then(Value::extract_error).ok()?)
@@ -154,7 +154,7 @@ impl Trial {
     }
 }
 
-/// Each once, though partitions repeat it; and what it means.
+/// Each finding once, though partitions repeat it, with its meaning.
 fn lines(refused: Vec<Refusal>) -> Vec<String> {
     let mut known = HashSet::new();
     let (mut lines, mut meanings) = (Vec::new(), Vec::new());

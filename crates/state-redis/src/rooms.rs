@@ -57,7 +57,7 @@ impl Shared {
         record(room, read)
     }
 
-    /// `settles` asks what became of a deletion, which does not take place any more if it did not by now.
+    /// `settles` resolves a deletion, which is cancelled if it has not taken place by now.
     pub(crate) async fn delete_room(
         self: &Arc<Self>,
         room: &RoomKey,
@@ -80,7 +80,7 @@ impl Shared {
     }
 
     /// Removes a deleted room from the records of its clients in the other partitions. The room is already deleted, so
-    /// the caller does not wait for long: the heartbeats do the rest.
+    /// the caller does not wait long: the heartbeats do the rest.
     async fn unclaim(self: &Arc<Self>, room: &RoomKey, listed: Vec<(ClientId, Option<Vec<u8>>)>) {
         let mut groups = BTreeMap::<(Partition, Incarnation), Vec<(ClientId, RoomKey)>>::new();
         for (client, incarnation) in listed {
@@ -147,7 +147,7 @@ fn record(room: &RoomKey, read: Record) -> Result<WebSocketRoom, StateError> {
     })
 }
 
-/// A member's id; none where another program wrote a field that is no id.
+/// A member's id. `None` if another program wrote an invalid field.
 fn client_id(bytes: Vec<u8>) -> Option<ClientId> {
     ClientId::new(String::from_utf8(bytes).ok()?).ok()
 }
@@ -166,7 +166,7 @@ fn summary(id: &str, read: Summary, members: u32) -> Option<RoomSummary> {
     })
 }
 
-/// As scripts are given it: nothing for none.
+/// An argument of a script: empty for `None`.
 pub(crate) fn metadata_text(metadata: &roomwire_core::Metadata) -> String {
     if metadata.is_empty() {
         return String::new();
@@ -174,7 +174,7 @@ pub(crate) fn metadata_text(metadata: &roomwire_core::Metadata) -> String {
     serde_json::to_string(metadata).unwrap_or_else(|error| unreachable!("a map of JSON values is JSON: {error}"))
 }
 
-/// As scripts say it.
+/// As returned by scripts.
 pub(crate) fn metadata_of(text: Option<String>) -> Result<roomwire_core::Metadata, StateError> {
     text.map_or_else(
         || Ok(roomwire_core::Metadata::new()),

@@ -1,4 +1,4 @@
-//! Commands to whichever server has their slot.
+//! Routes commands to the server that has their slot.
 
 use std::{
     collections::HashMap,
@@ -30,39 +30,39 @@ use crate::{
     topology::{Address, Topology},
 };
 
-/// Between two tries of a command that the cluster cannot carry out at the moment.
+/// The delay before a command is retried that the cluster cannot execute at the moment.
 const PAUSE: Duration = Duration::from_millis(20);
 /// The grace of a lease of ten seconds, until one begins.
 const GRACE: u64 = 3000;
 /// The minimum bandwidth between a node and Redis: 80 Mbit/s.
 const BYTES_PER_SECOND: f64 = 10e6;
-/// How long one server may take to answer which server has which slots.
+/// The timeout of `CLUSTER SLOTS` on one server.
 const TOPOLOGY_ANSWER: Duration = Duration::from_millis(400);
 
-/// What to do when it is not known whether a command was carried out.
+/// Whether to retry a command with an unknown outcome.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Repeat {
-    /// Send it again: doing it twice is doing it once, and the answer to the second says the same.
+    /// Retry: the command is idempotent, and the second response equals the first.
     Always,
-    /// Say so: doing it twice is not doing it once, or the second answer says something else.
+    /// Fail: the command is not idempotent, or the second response would differ.
     Never,
-    /// As `Never`, and a server that is away is not worth waiting for either.
+    /// Like `Never`, and fail at once if the server is unavailable.
     NeverWait,
 }
 
-/// The servers, and which of them has what.
+/// The servers and their slots.
 #[derive(Debug)]
 pub(crate) struct Router {
     pub(crate) keys: Keys,
     pub(crate) timeout: Duration,
-    /// For how many milliseconds newcomers are refused after data was lost.
+    /// How many milliseconds new joins are refused after data was lost.
     grace: AtomicU64,
-    /// How to connect to a server; the first is the one that answered at start.
+    /// The connection settings of a server; the first one answered at start.
     seeds: Vec<ConnectionInfo>,
     clustered: bool,
     connections: usize,
     connect_timeout: Duration,
-    /// How long the largest message may take on the line.
+    /// The time to transfer the largest message.
     transfer: Duration,
     topology: watch::Sender<Arc<Topology>>,
     shards: RwLock<HashMap<Address, Arc<Shard>>>,
@@ -95,12 +95,12 @@ impl Router {
         }
     }
 
-    /// Until when an operation that begins now may take.
+    /// The deadline of an operation that begins now.
     pub(crate) fn deadline(&self) -> Instant {
         Instant::now() + self.patience()
     }
 
-    /// How long an operation may take. An hour is as good as never, and can be added to a moment.
+    /// The timeout of an operation. An hour is practically unlimited, and does not overflow.
     pub(crate) fn patience(&self) -> Duration {
         self.timeout.min(Duration::from_secs(3600))
     }
@@ -118,7 +118,7 @@ impl Router {
         self.run_on(connection, script, partition, args, repeat, deadline).await
     }
 
-    /// As [`Self::run`], on the connection of this number.
+    /// Like [`Self::run`], on the connection with this number.
     pub(crate) async fn run_on(
         self: &Arc<Self>,
         connection: usize,
@@ -152,17 +152,17 @@ impl Router {
         Reply::read(script.name(), answer.map_err(|failure| state_error(script.name(), &failure))?)
     }
 
-    /// Whether another server has this partition than when its data was looked at last.
+    /// Whether this partition has moved to another server since its data was last checked.
     fn is_new(&self, partition: Partition, owner: &Address) -> bool {
         if let Some(known) = self.looked_at.read().get(&partition) {
             return known != owner;
         }
-        // The first one that is met is looked at when it asks for a script.
+        // The first server is checked when it lacks a script.
         self.looked_at.write().insert(partition, owner.clone());
         false
     }
 
-    /// Sends a command to the server that has the slot, and again as long as that makes sense.
+    /// Sends a command to the server that has the slot, with retries as far as they are safe.
     pub(crate) async fn call(
         self: &Arc<Self>,
         slot: u16,
@@ -174,7 +174,7 @@ impl Router {
         self.call_at(None, slot, connection, command, repeat, deadline).await
     }
 
-    /// As [`Self::call`], and to no other server than this one when one is named.
+    /// Like [`Self::call`], only to this server if one is given.
     async fn call_at(
         self: &Arc<Self>,
         only: Option<&Address>,
@@ -242,7 +242,7 @@ impl Router {
         }
     }
 
-    /// Sends a command to a server that is about to take its slot over.
+    /// Sends a command to a server that is importing its slot.
     async fn ask(
         &self,
         server: &Address,
@@ -255,31 +255,31 @@ impl Router {
         self.shard(server)?.send_all(connection, &commands, deadline).await
     }
 
-    /// Which server has which slots, and changes of that from now on.
+    /// The current topology, and its changes.
     pub(crate) fn topology(&self) -> watch::Receiver<Arc<Topology>> {
         self.topology.subscribe()
     }
 
-    /// How many connections for commands each server has.
+    /// The number of command connections of each server.
     pub(crate) fn connections(&self) -> usize {
         self.connections
     }
 
-    /// Gives up all connections for commands to this address, which may lead to another server by now.
+    /// Closes all command connections to this address, which may lead to another server by now.
     pub(crate) fn reset(&self, server: &Address) {
         if let Some(shard) = self.shards.read().get(server) {
             shard.reset();
         }
     }
 
-    /// A connection to this server does not work: perhaps none does.
+    /// A connection to this server failed: checks all of them.
     pub(crate) fn suspect(&self, server: &Address) {
         if let Some(shard) = self.shards.read().get(server) {
             shard.suspect();
         }
     }
 
-    /// For how many milliseconds newcomers are refused after data was lost.
+    /// How many milliseconds new joins are refused after data was lost.
     pub(crate) fn grace(&self) -> u64 {
         self.grace.load(Ordering::Relaxed)
     }
@@ -292,17 +292,17 @@ impl Router {
         self.connect_timeout
     }
 
-    /// How long the largest message may take on the line.
+    /// The time to transfer the largest message.
     pub(crate) fn transfer(&self) -> Duration {
         self.transfer
     }
 
-    /// How to connect to this server.
+    /// The connection settings of this server.
     pub(crate) fn connection_to(&self, server: &Address) -> ConnectionInfo {
         shard::at(&self.seeds[0], server)
     }
 
-    /// Starts a task that requests the topology, unless a topology newer than `known` is there already.
+    /// Starts a task that requests the topology, unless it is newer than `known` already.
     pub(crate) fn ask_for_topology(self: &Arc<Self>, known: &Arc<Topology>) {
         if !self.clustered
             || !Arc::ptr_eq(&self.topology.borrow(), known)
@@ -317,7 +317,7 @@ impl Router {
         });
     }
 
-    /// Asks all servers at the same time and believes the first that answers.
+    /// Queries all servers concurrently and uses the first response.
     pub(crate) async fn learn_topology(&self, known: &Arc<Topology>) {
         let mut servers = known.servers();
         servers.extend(self.seeds.iter().map(shard::address_of));
@@ -341,7 +341,7 @@ impl Router {
         command.arg("SLOTS");
         let deadline = Instant::now() + TOPOLOGY_ANSWER;
         let answer = self.shard(server).ok()?.send(0, &command, Reconnect::Wait, deadline).await.ok()?;
-        // A server that is not part of the cluster (any more) knows no slots.
+        // A server that is not part of the cluster (any more) reports no slots.
         Topology::read(answer, server).filter(|topology| !topology.servers().is_empty())
     }
 
@@ -356,12 +356,12 @@ impl Router {
     }
 }
 
-/// The error that a caller of the state gets for a failed command.
+/// Converts the error of a failed command.
 pub(crate) fn state_error(what: &'static str, failure: &Failure) -> StateError {
     error_about(what, None, failure)
 }
 
-/// As [`state_error`], of a command about this key or channel.
+/// Like [`state_error`], for a command on this key or channel.
 pub(crate) fn error_about(what: &'static str, about: Option<&str>, failure: &Failure) -> StateError {
     if let Failure::Answered(error) = failure {
         if is_out_of_memory(error) {

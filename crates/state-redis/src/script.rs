@@ -1,4 +1,4 @@
-//! The scripts, each with what it shares with the others in front.
+//! The Lua scripts, each with the shared prelude.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use redis::Cmd;
 
 use crate::keys::{Keys, Partition};
 
-/// A script as the server knows it.
+/// A script in the server's cache.
 #[derive(Debug)]
 pub(crate) struct Script {
     name: &'static str,
@@ -14,8 +14,8 @@ pub(crate) struct Script {
     source: String,
 }
 
-/// Whether a script runs when the server has no memory left: what only takes away, be it access, and what keeps leases,
-/// does.
+/// Whether a script runs if the server is out of memory: those that only remove data or access, and those that keep
+/// leases, do.
 #[derive(Clone, Copy, Debug)]
 enum Memory {
     MayGrow,
@@ -85,14 +85,14 @@ impl Script {
         self.name
     }
 
-    /// The call by the script's hash. The server answers NOSCRIPT when it does not know it (any more).
+    /// The call by the script's hash. The server answers NOSCRIPT if the script is not cached (any more).
     pub(crate) fn by_hash(&self, keys: &Keys, partition: Partition) -> Cmd {
         let mut command = redis::cmd("EVALSHA");
         command.arg(self.script.get_hash()).arg(2).arg(&keys.of(partition));
         command
     }
 
-    /// The call by the script's text, which the server then knows.
+    /// The call by the script's text, which the server then caches.
     pub(crate) fn by_source(&self, keys: &Keys, partition: Partition) -> Cmd {
         let mut command = redis::cmd("EVAL");
         command.arg(&self.source).arg(2).arg(&keys.of(partition));
@@ -106,7 +106,7 @@ mod tests {
 
     use super::{CHECK, all};
 
-    /// The names between this beginning and the next quote.
+    /// The names between this prefix and the next quote.
     fn names<'a>(source: &'a str, beginning: &str) -> BTreeSet<&'a str> {
         source.split(beginning).skip(1).filter_map(|rest| rest.split('\'').next()).collect()
     }

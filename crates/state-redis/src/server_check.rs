@@ -1,4 +1,4 @@
-//! What a server must be, asked once at start.
+//! Checks the server's version and mode, once at start.
 
 use std::collections::HashMap;
 
@@ -16,10 +16,10 @@ use crate::{
     tls_mismatch,
 };
 
-/// The oldest major version with sharded messages.
+/// The oldest major version with sharded pub/sub.
 const OLDEST: u32 = 7;
 
-/// Finds a server that answers, puts it first and says whether it is part of a Redis Cluster.
+/// Finds a server that answers, moves it to the front and returns whether it is part of a Redis Cluster.
 pub(crate) async fn find(
     config: &RedisConfig,
     mut seeds: Vec<ConnectionInfo>,
@@ -76,7 +76,7 @@ async fn check(config: &RedisConfig, seed: &ConnectionInfo, servers: usize) -> R
     let settings = AsyncConnectionConfig::new()
         .set_connection_timeout(Some(config.connect_timeout))
         .set_response_timeout(Some(config.connect_timeout));
-    // What is asked belongs to no database; a cluster would refuse to switch to one and not say what it is.
+    // These commands belong to no database; a cluster would refuse to select one before its mode is known.
     let anywhere = seed.clone().set_redis_settings(seed.redis_settings().clone().set_db(0));
     let client = Client::open(anywhere).map_err(failed)?;
     let mut connection = client.get_multiplexed_async_connection_with_config(&settings).await.map_err(failed)?;
@@ -84,7 +84,7 @@ async fn check(config: &RedisConfig, seed: &ConnectionInfo, servers: usize) -> R
         Ok(text) => text,
         Err(error) => match refusal("INFO", None, &error) {
             Some(refusal) if !matches!(refusal.code.as_str(), "NOAUTH" | "WRONGPASS") => {
-                // Whether it is part of a cluster is not known; what else is missing is named all the same.
+                // The mode is unknown; other missing permissions are reported nevertheless.
                 let mut refused = vec![refusal.words];
                 let keys = Keys::new(&config.prefix, 1);
                 let found = rights::try_all(seed, config.connect_timeout, &keys, &[Partition::LEASES]).await;
@@ -128,7 +128,7 @@ async fn check(config: &RedisConfig, seed: &ConnectionInfo, servers: usize) -> R
     Ok(clustered)
 }
 
-/// The answer to `INFO`.
+/// The response to `INFO`.
 struct Info<'a>(HashMap<&'a str, &'a str>);
 
 impl<'a> Info<'a> {
@@ -136,7 +136,7 @@ impl<'a> Info<'a> {
         Self(text.lines().filter_map(|line| line.split_once(':')).collect())
     }
 
-    /// Empty when the server does not say.
+    /// Empty if the server does not report it.
     fn get(&self, field: &str) -> &'a str {
         self.0.get(field).copied().unwrap_or_default().trim()
     }

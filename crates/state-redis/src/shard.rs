@@ -1,4 +1,4 @@
-//! One Redis server: its pool, and the lanes that commands take.
+//! One Redis server: its pool and command connections.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::{
     topology::Address,
 };
 
-/// What is used of one server.
+/// The connections to one server.
 #[derive(Debug)]
 pub(crate) struct Shard {
     connections: Vec<CommandConnection>,
 }
 
 impl Shard {
-    /// Opens nothing yet.
+    /// Opens no connection yet.
     pub(crate) fn new(server: &ConnectionInfo, connections: usize, connect_timeout: Duration) -> RedisResult<Self> {
-        // A deadline is over every command, so that the connection needs none of its own.
+        // Every command has a deadline, so the connection needs no timeout of its own.
         let settings =
             AsyncConnectionConfig::new().set_connection_timeout(Some(connect_timeout)).set_response_timeout(None);
         let timeouts =
@@ -34,7 +34,7 @@ impl Shard {
         Ok(Self { connections: (0..connections).map(|_| CommandConnection::new(pool.clone())).collect() })
     }
 
-    /// Sends a command on the connection of this number: what must stay in order has the same.
+    /// Sends a command on the connection with this number: commands whose order matters use the same one.
     pub(crate) async fn send(
         &self,
         connection: usize,
@@ -47,7 +47,7 @@ impl Shard {
         answer
     }
 
-    /// Sends several commands together and returns the last answer.
+    /// Sends several commands in a pipeline and returns the last response.
     pub(crate) async fn send_all(
         &self,
         connection: usize,
@@ -59,14 +59,14 @@ impl Shard {
         answer
     }
 
-    /// What happened to one connection has perhaps happened to all.
+    /// If one connection failed, perhaps all did.
     fn heed(&self, answer: &Result<Value, Failure>) {
         if matches!(answer, Err(Failure::TimedOut | Failure::Broken(_))) {
             self.suspect();
         }
     }
 
-    /// Finds out which connections still work.
+    /// Checks which connections still work.
     pub(crate) fn suspect(&self) {
         self.connections.iter().for_each(CommandConnection::suspect);
     }
@@ -75,13 +75,13 @@ impl Shard {
         &self.connections[number % self.connections.len()]
     }
 
-    /// Gives all connections up.
+    /// Closes all connections.
     pub(crate) fn reset(&self) {
         self.connections.iter().for_each(CommandConnection::reset);
     }
 }
 
-/// Where a server is, by its settings; a socket file has a host of its own.
+/// The address of a server, from its settings; a socket file has a pseudo host.
 pub(crate) fn address_of(server: &ConnectionInfo) -> Address {
     match server.addr() {
         ConnectionAddr::Tcp(host, port) | ConnectionAddr::TcpTls { host, port, .. } => {

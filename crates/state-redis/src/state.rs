@@ -33,9 +33,9 @@ use crate::{
 /// The state backend of one node, in Redis: a [`StateStore`](roomwire_core::StateStore) and a
 /// [`Backplane`](roomwire_core::Backplane).
 ///
-/// One for each service: an incarnation's writes must all come through the same handle. Dropping it without
-/// [`close`](roomwire_core::Backplane::close) is what a crash is to a node of a cluster: its lease runs
-/// out, and another node cleans up after it.
+/// One for each service: all writes of an incarnation must use the same handle. Dropping it without
+/// [`close`](roomwire_core::Backplane::close) is equivalent to the crash of a node: its lease expires, and another node
+/// cleans up after it.
 ///
 /// ```no_run
 /// use roomwire_state_redis::{RedisConfig, RedisState};
@@ -53,7 +53,7 @@ pub struct RedisState {
     pub(crate) message_limit: Option<MessageLimit>,
 }
 
-/// What the calls of one node have in common.
+/// Shared by the calls of one node.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) router: Arc<Router>,
@@ -65,27 +65,27 @@ pub(crate) struct Shared {
     pub(crate) unanswered_reaps: Mutex<HashMap<(Partition, Incarnation), u64>>,
     /// What cleanups removed and no caller has received yet, by lost incarnation.
     pub(crate) reaped: Mutex<Vec<(Incarnation, ReapOutcome)>>,
-    /// What partitions without leases said since the last heartbeat.
+    /// Results of the partitions without leases since the last heartbeat.
     pub(crate) verdict: Mutex<Verdict>,
-    /// Set while they are asked.
+    /// Set while they are queried.
     pub(crate) is_looking: AtomicBool,
-    /// When a lease was begun or renewed last.
+    /// When a lease last began or was renewed.
     pub(crate) last_beat: Mutex<Option<Instant>>,
-    /// How often a lease was renewed.
+    /// The number of renewals.
     pub(crate) beats: AtomicU64,
-    /// When a person was last told of what other programs did to keys.
+    /// When the last warning about keys written by other programs was logged.
     pub(crate) warned: Mutex<Option<Instant>>,
 }
 
 impl RedisState {
-    /// Connects, and checks that the server is one that can be used.
+    /// Connects, and checks that the server is usable.
     ///
-    /// Tries again as `retryConfig` says while no server can be reached. A server that evicts keys is warned of in the
-    /// log. Must be called on a tokio runtime.
+    /// Retries as `retryConfig` says while no server is reachable. Logs a warning about a server that evicts keys. Must
+    /// be called on a tokio runtime.
     ///
     /// # Errors
-    /// When no server could be reached in time, and at once when one refuses the user or a right that is needed, is too
-    /// old, or is a replica. The text says what to do, and names all rights that are missing.
+    /// If no server was reachable in time, and at once if one refuses the user or a required permission, is too old, or
+    /// is a replica. The text says what to do, and names all missing permissions.
     ///
     /// # Cancellation
     /// Dropping the future leaves nothing behind.
@@ -148,7 +148,7 @@ impl Shared {
         Box::pin(self.router.run(script, partition, args, repeat, deadline))
     }
 
-    /// Runs a script that writes under an incarnation, and notes how many writes of it the server has.
+    /// Runs a script that writes under an incarnation, and records the server's count of its writes.
     pub(crate) async fn write(
         &self,
         script: &Script,
@@ -165,7 +165,7 @@ impl Shared {
         Ok(reply)
     }
 
-    /// Sorts items by where they lie.
+    /// Groups items by partition.
     pub(crate) fn by_partition<T>(
         &self,
         items: impl IntoIterator<Item = T>,

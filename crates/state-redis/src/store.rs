@@ -1,4 +1,4 @@
-//! The port [`StateStore`]: which file carries each method out.
+//! The port [`StateStore`]: forwards each method to its module.
 
 use std::time::Duration;
 
@@ -12,10 +12,9 @@ use roomwire_core::{
 
 use crate::RedisState;
 
-/// Each script has an answer within the configured timeout; a call that takes several one after the other, such as a
-/// page over many partitions, or that waits for another change of the same client, may take longer. What runs as one
-/// script happens at one instant; on a Redis Cluster, a call on a client and a room in different partitions is two
-/// scripts at the same time.
+/// Each script has a response within the configured timeout. A call that runs several in sequence, such as a page over
+/// many partitions, or that waits for another change of the same client, may take longer. A single script is atomic; on
+/// a Redis Cluster, a call on a client and a room in different partitions is two concurrent scripts.
 #[async_trait]
 impl StateStore for RedisState {
     fn name(&self) -> &'static str {

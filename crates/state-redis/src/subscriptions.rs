@@ -1,4 +1,4 @@
-//! What this node is subscribed to, kept in force whatever happens to connections and servers.
+//! The subscriptions of this node, restored after every change of connections and servers.
 
 mod hub;
 
@@ -33,7 +33,7 @@ enum Phase {
     Closed,
 }
 
-/// Closes again what was not opened to the end.
+/// Closes a partially opened backplane.
 struct Attempt<'a> {
     phase: &'a Mutex<Phase>,
     succeeded: bool,
@@ -53,12 +53,12 @@ impl Subscriptions {
         Self { shared, origin: rand::random(), phase: Mutex::new(Phase::New) }
     }
 
-    /// By which this node knows its own messages.
+    /// Identifies this node's own messages.
     pub(crate) fn origin(&self) -> Origin {
         self.origin
     }
 
-    /// Begins with these channels. What fails, or is dropped on the way, leaves nothing open and may be tried again.
+    /// Opens with these channels. A failed or cancelled attempt leaves nothing open and may be retried.
     pub(crate) async fn open(&self, first: &[Channel]) -> Result<UnboundedReceiver<BackplaneEvent>, StateError> {
         let (events, incoming) = unbounded_channel();
         {
@@ -88,13 +88,13 @@ impl Subscriptions {
         }
     }
 
-    /// Nothing of the channel is handed on any more; the server is told without waiting for it.
+    /// Delivers nothing more of the channel; the server is notified without waiting for it.
     pub(crate) fn end(&self, channel: &Channel) {
         let (name, _) = self.shared.router.keys.channel(channel);
         if let Channel::Room(room) = channel {
             self.shared.rooms.forget(room);
         }
-        // Without an open backplane there is nothing to end.
+        // Without an open backplane there is no subscription.
         let _ = self.order(Order::Unsubscribe { name });
     }
 

@@ -36,12 +36,12 @@ pub(crate) struct Topology {
 }
 
 impl Topology {
-    /// One server that has everything.
+    /// One server with all slots.
     pub(crate) fn single(server: Address) -> Self {
         Self { ranges: vec![(0, u16::MAX, server)] }
     }
 
-    /// Reads the answer to `CLUSTER SLOTS`. A server that does not know its own host is where it was asked.
+    /// Parses the response to `CLUSTER SLOTS`. A server that does not know its own host has the address of the request.
     pub(crate) fn read(value: Value, asked: &Address) -> Option<Self> {
         let Value::Array(entries) = value else { return None };
         let mut ranges = Vec::with_capacity(entries.len());

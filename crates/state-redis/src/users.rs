@@ -1,7 +1,7 @@
 //! The clients of one user.
 //!
-//! Which they are is kept beside their records, in the partitions of these, so that the script that writes or removes a
-//! record keeps it in step. All partitions are asked at the same time.
+//! The list is stored next to their records, in the same partitions, so that the script that writes or removes a record
+//! updates it. All partitions are queried concurrently.
 
 use std::collections::BTreeMap;
 
@@ -59,7 +59,7 @@ impl Shared {
         Whose { namespace, user }: Whose<'_>,
     ) -> Result<Vec<u64>, StateError> {
         if self.router.keys.is_single() {
-            // Asked anyway.
+            // Queried in any case.
             return Ok(vec![u64::MAX]);
         }
         let sizes = partitions.iter().map(|partition| {

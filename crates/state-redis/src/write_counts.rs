@@ -1,4 +1,4 @@
-//! How many writes of this node's incarnations each partition has confirmed.
+//! Counts the writes of this node's incarnations that each partition has confirmed.
 
 use std::collections::HashMap;
 
@@ -7,14 +7,14 @@ use roomwire_core::Incarnation;
 
 use crate::keys::Partition;
 
-/// What the server counted last, by incarnation and partition. A server that counts less than that has lost writes.
+/// The last count of the server, by incarnation and partition. A server with a lower count has lost writes.
 #[derive(Debug, Default)]
 pub(crate) struct WriteCounts(Mutex<HashMap<(Incarnation, Partition), Known>>);
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
     count: u64,
-    /// Set until the heartbeat has said so.
+    /// Set until the heartbeat has reported it.
     lost: bool,
 }
 
@@ -24,13 +24,13 @@ impl WriteCounts {
         self.0.lock().contains_key(&(incarnation.clone(), partition))
     }
 
-    /// The server has this count, whatever it was.
+    /// Sets the server's count.
     pub(crate) fn set(&self, incarnation: &Incarnation, partition: Partition, count: u64) {
         self.0.lock().insert((incarnation.clone(), partition), Known { count, lost: false });
     }
 
-    /// The server confirmed a write that was sent when it had confirmed `before`. A count that is not higher than that
-    /// says that writes were lost.
+    /// The server confirmed a write that was sent when the count was `before`. A count that is not higher means that
+    /// writes were lost.
     pub(crate) fn confirmed(&self, incarnation: &Incarnation, partition: Partition, before: u64, count: u64) {
         let mut incarnations = self.0.lock();
         let Some(known) = incarnations.get_mut(&(incarnation.clone(), partition)) else { return };
@@ -41,7 +41,7 @@ impl WriteCounts {
         }
     }
 
-    /// The heartbeat found this count; whether writes were lost since the last one that asked.
+    /// Stores the count of a heartbeat; returns whether writes were lost since the last one.
     pub(crate) fn take_loss(&self, incarnation: &Incarnation, partition: Partition, before: u64, count: u64) -> bool {
         let mut incarnations = self.0.lock();
         let Some(known) = incarnations.get_mut(&(incarnation.clone(), partition)) else { return false };
@@ -55,7 +55,7 @@ impl WriteCounts {
         self.0.lock().get(&(incarnation.clone(), partition)).map_or(0, |known| known.count)
     }
 
-    /// An incarnation that is over.
+    /// Removes an incarnation that has ended.
     pub(crate) fn forget(&self, incarnation: &Incarnation) {
         self.0.lock().retain(|(known, _), _| known != incarnation);
     }

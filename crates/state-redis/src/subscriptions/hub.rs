@@ -1,4 +1,4 @@
-//! Which server is asked for which channel.
+//! Assigns channels to servers and keeps the subscriptions in force.
 
 mod probe;
 mod refusals;
@@ -25,47 +25,47 @@ use crate::{
     topology::{Address, Topology},
 };
 
-/// How often what is not confirmed is looked at.
+/// The interval at which unconfirmed subscriptions are checked.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long a confirmation may take before it is asked for again, perhaps elsewhere.
+/// The timeout of a confirmation, after which the subscription is retried, perhaps at another server.
 const CONFIRMATION: Duration = Duration::from_millis(400);
-/// The pauses between two tries to connect grow from the one to the other.
+/// The minimum and maximum of the backoff between attempts to connect.
 const PAUSES: [Duration; 2] = [Duration::from_millis(50), Duration::from_millis(800)];
 
-/// Where the server's answer to a subscription goes.
+/// Receives the server's answer to a subscription.
 type Confirm = oneshot::Sender<Result<(), Refusal>>;
 
-/// What the service wants.
+/// An order of the service.
 #[derive(Debug)]
 pub(super) enum Order {
     Subscribe { name: String, slot: u16, confirm: Confirm },
     Unsubscribe { name: String },
 }
 
-/// A channel that is wanted.
+/// A requested channel.
 #[derive(Debug)]
 struct Wanted {
     slot: u16,
     /// The connection on which the server confirmed it.
     confirmed: Option<LinkId>,
-    /// Since when a server has been asked.
+    /// When the subscription was last requested.
     asked: Option<Instant>,
     waiting: Vec<Confirm>,
-    /// Whether it was ever confirmed: the service counts on it then.
+    /// Whether it was ever confirmed: the service relies on it then.
     in_force: bool,
 }
 
-/// The one task that knows all subscriptions of a node. It ends when all senders of its orders are dropped.
+/// The task that owns all subscriptions of a node. It ends when all senders of its orders are dropped.
 pub(super) struct Hub {
     shared: Arc<Shared>,
     origin: Origin,
-    /// The origin as text, by which no other node's channel is named.
+    /// The origin as text, part of this node's own channels.
     name: String,
     events: UnboundedSender<BackplaneEvent>,
     wanted: HashMap<String, Wanted>,
     links: HashMap<Address, PubSubConnection>,
     probes: HashMap<LinkId, Probe>,
-    /// How many tries to connect to a server have failed in a row.
+    /// The number of consecutive failed attempts to connect to a server.
     failures: HashMap<Address, u32>,
     next_link: LinkId,
     signals: UnboundedSender<Signal>,
@@ -73,9 +73,9 @@ pub(super) struct Hub {
     topology: Arc<Topology>,
     /// Whether messages have been missed since the last gap that was reported.
     interrupted: bool,
-    /// When the service was told last of a refusal.
+    /// When a refusal was last reported to the service.
     reported: Option<Instant>,
-    /// When it was logged last that connections of one address are at different servers.
+    /// When it was last logged that connections of one address are at different servers.
     warned: Option<Instant>,
 }
 
@@ -114,7 +114,7 @@ impl Hub {
             tokio::select! {
                 signal = signals.recv() => match signal {
                     Some(signal) => {
-                        // What was ordered before a message came holds for it: nothing is heard after an unsubscribe.
+                        // Orders take effect before later messages: nothing is delivered after an unsubscribe.
                         while let Ok(order) = orders.try_recv() {
                             self.obey(order);
                         }
@@ -155,7 +155,7 @@ impl Hub {
             in_force: false,
         });
         if wanted.confirmed.is_some() {
-            // Fails when the caller has given up by now.
+            // Fails if the caller has stopped waiting.
             let _ = confirm.send(Ok(()));
             return;
         }
@@ -170,11 +170,11 @@ impl Hub {
         if let Some(link) = self.topology.owner(wanted.slot).and_then(|server| self.links.get(server)) {
             link.unsubscribe(name);
         }
-        // Perhaps it was the last one that was not heard.
+        // Perhaps it was the last interrupted channel.
         self.report_gap();
     }
 
-    /// Asks the server that has the channel's slot, if it can be reached.
+    /// Subscribes at the server that has the channel's slot, if it is reachable.
     fn ask_for(&mut self, name: &str) {
         let Some(wanted) = self.wanted.get_mut(name) else { return };
         let link = self.topology.owner(wanted.slot).and_then(|server| self.links.get(server));
@@ -234,7 +234,7 @@ impl Hub {
     }
 
     fn confirm(&mut self, id: LinkId, name: &str) {
-        // A link that was given up may have said this before.
+        // A link that was closed may have sent this before.
         if self.server_of(id).is_none() || self.is_probe(id, name, true) {
             return;
         }
@@ -251,7 +251,7 @@ impl Hub {
             return;
         }
         let Some(wanted) = self.wanted.get_mut(name).filter(|wanted| wanted.confirmed == Some(id)) else { return };
-        // Not by an order of this node: the slot went to another server.
+        // Without an order of this node: the slot moved to another server.
         (wanted.confirmed, wanted.asked) = (None, None);
         self.interrupt();
         self.ask_for_topology();
@@ -267,7 +267,7 @@ impl Hub {
         }
     }
 
-    /// What was confirmed on a connection is so no more.
+    /// Marks the channels of a connection as unconfirmed.
     fn lose(&mut self, id: LinkId) {
         for wanted in self.wanted.values_mut() {
             if wanted.confirmed == Some(id) || wanted.confirmed.is_none() {
@@ -283,7 +283,7 @@ impl Hub {
         }
     }
 
-    /// Says that messages may have been missed, as soon as none is missed any more.
+    /// Reports a gap, as soon as no message is being missed any more.
     fn report_gap(&mut self) {
         let is_whole = || self.wanted.values().all(|wanted| wanted.confirmed.is_some());
         if self.interrupted && is_whole() {
@@ -307,7 +307,7 @@ impl Hub {
         self.ask_for_topology();
     }
 
-    /// Goes where the slots went.
+    /// Follows the slots to their new servers.
     fn follow(&mut self, topology: Arc<Topology>) {
         self.topology = topology;
         let servers = self.topology.servers();
@@ -324,7 +324,7 @@ impl Hub {
         }
     }
 
-    /// Asks a server for all of its channels that it has not confirmed on the present connection.
+    /// Subscribes to all channels of a server that are unconfirmed on the current connection.
     fn ask_for_all(&mut self, server: &Address) {
         let Some(link) = self.links.get(server).filter(|link| link.is_up) else { return };
         let now = Instant::now();
@@ -363,7 +363,7 @@ impl Hub {
     }
 }
 
-/// None before the first try, then growing, and never the same for two nodes.
+/// Zero before the first attempt, then growing, with jitter.
 fn pause_after(failures: u32) -> Duration {
     let Some(doublings) = failures.checked_sub(1) else { return Duration::ZERO };
     let pause = PAUSES[0].saturating_mul(2_u32.saturating_pow(doublings)).min(PAUSES[1]);

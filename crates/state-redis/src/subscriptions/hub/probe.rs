@@ -1,9 +1,9 @@
-//! Whether a message that this node publishes reaches its own subscriptions.
+//! Checks whether messages that this node publishes reach its own subscriptions.
 //!
 //! An address can lead new connections to another server while a subscribed connection stays open at the former one,
-//! which answers pings and passes no message on. So each link also subscribes to a channel that only this node knows,
-//! and a script publishes to it over every command connection. When no subscription got the message, the connections of
-//! this address are at different servers, and all of them are opened again.
+//! which answers pings and delivers no messages. So each link also subscribes to a channel that only this node knows,
+//! and a script publishes to it over every command connection. If no subscription received the message, the connections
+//! of this address are at different servers, and all of them are reopened.
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,10 +22,9 @@ use crate::{
     script,
 };
 
-/// How often each link is probed.
+/// The interval of probes for each link.
 pub(super) const EVERY: Duration = Duration::from_secs(1);
-/// How long a probe that nothing heard waits for its second try: a link that breaks at that moment reports it
-/// meanwhile.
+/// The delay before a probe without receivers is repeated: a link that breaks at that moment reports it meanwhile.
 const SECOND_TRY: Duration = Duration::from_millis(200);
 /// The shortest time between two warnings.
 const WARN_EVERY: Duration = Duration::from_secs(60);
@@ -45,7 +44,7 @@ impl Probe {
         Self { partition, channel, confirmed: false, task: None }
     }
 
-    /// Publishes over each command connection, in the background, unless the last time is not over.
+    /// Publishes over each command connection, in the background, unless the previous probe is still running.
     fn publish(&mut self, link: LinkId, router: &Arc<Router>, signals: &UnboundedSender<Signal>) {
         if self.task.as_ref().is_some_and(|task| !task.is_finished()) {
             return;
@@ -56,7 +55,7 @@ impl Probe {
             let connections =
                 (0..router.connections()).map(|connection| is_unheard(&router, connection, partition, &args));
             if join_all(connections).await.contains(&true) {
-                // Fails when the hub is gone, and its links with it.
+                // Fails when the hub has ended, and its links with it.
                 let _ = signals.send(Signal::Unheard(link));
             }
         });
@@ -72,7 +71,7 @@ impl Drop for Probe {
     }
 }
 
-/// Whether the server answered twice that no subscription got the message. No answer says nothing about subscriptions.
+/// Whether the server answered twice that there were no receivers. A missing response is inconclusive.
 async fn is_unheard(router: &Arc<Router>, connection: usize, partition: Partition, args: &[Vec<u8>]) -> bool {
     for pause in [Duration::ZERO, SECOND_TRY] {
         sleep(pause).await;
@@ -112,14 +111,14 @@ impl Hub {
         }
     }
 
-    /// Notes the server's answer about a link's own channel; false when the channel is another.
+    /// Handles the server's response about a link's own channel; returns false for any other channel.
     pub(super) fn is_probe(&mut self, id: LinkId, channel: &str, subscribed: bool) -> bool {
         let Some(probe) = self.probes.get_mut(&id).filter(|probe| probe.channel == channel) else { return false };
         probe.confirmed = subscribed;
         true
     }
 
-    /// Opens the connections of a link's address again, because some of them are at another server than the link.
+    /// Reopens the connections of a link's address, because some of them are at another server than the link.
     pub(super) fn reopen(&mut self, id: LinkId) {
         let Some(server) = self.server_of(id) else { return };
         if !self.probes.get(&id).is_some_and(|probe| probe.confirmed) {

@@ -1,4 +1,4 @@
-//! What becomes of a subscription that the server refuses.
+//! Subscriptions that the server refuses.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Hub {
         }
     }
 
-    /// The server is there and lets this user open no connection.
+    /// The server is reachable and rejects the connection of this user.
     pub(super) fn connection_refused(&mut self, server: &Address, error: &RedisError) {
         let Some(refusal) = refusal("connection for messages", None, error) else { return };
         self.report_refusal(&refusal);
@@ -35,12 +35,12 @@ impl Hub {
         channels.iter().for_each(|channel| self.refuse(channel, &refusal));
     }
 
-    /// Answers the callers that wait for a channel. The service only counts on a channel that was in force before: that
-    /// one is reported, and asked for again until the server grants it.
+    /// Answers the callers that wait for a channel. If the channel was subscribed before, the service relies on it: the
+    /// refusal is reported, and the subscription is retried until the server accepts it.
     fn refuse(&mut self, channel: &str, refusal: &Refusal) {
         let Some(wanted) = self.wanted.get_mut(channel).filter(|wanted| wanted.confirmed.is_none()) else { return };
         for waiting in wanted.waiting.drain(..) {
-            // Fails when the caller has given up by now.
+            // Fails if the caller has stopped waiting.
             let _ = waiting.send(Err(refusal.clone()));
         }
         if wanted.in_force {
