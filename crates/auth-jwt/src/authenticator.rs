@@ -33,7 +33,7 @@ pub struct JwtAuthenticator {
 }
 
 impl JwtAuthenticator {
-    /// Reads the keys and makes an authenticator. Must be called in a tokio runtime.
+    /// Reads the keys and creates an authenticator. Must be called in a tokio runtime.
     ///
     /// # Errors
     /// When the configuration contradicts itself, keys cannot be read, or do not fit the algorithms. The text says what
@@ -55,7 +55,7 @@ impl JwtAuthenticator {
         })
     }
 
-    /// Judges times by another clock: for tests.
+    /// Uses another clock for times: for tests.
     #[must_use]
     pub fn with_clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
@@ -98,7 +98,7 @@ impl Authenticator for JwtAuthenticator {
     }
 }
 
-/// Shows no key.
+/// Omits the keys.
 impl fmt::Debug for JwtAuthenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("JwtAuthenticator").finish_non_exhaustive()

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::refusal::Refusal;
 
-/// The rules of the configuration about claims.
+/// The configured rules for claims.
 pub(crate) struct Rules {
     pub(crate) issuers: Vec<String>,
     pub(crate) audiences: Vec<String>,
@@ -32,7 +32,7 @@ impl Rules {
         if moment(&claims, "nbf")?.is_some_and(|begin| begin > latest) {
             return Err(Refusal::NotYetValid);
         }
-        // A revocation takes back what was issued before it; a time in the future would escape that.
+        // A revocation covers tokens issued before it; a time in the future would evade that.
         let issued_at = moment(&claims, "iat")?;
         if issued_at.is_some_and(|issued| issued > latest) {
             return Err(Refusal::IssuedLater);
@@ -40,7 +40,7 @@ impl Rules {
         let user = user(claims.get(&self.user_claim)).ok_or(Refusal::User)?;
         let token = match claims.get("jti") {
             None => None,
-            // One that could not be named could not be revoked.
+            // A token without a valid id could not be revoked.
             Some(id) => Some(id.as_str().and_then(|id| TokenId::new(id).ok()).ok_or(Refusal::TokenId)?),
         };
         Ok(Identity { user: Some(user), issued_at, expires_at: Some(expires_at), token, claims })
@@ -78,14 +78,14 @@ fn user(value: Option<&Value>) -> Option<UserId> {
     }
 }
 
-/// A time as tokens have it: seconds since 1970, perhaps with a fraction. What lies before 1970 counts as 1970.
+/// A time in a token: seconds since 1970, possibly with a fraction. Earlier times count as 1970.
 fn moment(claims: &Metadata, claim: &'static str) -> Result<Option<Timestamp>, Refusal> {
     let Some(value) = claims.get(claim) else { return Ok(None) };
     let millis = match value.as_u64() {
         Some(seconds) => seconds.saturating_mul(1000),
         None => {
             let seconds = value.as_f64().filter(|seconds| seconds.is_finite()).ok_or(Refusal::Claims(claim))?;
-            // A float that is too large or negative becomes the nearest number there is.
+            // A float that is too large or negative becomes the nearest representable number.
             (seconds * 1000.0) as u64
         }
     };
@@ -113,7 +113,7 @@ mod tests {
         }
     }
 
-    /// Good claims, with these changed; `null` takes one away.
+    /// Valid claims, with these changed; `null` removes one.
     fn judged(rules: &Rules, changes: &Value) -> Result<roomwire_core::Identity, Refusal> {
         let mut claims = json!({ "iss": "https://issuer", "aud": "chat", "sub": "ada", "exp": NOW + 60, "iat": NOW });
         for (name, value) in changes.as_object().expect("an object") {

@@ -1,36 +1,36 @@
-//! Why tokens cannot be checked.
+//! Errors of the configuration of tokens.
 
 use std::fmt;
 
-/// Why [`JwtAuthenticator::from_config`](crate::JwtAuthenticator::from_config) refused. The text names the key of the
-/// configuration and says what to do; it holds no secret.
+/// Why [`JwtAuthenticator::from_config`](crate::JwtAuthenticator::from_config) failed. The text names the configuration
+/// key and says what to do; it contains no secret.
 ///
 /// `Debug` shows the same text: it is what a `main` that returns this error prints.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum JwtError {
-    /// The configuration does not say clearly enough what to accept. Trying again does not help.
+    /// The configuration is incomplete or contradictory. Retries do not help.
     #[error("{key}: {problem}")]
     Settings {
         /// The key of the configuration, such as `auth.algorithms`.
         key: &'static str,
-        /// What is wrong with it, and what to do.
+        /// The problem, and what to do.
         problem: String,
     },
-    /// The keys could not be read from where they are. May pass by itself when they come from a URL.
+    /// The keys could not be read from their source. May be transient if it is a URL.
     #[error("{key}: {problem}")]
     Unreadable {
-        /// The key of the configuration that says where they are.
+        /// The configuration key of the source.
         key: &'static str,
         /// What was read, what happened, and what to do.
         problem: String,
     },
-    /// What was read is no key by which the configured algorithms could check a token.
+    /// The source contains no key that the configured algorithms could use.
     #[error("{key}: {problem}")]
     Unfit {
-        /// The key of the configuration that holds it or says where it is.
+        /// The configuration key that contains it or its location.
         key: &'static str,
-        /// What is wrong with it, and what to do.
+        /// The problem, and what to do.
         problem: String,
     },
 }

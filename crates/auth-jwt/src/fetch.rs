@@ -13,16 +13,16 @@ use hyper_util::{
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::time::timeout;
 
-/// How long a fetch may take as a whole.
+/// The time limit of a fetch.
 const DEADLINE: Duration = Duration::from_secs(3);
 
-/// How long an idle connection is kept. Refreshes are further apart, so each begins with a name look-up of its own.
+/// How long an idle connection is kept. Refreshes are less frequent, so each begins with a DNS lookup.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// How large a key set may be. A key with its certificates is 2 to 8 kB.
+/// The largest size of a key set. A key with its certificates is 2 to 8 kB.
 const MOST_BYTES: usize = 256 * 1024;
 
-/// What fetches from one URL. Trusts the certificates that the machine trusts; follows no redirects.
+/// The HTTP client of one URL. Trusts the system's certificates; follows no redirects.
 pub(crate) struct Fetcher {
     uri: Uri,
     client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
@@ -30,7 +30,7 @@ pub(crate) struct Fetcher {
 
 impl Fetcher {
     /// # Errors
-    /// What is wrong with the URL, or why TLS cannot be had.
+    /// What is wrong with the URL, or why TLS is unavailable.
     pub(crate) fn new(url: &str) -> Result<Self, String> {
         let uri: Uri = url.parse().map_err(|error| format!("is no URL: {error}"))?;
         let Some(authority) = uri.authority() else { return Err("is a URL without a host".to_owned()) };
@@ -57,10 +57,10 @@ impl Fetcher {
         Ok(Self { uri, client })
     }
 
-    /// The answer's body.
+    /// The body of the response.
     ///
     /// # Errors
-    /// What happened, and what to do; goes on after the URL.
+    /// What happened, and what to do, as text that follows the URL.
     pub(crate) async fn fetch(&self) -> Result<Bytes, String> {
         let fetched = timeout(DEADLINE, self.fetch_at_leisure()).await;
         fetched.unwrap_or_else(|_| Err(format!("did not answer within {} s", DEADLINE.as_secs())))
@@ -97,20 +97,20 @@ impl fmt::Display for Fetcher {
     }
 }
 
-/// What plain HTTP has instead of TLS, on machines without certificates too.
+/// The placeholder for TLS with plain HTTP, which also works on machines without certificates.
 fn trusting_nobody() -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().map_err(|error| format!("needs TLS: {error}"))?;
     Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
-/// The URL without its query, which may hold something secret.
+/// The URL without its query, which may contain a secret.
 fn shown(uri: &Uri) -> String {
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     format!("{}://{authority}{}", uri.scheme_str().unwrap_or_default(), uri.path())
 }
 
-/// An error and what caused it.
+/// An error with its causes.
 fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")

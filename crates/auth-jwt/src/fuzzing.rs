@@ -1,4 +1,4 @@
-//! What random bytes are given to; built for that alone (`--cfg fuzzing`).
+//! Fuzz entry points; compiled only with `--cfg fuzzing`.
 
 use roomwire_core::config::Algorithm;
 
@@ -7,7 +7,7 @@ use crate::{
     pem,
 };
 
-/// Keys of every kind, as a file or a server would give them.
+/// Keys of every type, as in a file or a key set.
 pub fn keys(text: &str) {
     let all = [
         Algorithm::Hs256,

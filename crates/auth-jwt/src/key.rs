@@ -1,4 +1,4 @@
-//! A key by which tokens are checked, with the algorithms that may use it.
+//! A verification key of tokens, with the algorithms that may use it.
 
 use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode, errors::ErrorKind};
 use roomwire_core::{Metadata, config};
@@ -10,16 +10,16 @@ use super::{
 
 /// A key, parsed once.
 pub(crate) struct Key {
-    /// Its name in a key set.
+    /// Its id in a key set (`kid`).
     id: Option<String>,
     kind: Kind,
     decoding: DecodingKey,
-    /// The algorithms it may be used with, and how the library is to check these. Never empty.
+    /// The algorithms it may be used with, and the library's verification parameters. Never empty.
     uses: Vec<(Algorithm, Validation)>,
 }
 
 impl Key {
-    /// A key for those of these algorithms that fit its kind. Nothing when none does.
+    /// A key for those of these algorithms that match its type. `None` if none does.
     pub(crate) fn new(
         id: Option<String>,
         kind: Kind,
@@ -40,7 +40,7 @@ impl Key {
         self.validation(algorithm).is_some()
     }
 
-    /// The claims of a token, once its signature is verified. They are not looked at.
+    /// The claims of a token with a verified signature. They are not validated.
     pub(crate) fn verify(&self, token: &str, header: &Header) -> Result<Metadata, Refusal> {
         let validation = self.validation(header.alg).ok_or(Refusal::Algorithm)?;
         let signature = token.rsplit('.').next().unwrap_or_default();
@@ -59,7 +59,7 @@ impl Key {
     }
 }
 
-/// The library would judge the claims by the machine's clock and in whole seconds; `claims.rs` does.
+/// The library would validate the claims by the system clock and in whole seconds; `claims.rs` does it instead.
 fn signature_only(algorithm: Algorithm) -> Validation {
     let mut validation = Validation::new(algorithm);
     validation.required_spec_claims.clear();
@@ -69,7 +69,7 @@ fn signature_only(algorithm: Algorithm) -> Validation {
     validation
 }
 
-/// How long so many bytes are as base64 without padding.
+/// The length of this many bytes as base64 without padding.
 const fn base64_length(bytes: usize) -> usize {
     (bytes * 4).div_ceil(3)
 }

@@ -1,4 +1,4 @@
-//! The keys in use, read again from time to time and when a token names one that is not among them.
+//! The keys in use, refreshed periodically and when a token names an unknown key id.
 
 use std::{
     sync::{
@@ -22,16 +22,16 @@ use super::{
     source::{Read, Source},
 };
 
-/// The minimum time between two readings that tokens with unknown key ids cause. Any client can send such tokens.
+/// The minimum time between two refreshes that tokens with unknown key ids cause. Any client can send such tokens.
 const PAUSE: Duration = Duration::from_secs(10);
 
-/// How soon to try again after the keys could not be read, unless they are due earlier.
+/// The delay before a failed refresh is retried, unless the next one is due earlier.
 const RETRY: Duration = Duration::from_secs(15);
 
 /// Keys that can be replaced while they are in use.
 pub(crate) struct KeyRing {
     shared: Arc<Shared>,
-    /// What reads them again in time.
+    /// The task that refreshes them.
     refresh: Option<AbortHandle>,
 }
 
@@ -39,17 +39,17 @@ struct Shared {
     source: Source,
     algorithms: Vec<Algorithm>,
     keys: RwLock<Read>,
-    /// When the source was last asked. Held while it is asked: one at a time.
+    /// The time of the last read. Locked during a read, so that one runs at a time.
     asked: Mutex<Instant>,
-    /// Whether the last reading failed: an outage is logged when it begins and when it ends.
+    /// Whether the last read failed: an outage is logged when it begins and when it ends.
     is_failing: AtomicBool,
 }
 
 impl KeyRing {
-    /// Reads the keys, and goes on to read them every so often.
+    /// Reads the keys, and starts to refresh them periodically.
     ///
     /// # Errors
-    /// When they cannot be read now or are of no use.
+    /// If they cannot be read now or are unusable.
     pub(crate) async fn load(source: Source, algorithms: Vec<Algorithm>, refresh: Duration) -> Result<Self, JwtError> {
         let now = Instant::now();
         let asked = Mutex::new(now);
@@ -63,16 +63,17 @@ impl KeyRing {
         Ok(Self { shared, refresh })
     }
 
-    /// The keys as they are now.
+    /// The current keys.
     pub(crate) fn current(&self) -> Arc<KeySet> {
         self.shared.current()
     }
 
-    /// Reads the keys because a token names one that is not among them. Returns at once when that was done a moment
-    /// ago, and waits for a reading that is under way.
+    /// Refreshes the keys because a token names an unknown key id. Returns at once if a refresh ended a moment ago, and
+    /// waits for one in progress.
     ///
     /// # Cancellation
-    /// The reading goes on: otherwise clients that come and go could have the source asked any number of times.
+    /// The refresh continues in the background: otherwise clients that connect and disconnect could cause any number of
+    /// requests to the source.
     pub(crate) async fn look_again(&self) {
         let shared = &self.shared;
         if !shared.source.names_keys() || shared.asked.try_lock().is_ok_and(|asked| asked.elapsed() < PAUSE) {
@@ -80,7 +81,7 @@ impl KeyRing {
         }
         let shared = Arc::clone(shared);
         let looking = tokio::spawn(async move { shared.read_unless_just_done().await });
-        // It does not panic; if it did, the keys would be the old ones.
+        // It does not panic; if it did, the old keys would stay in use.
         let _ = looking.await;
     }
 }
@@ -115,7 +116,7 @@ impl Shared {
         }
     }
 
-    /// Replaces the keys by those that the source holds now; keeps them when it cannot be read. Whether it could.
+    /// Replaces the keys by the source's current ones; keeps them if it cannot be read. Returns whether it could.
     async fn read(&self) -> bool {
         let read = self.source.read(&self.algorithms).await;
         let is_read = read.is_ok();

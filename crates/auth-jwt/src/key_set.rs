@@ -1,4 +1,4 @@
-//! The keys by which tokens are checked at one time.
+//! The verification keys at one time.
 
 use jsonwebtoken::{
     Algorithm, DecodingKey, DecodingKeyKind,
@@ -14,13 +14,13 @@ use super::{
     pem,
 };
 
-/// How many keys a set may hold. Real ones hold two or three.
+/// The largest number of keys in a set. Real ones have two or three.
 const MOST_KEYS: usize = 100;
 
 /// Keys, at least one.
 pub(crate) struct KeySet(Vec<Key>);
 
-/// What is read of a JSON Web Key Set: each key by itself, so that one that is not understood spoils no other.
+/// The parsed part of a JSON Web Key Set: each key separately, so that an unknown key does not invalidate the others.
 #[derive(Deserialize)]
 struct Document {
     keys: Vec<Value>,
@@ -31,10 +31,10 @@ impl KeySet {
         Self(vec![key])
     }
 
-    /// Reads a JSON Web Key Set. Keys for other purposes and of kinds that are not configured are left out.
+    /// Parses a JSON Web Key Set. Keys for other purposes and of types that are not configured are ignored.
     ///
     /// # Errors
-    /// Why none of its keys can be used; goes on after the name of what was read.
+    /// Why none of its keys can be used, as text that follows the name of the source.
     pub(crate) fn from_jwks(text: &[u8], algorithms: &[config::Algorithm], secrets: Secrets) -> Result<Self, String> {
         let document: Document = serde_json::from_slice(text)
             .map_err(|error| format!("holds no JSON Web Key Set, such as {{\"keys\": […]}}: {error}"))?;
@@ -59,9 +59,9 @@ impl KeySet {
         Ok(Self(keys))
     }
 
-    /// The key for a token: the one with its key id, or the only one that fits its algorithm when the token or the key
-    /// has none. A set of several keys needs ids, as OpenID Connect demands: trying all would let a token choose the
-    /// work that it costs.
+    /// The key for a token: the one with its key id, or the only one that matches its algorithm if the token or the key
+    /// has none. A set of several keys needs ids, as OpenID Connect demands: trying all keys would let a token choose
+    /// its verification cost.
     pub(crate) fn choose(&self, algorithm: Algorithm, id: Option<&str>) -> Option<&Key> {
         let mut fitting = self.iter().filter(|key| key.is_for(algorithm));
         if let Some(id) = id
@@ -82,7 +82,7 @@ impl KeySet {
     }
 }
 
-/// Whether a key set may hold shared secrets.
+/// Whether a key set may contain shared secrets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Secrets {
     Allowed,
@@ -103,7 +103,7 @@ fn key(value: Value, algorithms: &[config::Algorithm], secrets: Secrets) -> Resu
         return Err("is not for verifying (key_ops)".to_owned());
     }
     let (kind, decoding) = material(&jwk, secrets)?;
-    // A key that says by which algorithm it signs is for no other.
+    // A key with an `alg` field is for this algorithm only.
     let named =
         common.key_algorithm.map(|name| Algorithm::try_from(name).map_err(|_| "is for another algorithm (alg)"));
     let named = named.transpose()?;

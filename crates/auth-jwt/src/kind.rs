@@ -1,16 +1,16 @@
-//! What kind of key it is, and which algorithms work with it.
+//! Types of keys, and the algorithms that each supports.
 
 use std::fmt;
 
 use jsonwebtoken::Algorithm as LibraryAlgorithm;
 use roomwire_core::config::Algorithm;
 
-/// A kind of key, with what its signatures' length depends on.
+/// A type of key, with the parameter that determines the length of its signatures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A shared secret of so many bytes.
+    /// A shared secret of this many bytes.
     Secret(usize),
-    /// RSA with a modulus of so many bytes.
+    /// RSA with a modulus of this many bytes.
     Rsa(usize),
     P256,
     P384,
@@ -18,8 +18,8 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Whether tokens by this algorithm can be checked with such a key. A secret must be as long as the hash (RFC 7518,
-    /// 3.2). That no algorithm fits two kinds is what keeps a public key from being used as a secret.
+    /// Whether such a key can verify tokens of this algorithm. A secret must be as long as the hash (RFC 7518, 3.2). No
+    /// algorithm matches two types, which prevents a public key from being used as a secret.
     pub(crate) fn fits(self, algorithm: Algorithm) -> bool {
         match self {
             Self::Secret(bytes) => least_secret(algorithm).is_some_and(|least| bytes >= least),
@@ -38,8 +38,8 @@ impl Kind {
         }
     }
 
-    /// How long each signature is, in bytes. Secrets make signatures of several lengths, which take equally long to
-    /// check.
+    /// The possible lengths of a signature, in bytes. Secrets produce signatures of several lengths, which take equally
+    /// long to verify.
     pub(crate) fn signature_bytes(self) -> Option<usize> {
         match self {
             Self::Secret(_) => None,
@@ -62,7 +62,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// How many bytes a secret for this algorithm must have: as many as its hash. Nothing when it takes no secret.
+/// The minimum length of a secret for this algorithm, in bytes: that of its hash. `None` if it uses no secret.
 pub(crate) fn least_secret(algorithm: Algorithm) -> Option<usize> {
     match algorithm {
         Algorithm::Hs256 => Some(32),
@@ -72,7 +72,7 @@ pub(crate) fn least_secret(algorithm: Algorithm) -> Option<usize> {
     }
 }
 
-/// The library's name of the algorithm.
+/// The algorithm in the library.
 pub(crate) fn in_library(algorithm: Algorithm) -> LibraryAlgorithm {
     match algorithm {
         Algorithm::Hs256 => LibraryAlgorithm::HS256,
@@ -90,7 +90,7 @@ pub(crate) fn in_library(algorithm: Algorithm) -> LibraryAlgorithm {
     }
 }
 
-/// Algorithms as people write them.
+/// Algorithms as text for people.
 pub(crate) fn listed(algorithms: &[Algorithm]) -> String {
     algorithms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

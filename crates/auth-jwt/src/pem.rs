@@ -8,13 +8,13 @@ use jsonwebtoken::DecodingKey;
 
 use super::kind::Kind;
 
-/// What every PEM begins with.
+/// The beginning of every PEM.
 pub(crate) const BEGIN: &str = "-----BEGIN ";
 
-/// Reads the one public key that the text holds.
+/// Parses the single public key in the text.
 ///
 /// # Errors
-/// What is wrong with it, and what to do; goes on after "is" or "holds".
+/// What is wrong with it, and what to do, as text that follows "is" or "holds".
 pub(crate) fn read(text: &str) -> Result<(Kind, DecodingKey), String> {
     let labels: Vec<_> =
         text.split(BEGIN).skip(1).map(|rest| rest.split_once("-----").map_or("", |(label, _)| label)).collect();
@@ -37,7 +37,7 @@ pub(crate) fn read(text: &str) -> Result<(Kind, DecodingKey), String> {
         _ => return Err(format!("holds {} PEM blocks, expected one; auth.jwks takes several keys", labels.len())),
     }
     let bytes = text.as_bytes();
-    // Each of these refuses the kinds of the others.
+    // Each of these rejects the types of the others.
     if let Ok(key) = DecodingKey::from_rsa_pem(bytes) {
         let der = key.try_get_as_bytes().map_err(damaged)?;
         let public = PublicKey::from_der(der).map_err(damaged)?;
@@ -55,7 +55,7 @@ pub(crate) fn read(text: &str) -> Result<(Kind, DecodingKey), String> {
     Ok((Kind::Ed25519, key))
 }
 
-/// An RSA key of these numbers. Short ones have been broken, and huge ones would cost time for each token.
+/// An RSA key with these parameters. Short ones are insecure, and huge ones would make each verification slow.
 pub(crate) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<(Kind, DecodingKey), String> {
     let modulus = without_zeros(modulus);
     let exponent = without_zeros(exponent);
@@ -69,7 +69,7 @@ pub(crate) fn rsa(modulus: &[u8], exponent: &[u8]) -> Result<(Kind, DecodingKey)
     Ok((Kind::Rsa(modulus.len()), DecodingKey::from_rsa_raw_components(modulus, exponent)))
 }
 
-/// The curve of an uncompressed point that lies on it.
+/// The curve of an uncompressed point.
 pub(crate) fn curve(point: &[u8]) -> Result<Kind, String> {
     let fits = |algorithm| ParsedPublicKey::new(algorithm, point).is_ok();
     match point.len() {
@@ -82,7 +82,7 @@ pub(crate) fn curve(point: &[u8]) -> Result<Kind, String> {
     }
 }
 
-/// Refuses what is no Ed25519 key.
+/// Rejects everything but an Ed25519 key.
 pub(crate) fn edwards(point: &[u8]) -> Result<(), String> {
     match ParsedPublicKey::new(&ED25519, point) {
         Ok(_) => Ok(()),

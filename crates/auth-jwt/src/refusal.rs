@@ -2,7 +2,7 @@
 
 use std::{error, fmt};
 
-/// The reason. It holds nothing of the token.
+/// The reason. It contains nothing of the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
     NoToken,

@@ -1,4 +1,4 @@
-//! What the configuration says about tokens, checked.
+//! The validated settings of tokens.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ use super::{
     token_place::TokenPlace,
 };
 
-/// The settings that make sense together.
+/// Consistent settings.
 pub(crate) struct Settings {
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) source: Source,
@@ -24,7 +24,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// # Errors
-    /// The first thing that is missing or contradicts another.
+    /// The first missing or contradictory setting.
     pub(crate) fn from_config(auth: &Auth) -> Result<Self, JwtError> {
         let source = source(auth)?;
         check_algorithms(&auth.algorithms, &source)?;
@@ -46,7 +46,7 @@ impl Settings {
     }
 }
 
-/// The one place that keys come from. Several would leave open which of them is for which algorithm.
+/// The only source of keys. With several it would be unclear which one is for which algorithm.
 fn source(auth: &Auth) -> Result<Source, JwtError> {
     let Auth { secret, public_key, key_file, jwks, .. } = auth;
     match (secret, public_key, key_file, jwks) {

@@ -1,4 +1,4 @@
-//! Where keys come from.
+//! Sources of keys.
 
 use std::{
     fmt,
@@ -21,10 +21,10 @@ use super::{
     pem,
 };
 
-/// How large a file with keys may be.
+/// The largest size of a key file.
 const MOST_BYTES: u64 = 256 * 1024;
 
-/// Where the keys of one authenticator come from, and how to read them.
+/// The source of the keys of one authenticator.
 pub(crate) enum Source {
     Secret(Secret),
     PublicKey(String),
@@ -34,7 +34,7 @@ pub(crate) enum Source {
     JwksUrl(Box<Fetcher>),
 }
 
-/// What a source held.
+/// The content of a source.
 pub(crate) struct Read {
     pub(crate) keys: Arc<KeySet>,
     /// Equal for equal content.
@@ -42,12 +42,12 @@ pub(crate) struct Read {
 }
 
 impl Source {
-    /// Whether it may hold something else later.
+    /// Whether the content may change.
     pub(crate) fn can_change(&self) -> bool {
         !matches!(self, Self::Secret(_) | Self::PublicKey(_))
     }
 
-    /// Whether its keys have names by which a token may ask for one that is new.
+    /// Whether its keys have ids, so that a token may refer to a new one.
     pub(crate) fn names_keys(&self) -> bool {
         matches!(self, Self::JwksFile(_) | Self::JwksUrl(_))
     }
@@ -55,7 +55,7 @@ impl Source {
     /// Reads the keys, for these algorithms.
     ///
     /// # Errors
-    /// When they cannot be read, or not be used.
+    /// If they cannot be read or used.
     pub(crate) async fn read(&self, algorithms: &[Algorithm]) -> Result<Read, JwtError> {
         let content = self.content().await.map_err(|problem| JwtError::Unreadable { key: self.key(), problem })?;
         let mut hasher = DefaultHasher::new();
@@ -94,7 +94,7 @@ impl Source {
         }
     }
 
-    /// The key of the configuration that names it.
+    /// The configuration key of the source.
     fn key(&self) -> &'static str {
         match self {
             Self::Secret(_) => "auth.secret",
@@ -115,13 +115,13 @@ impl fmt::Display for Source {
     }
 }
 
-/// Whether these algorithms take a shared secret: the first decides, they were checked to be of one kind.
+/// Whether these algorithms use a shared secret: the first decides, because all are of one type.
 fn takes_secret(algorithms: &[Algorithm]) -> bool {
     algorithms.first().is_some_and(|algorithm| least_secret(*algorithm).is_some())
 }
 
 fn secret(bytes: &[u8], algorithms: &[Algorithm]) -> Result<KeySet, String> {
-    // A public key is known to everybody: as a secret it would let everybody make tokens.
+    // A public key is public: as a secret it would let everyone forge tokens.
     if bytes.windows(pem::BEGIN.len()).any(|window| window == pem::BEGIN.as_bytes()) {
         return Err(format!("holds PEM, but {} take a secret; name the algorithm of the key", listed(algorithms)));
     }
@@ -142,7 +142,7 @@ fn public_key(content: &[u8], algorithms: &[Algorithm]) -> Result<KeySet, String
     one(kind, key, algorithms)
 }
 
-/// A set of a single key, which all algorithms must be able to use.
+/// A set of a single key, which must be usable with all algorithms.
 fn one(kind: Kind, key: DecodingKey, algorithms: &[Algorithm]) -> Result<KeySet, String> {
     let unfit: Vec<_> = algorithms.iter().copied().filter(|algorithm| !kind.fits(*algorithm)).collect();
     let key = Key::new(None, kind, key, algorithms).filter(|_| unfit.is_empty()).ok_or_else(|| {

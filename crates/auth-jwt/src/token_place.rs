@@ -1,4 +1,4 @@
-//! Where in a request the token stands.
+//! Where a request contains the token.
 
 use std::borrow::Cow;
 
@@ -9,20 +9,20 @@ use serde_json::value::RawValue;
 
 use super::refusal::Refusal;
 
-/// The longest token that is looked at, in bytes. Those of large directories, with a hundred groups, have 8 kB.
+/// The longest accepted token, in bytes. Those of large directories, with a hundred groups, have 8 kB.
 pub(crate) const LONGEST: usize = 16 * 1024;
 
-/// A field of the auth payload, and a header for clients that cannot set it. Never the URL: that is logged everywhere.
+/// A field of the auth payload, and a header for clients that cannot set it. Never the URL: URLs are logged.
 pub(crate) struct TokenPlace {
     pub(crate) field: String,
     pub(crate) header: HeaderName,
 }
 
 impl TokenPlace {
-    /// The token; nothing when the client sent none. The auth payload comes first.
+    /// The token; `None` if the client sent none. The auth payload takes precedence.
     ///
     /// # Errors
-    /// When what stands there is no token.
+    /// If the value is not a token.
     pub(crate) fn find<'a>(&self, request: &'a ConnectRequest) -> Result<Option<Cow<'a, str>>, Refusal> {
         let token = match self.in_payload(request.auth.arguments())? {
             Some(token) => Some(token),
@@ -30,14 +30,14 @@ impl TokenPlace {
         };
         match token {
             Some(token) if token.len() > LONGEST => Err(Refusal::TooLong),
-            // A file or a secret that a token was read from often ends in a line break.
+            // A file or a secret with a token often ends in a line break.
             Some(Cow::Borrowed(token)) => Ok(Some(Cow::Borrowed(token.trim()))),
             Some(Cow::Owned(token)) => Ok(Some(Cow::Owned(token.trim().to_owned()))),
             None => Ok(None),
         }
     }
 
-    /// `null` and a payload that is no object are no token: clients send them when they have none.
+    /// `null` and a payload that is not an object are no token: clients send them if they have none.
     fn in_payload<'a>(&self, arguments: &'a str) -> Result<Option<Cow<'a, str>>, Refusal> {
         if !arguments.trim_start().starts_with('{') {
             return Ok(None);
@@ -46,13 +46,13 @@ impl TokenPlace {
         let value = FieldOf(&self.field).deserialize(&mut reader).map_err(|_| Refusal::NotText)?;
         match value.map(RawValue::get) {
             None | Some("null") => Ok(None),
-            // Escapes make it longer, and no token has any.
+            // Escapes make it longer, and no token contains any.
             Some(text) if text.len() > LONGEST + 2 => Err(Refusal::TooLong),
             Some(text) => serde_json::from_str::<Text<'a>>(text).map(|text| Some(text.0)).map_err(|_| Refusal::NotText),
         }
     }
 
-    /// Other schemes than Bearer are none of our business: a proxy may have asked for a password.
+    /// Other schemes than Bearer are ignored: a proxy may require a password.
     fn in_headers<'a>(&self, headers: &'a HeaderMap) -> Result<Option<&'a str>, Refusal> {
         let mut values = headers.get_all(&self.header).iter();
         let Some(value) = values.next() else { return Ok(None) };
@@ -68,11 +68,11 @@ impl TokenPlace {
     }
 }
 
-/// Text that is borrowed when it has no escapes.
+/// Borrows text that has no escapes.
 #[derive(serde::Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Takes one field out of an object and builds nothing of the others. The last one counts, as in JavaScript.
+/// Extracts one field of an object and skips the others. The last one counts, as in JavaScript.
 struct FieldOf<'a>(&'a str);
 
 impl<'de> DeserializeSeed<'de> for FieldOf<'_> {
