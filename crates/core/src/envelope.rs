@@ -67,9 +67,9 @@ pub enum NodeMessage {
         payload: EncodedPayload,
     },
     /// Deliver an event to these clients of the addressed node and report their acknowledgements.
-    Ask {
+    AckRequest {
         /// The id of the request, repeated in each response.
-        question: u64,
+        request: u64,
         /// The clients' namespace.
         namespace: Namespace,
         /// The clients.
@@ -81,14 +81,14 @@ pub enum NodeMessage {
         /// How long to wait for them, in milliseconds.
         timeout_ms: u64,
     },
-    /// The answer of one client to a [`NodeMessage::Ask`], without a payload if the client did not answer.
-    Answered {
+    /// The answer of one client to a [`NodeMessage::AckRequest`], without a payload if the client did not answer.
+    AckResponse {
         /// The id of the request.
-        question: u64,
+        request: u64,
         /// The client.
         client: ClientId,
         /// Its acknowledgement.
-        answer: Option<EncodedPayload>,
+        payload: Option<EncodedPayload>,
     },
     /// Disconnect a client of the addressed node.
     Disconnect {

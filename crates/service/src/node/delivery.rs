@@ -25,7 +25,7 @@ impl Node {
             delivery.deliver(namespace.name(), &mut chosen, event)
         });
         tracing::debug!(target: "roomwire", room_name = %Escaped(room_name), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent");
-        self.settle_delivery(namespace, outcome);
+        self.complete_delivery(namespace, outcome);
     }
 
     /// Delivers to all clients of a namespace on this node.
@@ -39,7 +39,7 @@ impl Node {
             target: "roomwire",
             namespace = %Escaped(namespace.name()), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent"
         );
-        self.settle_delivery(namespace, outcome);
+        self.complete_delivery(namespace, outcome);
     }
 
     /// Delivers to all clients of a user in a namespace on this node.
@@ -50,7 +50,7 @@ impl Node {
             target: "roomwire",
             namespace = %Escaped(namespace.name()), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent to a user"
         );
-        self.settle_delivery(namespace, outcome);
+        self.complete_delivery(namespace, outcome);
     }
 
     /// Delivers to one client of this node.
@@ -67,7 +67,7 @@ impl Node {
         let outcome = delivery.deliver(namespace.name(), &mut std::iter::once(client), event);
         let reached = outcome.queued == 1;
         tracing::debug!(target: "roomwire", client = %Escaped(&client), event = ?event.name, reached, "sent");
-        self.settle_delivery(namespace, outcome);
+        self.complete_delivery(namespace, outcome);
         if reached { Ok(()) } else { Err(ErrorCode::ClientNotFound.into()) }
     }
 
@@ -80,18 +80,23 @@ impl Node {
     pub(crate) fn acknowledge(&self, namespace: &NamespaceState, client: &ClientKey, ack: AckId, payload: &Payload) {
         let Some(delivery) = self.delivery.get() else { return };
         if let Err(problem) = delivery.acknowledge(client, ack, payload) {
-            self.settle_delivery(namespace, Delivery { queued: 0, failed: vec![(client.client.clone(), problem)] });
+            self.complete_delivery(namespace, Delivery { queued: 0, failed: vec![(client.client.clone(), problem)] });
         }
     }
 
     /// Sends an event to one client of this node and waits for its acknowledgement.
-    pub(crate) async fn ask_local(&self, client: &ClientKey, event: &OutboundEvent, timeout: Duration) -> Answer {
+    pub(crate) async fn emit_with_ack_local(
+        &self,
+        client: &ClientKey,
+        event: &OutboundEvent,
+        timeout: Duration,
+    ) -> Answer {
         let Some(delivery) = self.delivery.get() else { return Answer::Undelivered(Undeliverable::Gone) };
         let answer = delivery.ask(client, event, timeout).await;
         if answer == Answer::Undelivered(Undeliverable::BufferFull) {
             let namespace = self.namespace(&client.namespace);
             let failed = vec![(client.client.clone(), Undeliverable::BufferFull)];
-            self.settle_delivery(&namespace, Delivery { queued: 0, failed });
+            self.complete_delivery(&namespace, Delivery { queued: 0, failed });
         }
         answer
     }
@@ -126,7 +131,7 @@ impl Node {
     }
 
     /// Counts deliveries, and disconnects the clients that would otherwise have a silent gap.
-    fn settle_delivery(&self, namespace: &NamespaceState, outcome: Delivery) {
+    fn complete_delivery(&self, namespace: &NamespaceState, outcome: Delivery) {
         metrics::delivered(outcome.queued);
         for (client, problem) in outcome.failed {
             if problem == Undeliverable::BufferFull

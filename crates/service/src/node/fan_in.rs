@@ -71,20 +71,20 @@ impl Node {
                     });
                 }
             }
-            NodeMessage::Ask { question, namespace, clients, event, payload, timeout_ms } => {
+            NodeMessage::AckRequest { request, namespace, clients, event, payload, timeout_ms } => {
                 if let Some(event) = self.outbound(&sender, event, payload) {
                     let timeout = Duration::from_millis(timeout_ms);
                     for client in clients {
                         let (sender, event) = (sender.clone(), event.clone());
                         self.when_arrived(&namespace, &client, move |node, namespace, client| {
                             let client = ClientKey::new(namespace.name().clone(), client.clone());
-                            node.clone().answer_for(sender, question, client, event, timeout);
+                            node.clone().request_ack_for(sender, request, client, event, timeout);
                         });
                     }
                 }
             }
-            NodeMessage::Answered { question, client, answer } => {
-                self.pending_acks.answered(question, client, answer.map(Payload::from));
+            NodeMessage::AckResponse { request, client, payload } => {
+                self.pending_acks.respond(request, client, payload.map(Payload::from));
             }
             NodeMessage::Disconnect { namespace, client, reason } => {
                 self.when_arrived(&namespace, &client, move |node, namespace, client| {
@@ -126,22 +126,22 @@ impl Node {
     }
 
     /// Requests an acknowledgement from one client of this node on behalf of another node.
-    fn answer_for(
+    fn request_ack_for(
         self: Arc<Self>,
-        asker: NodeProcess,
-        question: u64,
+        requester: NodeProcess,
+        request: u64,
         client: ClientKey,
         event: OutboundEvent,
         timeout: Duration,
     ) {
         tokio::spawn(async move {
-            let answer = match self.ask_local(&client, &event, timeout).await {
+            let payload = match self.emit_with_ack_local(&client, &event, timeout).await {
                 Answer::Acknowledged(payload) => Some(EncodedPayload::from(&payload)),
                 Answer::TimedOut | Answer::Undelivered(_) => None,
             };
-            let message = NodeMessage::Answered { question, client: client.client, answer };
+            let message = NodeMessage::AckResponse { request, client: client.client, payload };
             let Ok(bytes) = self.envelope(message) else { return };
-            if let Err(error) = self.bounded(self.backplane.publish(&Channel::Node(asker), bytes)).await {
+            if let Err(error) = self.bounded(self.backplane.publish(&Channel::Node(requester), bytes)).await {
                 tracing::debug!(target: "roomwire", error = %Escaped(&error), "an answer could not be passed on");
             }
         });

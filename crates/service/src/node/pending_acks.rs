@@ -7,34 +7,34 @@ use roomwire_core::{ClientId, Payload};
 use tokio::sync::mpsc;
 
 /// One acknowledgement from another node. No payload if the client did not acknowledge there.
-pub(crate) type RemoteAnswer = (ClientId, Option<Payload>);
+pub(crate) type RemoteAck = (ClientId, Option<Payload>);
 
 /// The acknowledgements that this node waits for.
 #[derive(Debug, Default)]
-pub(crate) struct PendingAcks(Mutex<HashMap<u64, mpsc::UnboundedSender<RemoteAnswer>>>);
+pub(crate) struct PendingAcks(Mutex<HashMap<u64, mpsc::UnboundedSender<RemoteAck>>>);
 
 /// A request for acknowledgements, closed when dropped.
 #[derive(Debug)]
 pub(crate) struct PendingAck<'a> {
     pub(crate) id: u64,
-    pub(crate) answers: mpsc::UnboundedReceiver<RemoteAnswer>,
+    pub(crate) responses: mpsc::UnboundedReceiver<RemoteAck>,
     open: &'a PendingAcks,
 }
 
 impl PendingAcks {
-    /// Opens a request. The number of answers is bounded by the number of clients in it.
+    /// Opens a request. The number of responses is bounded by the number of clients in it.
     pub(crate) fn open(&self) -> PendingAck<'_> {
         let id = rand::random();
-        let (sender, answers) = mpsc::unbounded_channel();
+        let (sender, responses) = mpsc::unbounded_channel();
         self.0.lock().insert(id, sender);
-        PendingAck { id, answers, open: self }
+        PendingAck { id, responses, open: self }
     }
 
-    /// Passes an answer to the caller that waits for it. A late answer is dropped.
-    pub(super) fn answered(&self, question: u64, client: ClientId, answer: Option<Payload>) {
-        if let Some(asker) = self.0.lock().get(&question) {
+    /// Passes a response to the caller that waits for it. A late response is dropped.
+    pub(super) fn respond(&self, request: u64, client: ClientId, payload: Option<Payload>) {
+        if let Some(caller) = self.0.lock().get(&request) {
             // The caller may have been dropped meanwhile.
-            let _ = asker.send((client, answer));
+            let _ = caller.send((client, payload));
         }
     }
 }

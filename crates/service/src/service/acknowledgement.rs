@@ -46,7 +46,7 @@ impl WebSocketService {
         let client = client.to_client_id()?;
         let event = self.outbound(event, data)?;
         let answer = if self.namespace.client(&client).is_some() {
-            match self.node.ask_local(&self.client_key(client), &event, timeout).await {
+            match self.node.emit_with_ack_local(&self.client_key(client), &event, timeout).await {
                 Answer::Acknowledged(payload) => Some(payload),
                 Answer::TimedOut => None,
                 Answer::Undelivered(_) => return Err(ErrorCode::ClientNotFound.into()),
@@ -56,7 +56,7 @@ impl WebSocketService {
             let until = self.node.deadline();
             let process = self.locate_elsewhere(until, &client).await?;
             let asked = HashMap::from([(process, vec![client])]);
-            self.ask_elsewhere(until, asked, &event, timeout).await?.pop().and_then(|(_, answer)| answer)
+            self.request_acks_elsewhere(until, asked, &event, timeout).await?.pop().and_then(|(_, answer)| answer)
         };
         self.read(&answer.ok_or(Error::new(ErrorCode::Timeout))?)
     }
@@ -87,8 +87,10 @@ impl WebSocketService {
         let mut silent: HashSet<ClientId> = elsewhere.values().flatten().cloned().collect();
         let here = elsewhere.remove(&self.node.process).unwrap_or_default();
         let until = self.node.deadline();
-        let (here, elsewhere) =
-            tokio::join!(self.ask_here(here, &event, timeout), self.ask_elsewhere(until, elsewhere, &event, timeout));
+        let (here, elsewhere) = tokio::join!(
+            self.request_acks_here(here, &event, timeout),
+            self.request_acks_elsewhere(until, elsewhere, &event, timeout)
+        );
         let answers = here.into_iter().chain(elsewhere?).filter_map(|(client, answer)| {
             let answer = answer?;
             // A repeated acknowledgement does not count twice.
@@ -126,7 +128,7 @@ impl WebSocketService {
         }
     }
 
-    async fn ask_here(
+    async fn request_acks_here(
         &self,
         clients: Vec<ClientId>,
         event: &OutboundEvent,
@@ -136,7 +138,7 @@ impl WebSocketService {
             .into_iter()
             .map(|client| async move {
                 let key = self.client_key(client);
-                let answer = match self.node.ask_local(&key, event, timeout).await {
+                let answer = match self.node.emit_with_ack_local(&key, event, timeout).await {
                     Answer::Acknowledged(payload) => Some(payload),
                     Answer::TimedOut | Answer::Undelivered(_) => None,
                 };
@@ -147,7 +149,7 @@ impl WebSocketService {
     }
 
     /// Requests acknowledgements from clients of other processes. Those missing in the result did not answer in time.
-    async fn ask_elsewhere(
+    async fn request_acks_elsewhere(
         &self,
         until: Deadline,
         clients: HashMap<NodeProcess, Vec<ClientId>>,
@@ -155,11 +157,11 @@ impl WebSocketService {
         timeout: Duration,
     ) -> Result<Vec<(ClientId, Option<Payload>)>, Error> {
         let waiting: usize = clients.values().map(Vec::len).sum();
-        let mut question = self.node.pending_acks.open();
+        let mut request = self.node.pending_acks.open();
         let began = Instant::now();
         for (process, clients) in clients {
-            let message = NodeMessage::Ask {
-                question: question.id,
+            let message = NodeMessage::AckRequest {
+                request: request.id,
                 namespace: self.namespace_name().clone(),
                 clients,
                 event: event.name.as_str().to_owned(),
@@ -171,7 +173,7 @@ impl WebSocketService {
         let mut answers = Vec::with_capacity(waiting);
         let all = async {
             while answers.len() < waiting {
-                answers.extend(question.answers.recv().await);
+                answers.extend(request.responses.recv().await);
             }
         };
         // Members without an acknowledgement by then have timed out.
