@@ -54,20 +54,20 @@ impl Incarnations {
         now: Timestamp,
         lasts: Duration,
     ) -> Result<LeaseStatus, StateError> {
-        let until = self.0.get_mut(incarnation).and_then(|held| held.until.as_mut()).ok_or(StateError::Fenced)?;
+        let until = self.0.get_mut(incarnation).and_then(|lease| lease.until.as_mut()).ok_or(StateError::Fenced)?;
         *until = now.plus(lasts);
-        let lost = self.0.iter().filter(|(other, held)| *other != incarnation && held.is_lost(now));
+        let lost = self.0.iter().filter(|(other, lease)| *other != incarnation && lease.is_lost(now));
         // Process memory is never restored with older data.
         Ok(LeaseStatus { expired: lost.map(|(other, _)| other.clone()).collect(), behind: false })
     }
 
     pub(crate) fn end(&mut self, incarnation: &Incarnation) {
-        if let Some(held) = self.0.get_mut(incarnation) {
-            held.until = None;
+        if let Some(lease) = self.0.get_mut(incarnation) {
+            lease.until = None;
         }
     }
 
-    /// Rejects a writer without a lease. An expired lease is held until a node reaps it.
+    /// Rejects a writer without a lease. An expired lease is lease until a node reaps it.
     pub(crate) fn check(&self, incarnation: &Incarnation) -> Result<(), StateError> {
         match self.0.get(incarnation) {
             Some(Leased { until: Some(_), .. }) => Ok(()),
@@ -78,8 +78,8 @@ impl Incarnations {
     /// Ends an incarnation with an expired lease; returns false if it is alive or unknown.
     pub(crate) fn fence(&mut self, incarnation: &Incarnation, now: Timestamp) -> bool {
         match self.0.get_mut(incarnation) {
-            Some(held) if held.until.is_none_or(|until| until <= now) => {
-                held.until = None;
+            Some(lease) if lease.until.is_none_or(|until| until <= now) => {
+                lease.until = None;
                 true
             }
             _ => false,
@@ -88,21 +88,21 @@ impl Incarnations {
 
     /// All incarnations that hold a lease or have entries left, with their clients.
     pub(crate) fn present(&self) -> impl Iterator<Item = (&Incarnation, &BTreeSet<ClientKey>)> {
-        let present = self.0.iter().filter(|(_, held)| held.until.is_some() || !held.clients.is_empty());
-        present.map(|(incarnation, held)| (incarnation, &held.clients))
+        let present = self.0.iter().filter(|(_, lease)| lease.until.is_some() || !lease.clients.is_empty());
+        present.map(|(incarnation, lease)| (incarnation, &lease.clients))
     }
 
     /// Records that an incarnation registered a client.
     pub(crate) fn own(&mut self, incarnation: &Incarnation, client: &ClientKey) {
-        if let Some(held) = self.0.get_mut(incarnation) {
-            held.clients.insert(client.clone());
+        if let Some(lease) = self.0.get_mut(incarnation) {
+            lease.clients.insert(client.clone());
         }
     }
 
     /// Records that a client no longer belongs to an incarnation.
     pub(crate) fn disown(&mut self, incarnation: &Incarnation, client: &ClientKey) {
-        if let Some(held) = self.0.get_mut(incarnation) {
-            held.clients.remove(client);
+        if let Some(lease) = self.0.get_mut(incarnation) {
+            lease.clients.remove(client);
         }
     }
 
@@ -113,7 +113,7 @@ impl Incarnations {
         last: Option<&ClientKey>,
     ) -> impl Iterator<Item = &ClientKey> {
         let from = last.map_or(Bound::Unbounded, Bound::Excluded);
-        self.0.get(incarnation).into_iter().flat_map(move |held| held.clients.range((from, Bound::Unbounded)))
+        self.0.get(incarnation).into_iter().flat_map(move |lease| lease.clients.range((from, Bound::Unbounded)))
     }
 
     /// One of the clients that an incarnation registered. `None` if nothing is left of it.

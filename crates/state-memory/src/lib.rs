@@ -12,7 +12,6 @@ mod backplane;
 mod bus;
 mod clients;
 mod clock;
-mod held;
 mod hub;
 mod lease;
 mod members;
@@ -24,6 +23,7 @@ mod revocations;
 mod rooms;
 mod state;
 mod store;
+mod stored_clients;
 mod table;
 mod users;
 

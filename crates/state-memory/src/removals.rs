@@ -71,7 +71,7 @@ impl Removals {
     }
 
     /// The recorded answer of a deletion. Records `None` if there is none.
-    pub(crate) fn settle(&mut self, deletion: DeletionId, now: Timestamp) -> Option<DeletedRoom> {
+    pub(crate) fn resolve(&mut self, deletion: DeletionId, now: Timestamp) -> Option<DeletedRoom> {
         self.answer(deletion).unwrap_or_else(|| {
             self.note_answer(deletion, None, now);
             None

@@ -46,8 +46,12 @@ impl StateStore for MemoryState {
         Ok(self.shared.state().removals.of(incarnation, client, rooms))
     }
 
-    async fn held(&self, incarnation: &Incarnation, page: &PageRequest) -> Result<Page<StoredClient>, StateError> {
-        Ok(self.shared.state().held_page(incarnation, page))
+    async fn stored_clients(
+        &self,
+        incarnation: &Incarnation,
+        page: &PageRequest,
+    ) -> Result<Page<StoredClient>, StateError> {
+        Ok(self.shared.state().stored_clients(incarnation, page))
     }
 
     async fn nodes(&self) -> Result<Vec<NodeSummary>, StateError> {
@@ -146,8 +150,8 @@ impl StateStore for MemoryState {
         Ok(self.shared.state().delete_room(room, deletion, self.shared.now()))
     }
 
-    async fn settle_deletion(&self, _: &RoomKey, deletion: DeletionId) -> Result<Option<DeletedRoom>, StateError> {
-        Ok(self.shared.state().removals.settle(deletion, self.shared.now()))
+    async fn resolve_deletion(&self, _: &RoomKey, deletion: DeletionId) -> Result<Option<DeletedRoom>, StateError> {
+        Ok(self.shared.state().removals.resolve(deletion, self.shared.now()))
     }
 
     async fn room(&self, room: &RoomKey) -> Result<Option<WebSocketRoom>, StateError> {

@@ -9,7 +9,7 @@ const SEPARATOR: char = ',';
 
 impl State {
     /// One item for each client: here the data of a client is in one place.
-    pub(crate) fn held_page(&self, incarnation: &Incarnation, wanted: &PageRequest) -> Page<StoredClient> {
+    pub(crate) fn stored_clients(&self, incarnation: &Incarnation, wanted: &PageRequest) -> Page<StoredClient> {
         let last = match wanted.cursor() {
             Some(cursor) => match client_at(cursor) {
                 Some(last) => Some(last),
@@ -19,12 +19,12 @@ impl State {
             None => None,
         };
         let mut rest = self.incarnations.clients_after(incarnation, last.as_ref());
-        let items = Vec::from_iter(rest.by_ref().take(wanted.limit()).map(|client| self.held(client)));
+        let items = Vec::from_iter(rest.by_ref().take(wanted.limit()).map(|client| self.stored_client(client)));
         let next = rest.next().and(items.last()).map(|last| cursor_of(&last.key));
         Page { items, next }
     }
 
-    fn held(&self, client: &ClientKey) -> StoredClient {
+    fn stored_client(&self, client: &ClientKey) -> StoredClient {
         let entry = self.clients.get(&client.namespace, &client.client);
         let rooms = entry.into_iter().flat_map(|entry| &entry.rooms);
         let rooms: Vec<_> = rooms.map(|room| RoomKey::new(client.namespace.clone(), room.clone())).collect();

@@ -1,7 +1,7 @@
 -- Deletes a room with its memberships. ARGV: room, whether the records of clients are in this partition, too, a token,
 -- whether to resolve it. Returns its uid and, for each member, the client and its incarnation. A call that is repeated
 -- after a lost answer repeats its token, and gets the same answer. A resolved token deletes nothing later.
-local room, single, token, settles = ARGV[1], ARGV[2] == '1', key('del', 't' .. ARGV[3]), ARGV[4] == '1'
+local room, single, token, resolves = ARGV[1], ARGV[2] == '1', key('del', 't' .. ARGV[3]), ARGV[4] == '1'
 local function remember(uid)
   call('HSET', token, 'uid', uid)
   call('EXPIRE', token, 600)
@@ -18,7 +18,7 @@ elseif answered then
     end
   end
   return { 'OK', answered, members }
-elseif settles then
+elseif resolves then
   remember('')
   return { 'OK', false }
 end

@@ -18,10 +18,10 @@ pub(crate) struct ClientLocks {
 
 /// Locks some clients until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Held<'a>(#[expect(dead_code, reason = "guards are held, not read")] Vec<HeldLock<'a>>);
+pub(crate) struct LockedClients<'a>(#[expect(dead_code, reason = "guards are held, not read")] Vec<ClientLock<'a>>);
 
 #[derive(Debug)]
-struct HeldLock<'a> {
+struct ClientLock<'a> {
     locks: &'a ClientLocks,
     client: ClientKey,
     /// `None` while the lock is waited for, and when it is released.
@@ -35,26 +35,26 @@ impl ClientLocks {
 
     /// # Cancellation
     /// Dropping the future releases the locks that it has taken already.
-    pub(crate) async fn hold<'a>(&self, clients: impl IntoIterator<Item = &'a ClientKey>) -> Held<'_> {
+    pub(crate) async fn lock<'a>(&self, clients: impl IntoIterator<Item = &'a ClientKey>) -> LockedClients<'_> {
         if !self.needed {
-            return Held(Vec::new());
+            return LockedClients(Vec::new());
         }
         let mut wanted: Vec<_> = clients.into_iter().collect();
         // Locks are taken in sorted order, so that callers cannot deadlock.
         wanted.sort_unstable();
         wanted.dedup();
-        let mut held = Vec::with_capacity(wanted.len());
+        let mut locked = Vec::with_capacity(wanted.len());
         for client in wanted {
             let lock = self.locks.lock().entry(client.clone()).or_default().clone();
-            let mut waiting = HeldLock { locks: self, client: client.clone(), guard: None };
+            let mut waiting = ClientLock { locks: self, client: client.clone(), guard: None };
             waiting.guard = Some(lock.lock_owned().await);
-            held.push(waiting);
+            locked.push(waiting);
         }
-        Held(held)
+        LockedClients(locked)
     }
 }
 
-impl Drop for HeldLock<'_> {
+impl Drop for ClientLock<'_> {
     fn drop(&mut self) {
         self.guard = None;
         let mut locks = self.locks.locks.lock();
@@ -88,27 +88,27 @@ mod tests {
     async fn changes_of_one_client_wait_for_each_other_and_those_of_others_do_not() {
         let locks = ClientLocks::new(true);
         let clients: Vec<_> = (0..100).map(client).collect();
-        let held = locks.hold([&clients[0]]).await;
-        let mut again = pin!(locks.hold([&clients[1], &clients[0]]));
+        let locked = locks.lock([&clients[0]]).await;
+        let mut again = pin!(locks.lock([&clients[1], &clients[0]]));
         assert!(poll(again.as_mut()).is_pending());
         for other in &clients[1..] {
-            assert!(poll(pin!(locks.hold([other]))).is_ready());
+            assert!(poll(pin!(locks.lock([other]))).is_ready());
         }
-        drop(held);
-        let Poll::Ready(held) = poll(again.as_mut()) else { panic!("it is free") };
-        assert!(poll(pin!(locks.hold([&clients[1]]))).is_pending());
-        drop(held);
+        drop(locked);
+        let Poll::Ready(locked) = poll(again.as_mut()) else { panic!("it is free") };
+        assert!(poll(pin!(locks.lock([&clients[1]]))).is_pending());
+        drop(locked);
         assert!(locks.locks.lock().is_empty(), "nothing is kept of clients that nobody changes");
     }
 
     #[tokio::test]
     async fn nothing_is_kept_of_who_gave_up_waiting() {
         let (locks, client) = (ClientLocks::new(true), client(0));
-        let held = locks.hold([&client]).await;
+        let locked = locks.lock([&client]).await;
         {
-            let mut waiting = pin!(locks.hold([&client]));
+            let mut waiting = pin!(locks.lock([&client]));
             assert!(poll(waiting.as_mut()).is_pending());
-            drop(held);
+            drop(locked);
         }
         assert!(locks.locks.lock().is_empty());
     }

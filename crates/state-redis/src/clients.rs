@@ -49,7 +49,7 @@ impl Shared {
         if self.router.keys.is_single() {
             return self.restore_in_one(incarnation, alive).await;
         }
-        let _changes = self.clients.hold(alive.iter().map(|live| &live.client.key)).await;
+        let _changes = self.clients.lock(alive.iter().map(|live| &live.client.key)).await;
         let mut records = BTreeMap::<Partition, Restored>::new();
         let mut members = BTreeMap::<Partition, Restored>::new();
         for live in alive {
@@ -125,7 +125,7 @@ impl Shared {
         incarnation: &Incarnation,
         client: &ClientKey,
     ) -> Result<Vec<RoomKey>, StateError> {
-        let _changes = self.clients.hold([client]).await;
+        let _changes = self.clients.lock([client]).await;
         let (partition, single) = (self.router.keys.of_client(client), self.router.keys.is_single());
         let args = args![incarnation, client.namespace, client.client, u8::from(single)];
         // A second response would contain no rooms.

@@ -37,7 +37,7 @@ impl Shared {
             return Err(StateError::ClientNotFound);
         }
         let (record, place) = (self.router.keys.of_client(client), self.router.keys.of_room(room));
-        let _changes = self.clients.hold([client]).await;
+        let _changes = self.clients.lock([client]).await;
         self.clear_before_join(incarnation, &client.client, room).await?;
         if record == place {
             let reply = self.join_in(place, "both", incarnation, client, room).await?;
@@ -108,7 +108,7 @@ impl Shared {
         // A call without memberships also fails for an incarnation without a lease.
         let pairs = if client.namespace == room.namespace { pair.as_slice() } else { &[] };
         let expulsion = |part| Expulsion { by: Some(incarnation), whose: incarnation, part };
-        let _changes = self.clients.hold([client]).await;
+        let _changes = self.clients.lock([client]).await;
         if record == place {
             return Ok(self.end_memberships(expulsion("both"), place, pairs).await?.contains(&true));
         }

@@ -46,7 +46,7 @@ impl Shared {
         let (channel, _) = self.router.keys.channel(&Channel::Room(room.clone()));
         let mut args = args![room_name(room), RoomUid::random().as_u64(), field, value, creates, channel];
         args.push(frame::settings_head().to_vec());
-        let mut reply = self.run(&script::CHANGE, self.router.keys.of_room(room), &args, Repeat::Always).await?;
+        let mut reply = self.run(&script::ROOM_SETTINGS, self.router.keys.of_room(room), &args, Repeat::Always).await?;
         let (version, fields) = (reply.next()?, reply.next_value());
         let read: Record = reply.next()?;
         if self.rooms.get(&room_name(room)).is_some()
@@ -57,15 +57,15 @@ impl Shared {
         record(room, read)
     }
 
-    /// `settles` resolves a deletion, which is cancelled if it has not taken place by now.
+    /// With `resolves`, resolves a deletion instead, which is cancelled if it has not taken place by now.
     pub(crate) async fn delete_room(
         self: &Arc<Self>,
         room: &RoomKey,
         deletion: DeletionId,
-        settles: bool,
+        resolves: bool,
     ) -> Result<Option<DeletedRoom>, StateError> {
         let single = u8::from(self.router.keys.is_single());
-        let args = args![room_name(room), single, deletion.as_u64(), u8::from(settles)];
+        let args = args![room_name(room), single, deletion.as_u64(), u8::from(resolves)];
         let mut reply = self.run(&script::DELETE, self.router.keys.of_room(room), &args, Repeat::Always).await?;
         let Some(uid) = reply.next::<Option<u64>>()? else { return Ok(None) };
         let listed: Vec<(Vec<u8>, Option<Vec<u8>>)> = reply.next()?;

@@ -47,7 +47,6 @@ macro_rules! scripts {
 scripts! {
     CLAIM = "claim", Frees, with "unreadable", with "incarnations";
     BEGIN = "begin", Frees, with "renew_all", with "unreadable", with "incarnations";
-    CHANGE = "change", MayGrow, with "unreadable";
     CHECK = "check", Frees;
     CREATE = "create", MayGrow;
     DELETE = "delete", Frees, with "unreadable";
@@ -64,6 +63,7 @@ scripts! {
     REPAIR = "repair", Frees, with "unreadable", with "incarnations";
     RESTORE = "restore", MayGrow, with "unreadable", with "rooms";
     REVOKE = "revoke", Frees, with "expire_lease";
+    ROOM_SETTINGS = "room_settings", MayGrow, with "unreadable";
     SCAN = "scan", OnlyReads, with "unreadable";
     SWEEP = "sweep", Frees, with "unreadable", with "rooms";
     TOUCH = "touch", Frees;

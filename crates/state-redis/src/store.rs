@@ -46,8 +46,12 @@ impl StateStore for RedisState {
         self.shared.removed_by_others(incarnation, client, rooms).await
     }
 
-    async fn held(&self, incarnation: &Incarnation, page: &PageRequest) -> Result<Page<StoredClient>, StateError> {
-        self.shared.held(incarnation, page).await
+    async fn stored_clients(
+        &self,
+        incarnation: &Incarnation,
+        page: &PageRequest,
+    ) -> Result<Page<StoredClient>, StateError> {
+        self.shared.stored_clients(incarnation, page).await
     }
 
     async fn repair(
@@ -155,7 +159,7 @@ impl StateStore for RedisState {
         self.shared.delete_room(room, deletion, false).await
     }
 
-    async fn settle_deletion(&self, room: &RoomKey, deletion: DeletionId) -> Result<Option<DeletedRoom>, StateError> {
+    async fn resolve_deletion(&self, room: &RoomKey, deletion: DeletionId) -> Result<Option<DeletedRoom>, StateError> {
         self.shared.delete_room(room, deletion, true).await
     }
 

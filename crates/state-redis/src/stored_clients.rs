@@ -22,7 +22,7 @@ type Registration = (Vec<u8>, u8, u8, Option<Vec<u8>>, Vec<Vec<u8>>);
 
 impl Shared {
     /// The registrations of all partitions first, then the memberships of all. Invalid entries are removed.
-    pub(crate) async fn held(
+    pub(crate) async fn stored_clients(
         &self,
         incarnation: &Incarnation,
         wanted: &PageRequest,
@@ -77,10 +77,10 @@ fn membership(item: Value) -> Result<Entry, StateError> {
     }))
 }
 
-fn named<T>(entry: Vec<u8>, parse: impl Fn(&str) -> Option<T>, held: impl FnOnce(T) -> StoredClient) -> Entry {
+fn named<T>(entry: Vec<u8>, parse: impl Fn(&str) -> Option<T>, stored: impl FnOnce(T) -> StoredClient) -> Entry {
     let entry = String::from_utf8(entry).map_err(FromUtf8Error::into_bytes)?;
     match parse(&entry) {
-        Some(parsed) => Ok((entry, held(parsed))),
+        Some(parsed) => Ok((entry, stored(parsed))),
         None => Err(entry.into_bytes()),
     }
 }

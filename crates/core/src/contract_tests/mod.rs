@@ -26,7 +26,6 @@ mod closing;
 mod cluster;
 mod fencing;
 mod fixture;
-mod held;
 mod lease;
 mod membership;
 mod names;
@@ -39,6 +38,7 @@ mod restore;
 mod revocations;
 mod room;
 mod settings;
+mod stored_clients;
 mod users;
 mod wire;
 
@@ -145,7 +145,7 @@ macro_rules! __contract_properties {
                 creating_a_room_that_exists_is_refused,
                 deleting_a_missing_room_is_no_error,
                 a_repeated_deletion_gets_its_answer_and_deletes_nothing_else,
-                a_deletion_that_was_settled_does_not_take_place,
+                a_resolved_deletion_does_not_take_place,
                 deleting_a_room_ends_and_returns_its_memberships,
                 of_racing_creations_one_succeeds,
                 what_a_deletion_removed_is_told_apart_from_what_was_left_before,
@@ -176,14 +176,14 @@ macro_rules! __contract_properties {
                 restoring_twice_is_restoring_once,
                 what_a_deletion_ended_is_not_put_back,
             }
-            held {
-                a_incarnation_that_is_over_or_unknown_holds_nothing,
-                everything_that_is_held_is_on_a_page,
-                nothing_of_another_incarnation_is_held,
-                what_is_held_is_read_without_a_lease,
-                what_left_is_held_no_more,
-                what_moved_to_a_new_incarnation_is_held_by_that_alone,
-                what_stays_is_held_while_others_come_and_go,
+            stored_clients {
+                an_ended_or_unknown_incarnation_has_no_entries,
+                every_stored_client_is_on_a_page,
+                entries_of_other_incarnations_are_not_listed,
+                stored_clients_are_read_without_a_lease,
+                ended_clients_and_memberships_are_not_listed,
+                moved_clients_are_listed_under_the_new_incarnation_only,
+                lasting_entries_are_listed_while_others_are_added_and_removed,
             }
             paging {
                 a_list_of_nothing_is_one_empty_page,

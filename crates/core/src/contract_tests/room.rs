@@ -181,9 +181,9 @@ pub async fn a_repeated_deletion_gets_its_answer_and_deletes_nothing_else(cluste
     let mut expected = DeletedRoom { uid, members: ["a", "b"].map(|name| client(name).client).into() };
     expected.members.sort_unstable();
     for repeat in 0..4 {
-        let settles = repeat >= 2;
-        let answer = if settles {
-            second.state.settle_deletion(&room("r"), deletion).await
+        let resolves = repeat >= 2;
+        let answer = if resolves {
+            second.state.resolve_deletion(&room("r"), deletion).await
         } else {
             second.state.delete_room(&room("r"), deletion).await
         };
@@ -196,12 +196,12 @@ pub async fn a_repeated_deletion_gets_its_answer_and_deletes_nothing_else(cluste
 }
 
 /// A call that arrives after its deletion was resolved has no effect.
-pub async fn a_deletion_that_was_settled_does_not_take_place(cluster: &dyn Cluster) {
+pub async fn a_resolved_deletion_does_not_take_place(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.enter(&client("a"), &room("r")).await;
     let deletion = DeletionId::random();
     for _ in 0..2 {
-        assert_eq!(peer.state.settle_deletion(&room("r"), deletion).await.expect("answers"), None);
+        assert_eq!(peer.state.resolve_deletion(&room("r"), deletion).await.expect("answers"), None);
         assert_eq!(peer.state.delete_room(&room("r"), deletion).await.expect("answers"), None);
     }
     assert_eq!(peer.members(&room("r")).await, ["a"]);

@@ -11,27 +11,33 @@ use super::{
 use crate::{ClientKey, DeletionId, Incarnation, NodeId, PageRequest, RoomKey};
 
 /// Whether each client is registered, and its rooms.
-type Held = BTreeMap<ClientKey, (bool, BTreeSet<RoomKey>)>;
+type StoredClients = BTreeMap<ClientKey, (bool, BTreeSet<RoomKey>)>;
 
 /// All entries under an incarnation, with an action after each page.
-async fn read_held(peer: &Peer, incarnation: &Incarnation, limit: usize, after_page: impl AsyncFnMut(usize)) -> Held {
-    let mut held = Held::new();
+async fn read_stored(
+    peer: &Peer,
+    incarnation: &Incarnation,
+    limit: usize,
+    after_page: impl AsyncFnMut(usize),
+) -> StoredClients {
+    let mut stored = StoredClients::new();
     for item in
-        read_all(limit, async |wanted: PageRequest| peer.state.held(incarnation, &wanted).await, after_page).await
+        read_all(limit, async |wanted: PageRequest| peer.state.stored_clients(incarnation, &wanted).await, after_page)
+            .await
     {
-        let (registered, rooms) = held.entry(item.key).or_default();
+        let (registered, rooms) = stored.entry(item.key).or_default();
         *registered |= item.registered;
         rooms.extend(item.rooms);
     }
-    held
+    stored
 }
 
-/// As [`read_held`], the same for every size of a page.
-async fn held(peer: &Peer, incarnation: &Incarnation) -> Held {
+/// As [`read_stored`], the same for every size of a page.
+async fn stored(peer: &Peer, incarnation: &Incarnation) -> StoredClients {
     let [first, second, third] = LIMITS;
-    let all = read_held(peer, incarnation, first, nothing).await;
+    let all = read_stored(peer, incarnation, first, nothing).await;
     for limit in [second, third] {
-        assert_eq!(read_held(peer, incarnation, limit, nothing).await, all, "{limit} a page");
+        assert_eq!(read_stored(peer, incarnation, limit, nothing).await, all, "{limit} a page");
     }
     all
 }
@@ -42,9 +48,9 @@ fn inside(client: ClientKey, rooms: &[RoomKey]) -> (ClientKey, (bool, BTreeSet<R
 }
 
 /// Clients with and without rooms, of several namespaces and of any names, whatever the size of a page.
-pub async fn everything_that_is_held_is_on_a_page(cluster: &dyn Cluster) {
+pub async fn every_stored_client_is_on_a_page(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
-    let mut expected = Held::new();
+    let mut expected = StoredClients::new();
     for (number, name) in odd_names().iter().enumerate() {
         for space in ["/", "/x", "/x/y"] {
             let client = client_in(space, name);
@@ -58,12 +64,12 @@ pub async fn everything_that_is_held_is_on_a_page(cluster: &dyn Cluster) {
         }
     }
     for asker in [&peer, &other] {
-        assert_eq!(held(asker, &peer.incarnation).await, expected);
+        assert_eq!(stored(asker, &peer.incarnation).await, expected);
     }
 }
 
 /// Clients of other incarnations are not included, even in the same rooms or of the same node.
-pub async fn nothing_of_another_incarnation_is_held(cluster: &dyn Cluster) {
+pub async fn entries_of_other_incarnations_are_not_listed(cluster: &dyn Cluster) {
     let [first, second, third] = Peer::three(cluster).await;
     let again = Peer { incarnation: Incarnation::begin(first.incarnation.node().clone()), ..first.clone() };
     again.state.begin_lease(&again.incarnation, LONG).await.expect("begins");
@@ -72,13 +78,16 @@ pub async fn nothing_of_another_incarnation_is_held(cluster: &dyn Cluster) {
         peer.join(&client(name), &room(name)).await;
     }
     for (name, peer) in [("a", &first), ("b", &second), ("c", &again)] {
-        assert_eq!(held(&third, &peer.incarnation).await, Held::from([inside(client(name), &[room("r"), room(name)])]));
+        assert_eq!(
+            stored(&third, &peer.incarnation).await,
+            StoredClients::from([inside(client(name), &[room("r"), room(name)])])
+        );
     }
-    assert!(held(&first, &third.incarnation).await.is_empty());
+    assert!(stored(&first, &third.incarnation).await.is_empty());
 }
 
 /// Every way in which a membership or a client ends.
-pub async fn what_left_is_held_no_more(cluster: &dyn Cluster) {
+pub async fn ended_clients_and_memberships_are_not_listed(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     for name in ["stays", "leaves", "disconnects", "moves"] {
         peer.enter(&client(name), &room("r")).await;
@@ -88,17 +97,17 @@ pub async fn what_left_is_held_no_more(cluster: &dyn Cluster) {
     peer.disconnect(&client("disconnects")).await;
     other.connect(&client("moves")).await;
     other.state.delete_room(&room("deleted"), DeletionId::random()).await.expect("deletes").expect("was there");
-    let expected = Held::from([inside(client("stays"), &[room("r")]), inside(client("leaves"), &[])]);
-    assert_eq!(held(&other, &peer.incarnation).await, expected);
-    assert_eq!(held(&peer, &other.incarnation).await, Held::from([inside(client("moves"), &[])]));
+    let expected = StoredClients::from([inside(client("stays"), &[room("r")]), inside(client("leaves"), &[])]);
+    assert_eq!(stored(&other, &peer.incarnation).await, expected);
+    assert_eq!(stored(&peer, &other.incarnation).await, StoredClients::from([inside(client("moves"), &[])]));
     for name in ["stays", "leaves"] {
         peer.disconnect(&client(name)).await;
     }
-    assert!(held(&other, &peer.incarnation).await.is_empty());
+    assert!(stored(&other, &peer.incarnation).await.is_empty());
 }
 
 /// A node that restored its clients under a new incarnation has them there, and nothing under the old one.
-pub async fn what_moved_to_a_new_incarnation_is_held_by_that_alone(cluster: &dyn Cluster) {
+pub async fn moved_clients_are_listed_under_the_new_incarnation_only(cluster: &dyn Cluster) {
     let [survivor, old, _] = Peer::three(cluster).await;
     let uid = old.enter(&client("a"), &room("r")).await.uid;
     old.join(&client("a"), &room("forgotten")).await;
@@ -108,39 +117,39 @@ pub async fn what_moved_to_a_new_incarnation_is_held_by_that_alone(cluster: &dyn
     new.state.begin_lease(&new.incarnation, LONG).await.expect("begins");
     new.restore(&[alive(&client("a"), &[(&room("r"), uid)]), alive(&client("b"), &[])]).await;
     for asker in [&new, &survivor] {
-        assert!(held(asker, &old.incarnation).await.is_empty());
-        let expected = Held::from([inside(client("a"), &[room("r")]), inside(client("b"), &[])]);
-        assert_eq!(held(asker, &new.incarnation).await, expected);
+        assert!(stored(asker, &old.incarnation).await.is_empty());
+        let expected = StoredClients::from([inside(client("a"), &[room("r")]), inside(client("b"), &[])]);
+        assert_eq!(stored(asker, &new.incarnation).await, expected);
     }
 }
 
 /// One empty page, and no error.
-pub async fn a_incarnation_that_is_over_or_unknown_holds_nothing(cluster: &dyn Cluster) {
+pub async fn an_ended_or_unknown_incarnation_has_no_entries(cluster: &dyn Cluster) {
     let (survivor, gone) = (Peer::begin(cluster).await, Peer::begin(cluster).await);
     gone.enter(&client("a"), &room("r")).await;
     gone.state.end_lease(&gone.incarnation).await.expect("ends");
     survivor.reap_all(&gone.incarnation, 10).await;
     for incarnation in [gone.incarnation, Incarnation::begin(NodeId::random()), survivor.incarnation.clone()] {
         for limit in LIMITS {
-            let page = survivor.state.held(&incarnation, &PageRequest::first(limit)).await.expect("reads");
+            let page = survivor.state.stored_clients(&incarnation, &PageRequest::first(limit)).await.expect("reads");
             assert_eq!((page.items, page.next), (Vec::new(), None), "{incarnation}");
         }
     }
 }
 
 /// A node that lost its lease can still read its entries in the store.
-pub async fn what_is_held_is_read_without_a_lease(cluster: &dyn Cluster) {
+pub async fn stored_clients_are_read_without_a_lease(cluster: &dyn Cluster) {
     let (survivor, late) = (Peer::begin(cluster).await, Peer::doomed(cluster).await);
     late.enter(&client("a"), &room("r")).await;
     survivor.sees_lost(cluster, &late.incarnation).await;
-    let expected = Held::from([inside(client("a"), &[room("r")])]);
+    let expected = StoredClients::from([inside(client("a"), &[room("r")])]);
     for asker in [&survivor, &late, &Peer::unborn(cluster).await] {
-        assert_eq!(held(asker, &late.incarnation).await, expected);
+        assert_eq!(stored(asker, &late.incarnation).await, expected);
     }
 }
 
 /// An entry that exists from the first page to the last is on one of them; removed entries hide no others.
-pub async fn what_stays_is_held_while_others_come_and_go(cluster: &dyn Cluster) {
+pub async fn lasting_entries_are_listed_while_others_are_added_and_removed(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     let named = |number: usize| client(&format!("{number:02}"));
     let stays = |number: usize| number.is_multiple_of(3);
@@ -166,10 +175,10 @@ pub async fn what_stays_is_held_while_others_come_and_go(cluster: &dyn Cluster) 
                 peer.enter(&client(&format!("{:02} came", page * 7 % 60)), &room("hall")).await;
             }
         };
-        let held = read_held(&peer, &peer.incarnation, limit, come_and_go).await;
+        let stored = read_stored(&peer, &peer.incarnation, limit, come_and_go).await;
         for number in (0..60).filter(|number| stays(*number)) {
             let rooms = BTreeSet::from([room("hall"), room(&format!("{}", number % 7))]);
-            assert_eq!(held.get(&named(number)), Some(&(true, rooms)), "{number} with {limit} a page");
+            assert_eq!(stored.get(&named(number)), Some(&(true, rooms)), "{number} with {limit} a page");
         }
     }
 }

@@ -120,7 +120,11 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// A read: it needs no lease. For an incarnation that was cleaned up completely or never began, returns one empty
     /// page without a next.
-    async fn held(&self, incarnation: &Incarnation, page: &PageRequest) -> Result<Page<StoredClient>, StateError>;
+    async fn stored_clients(
+        &self,
+        incarnation: &Incarnation,
+        page: &PageRequest,
+    ) -> Result<Page<StoredClient>, StateError>;
 
     /// Returns every node that has a lease or entries in the store, sorted by name, each once. The list is not paged,
     /// because a cluster has few nodes.
@@ -238,7 +242,7 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
 
     /// Resolves a deletion that got no answer. Returns the answer if it took place. Returns `None` if it did not, and
     /// prevents it from taking place later. Known for ten minutes. Idempotent.
-    async fn settle_deletion(&self, room: &RoomKey, deletion: DeletionId) -> Result<Option<DeletedRoom>, StateError>;
+    async fn resolve_deletion(&self, room: &RoomKey, deletion: DeletionId) -> Result<Option<DeletedRoom>, StateError>;
 
     /// One room with its members.
     async fn room(&self, room: &RoomKey) -> Result<Option<WebSocketRoom>, StateError>;

@@ -15,7 +15,7 @@ impl Node {
         if !client.is_connected() {
             return Err(ErrorCode::ClientNotFound.into());
         }
-        let incarnation = until.turn(self.incarnation.hold()).await?;
+        let incarnation = until.turn(self.incarnation.lock()).await?;
         match self.retrying(until, || self.store.set_client_metadata(&incarnation, client.key(), &metadata)).await {
             Ok(()) => {
                 client.known().metadata = metadata;
@@ -35,7 +35,7 @@ impl Node {
     pub(crate) async fn write_metadata_again(&self, client: &Client) -> Result<(), StateError> {
         let until = self.deadline();
         let _membership = until.turn(client.change_membership()).await?;
-        let incarnation = until.turn(self.incarnation.hold()).await?;
+        let incarnation = until.turn(self.incarnation.lock()).await?;
         let metadata = client.metadata();
         if client.is_connected() {
             match self.call(until, self.store.set_client_metadata(&incarnation, client.key(), &metadata)).await {

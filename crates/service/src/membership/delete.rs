@@ -22,7 +22,7 @@ impl Node {
             Ok(None) => Err(ErrorCode::RoomNotFound.into()),
             Err(error) => {
                 if error.is_uncertain() {
-                    self.settle_deletion_later(room, deletion, waiting);
+                    self.resolve_deletion_later(room, deletion, waiting);
                 }
                 Err(error.into())
             }
@@ -30,7 +30,7 @@ impl Node {
     }
 
     /// Queries the store for the outcome of a deletion that got no answer, and completes it.
-    pub(crate) async fn settle_deletion(
+    pub(crate) async fn resolve_deletion(
         self: &Arc<Self>,
         room: &RoomKey,
         deletion: DeletionId,
@@ -38,8 +38,8 @@ impl Node {
     ) -> Result<(), StateError> {
         let namespace = self.namespace(&room.namespace);
         let reporting = namespace.deletes().await;
-        let settled = self.bounded(self.store.settle_deletion(room, deletion)).await?;
-        if let Some(deleted) = settled {
+        let resolved = self.bounded(self.store.resolve_deletion(room, deletion)).await?;
+        if let Some(deleted) = resolved {
             // The heartbeat retries the rest.
             let _ = self.finish_deletion(room.clone(), deleted, waiting, reporting).await;
         }

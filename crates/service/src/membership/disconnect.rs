@@ -35,7 +35,7 @@ impl Node {
         let arrival = namespace.arrivals.begin(&new.key.client);
         let mut healed = false;
         loop {
-            let incarnation = until.turn(self.incarnation.hold()).await?;
+            let incarnation = until.turn(self.incarnation.lock()).await?;
             let connect = || async {
                 self.reap_lost_incarnations_within(until, &incarnation).await?;
                 self.store.connect(&incarnation, &new).await

@@ -177,7 +177,7 @@ impl Node {
         let key = client.room_key(room);
         let (mut healed, mut mended) = (false, false);
         loop {
-            let incarnation = until.turn(self.incarnation.hold()).await?;
+            let incarnation = until.turn(self.incarnation.lock()).await?;
             let (gaps, deletions) = (self.gaps(), namespace.deletions_noted());
             let is_here = || namespace.client(client.id()).as_ref() == Some(client);
             if client.is_untold() && is_here() {

@@ -42,7 +42,7 @@ impl Node {
         let _confirming = until.turn(pending.confirming.lock()).await?;
         let mut healed = false;
         loop {
-            let incarnation = until.turn(self.incarnation.hold()).await?;
+            let incarnation = until.turn(self.incarnation.lock()).await?;
             // Ends under a lost incarnation can be reported once it is cleaned up completely.
             self.reap_lost_incarnations_within(until, &incarnation).await?;
             match self.confirm_under(&incarnation, client, pending, until).await {

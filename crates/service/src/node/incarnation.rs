@@ -10,24 +10,24 @@ use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// a new incarnation re-registers exactly what is in its memory.
 #[derive(Debug)]
 pub(crate) struct CurrentIncarnation {
-    held: RwLock<Incarnation>,
+    lock: RwLock<Incarnation>,
     current: SyncRwLock<Incarnation>,
 }
 
 impl CurrentIncarnation {
     pub(crate) fn begin(node: NodeId) -> Self {
         let incarnation = Incarnation::begin(node);
-        Self { held: RwLock::new(incarnation.clone()), current: SyncRwLock::new(incarnation) }
+        Self { lock: RwLock::new(incarnation.clone()), current: SyncRwLock::new(incarnation) }
     }
 
     /// Locks the incarnation; it does not change until the guard is dropped.
-    pub(crate) async fn hold(&self) -> RwLockReadGuard<'_, Incarnation> {
-        self.held.read().await
+    pub(crate) async fn lock(&self) -> RwLockReadGuard<'_, Incarnation> {
+        self.lock.read().await
     }
 
     /// Waits for exclusive access, to replace the incarnation.
     pub(super) async fn replace(&self) -> RwLockWriteGuard<'_, Incarnation> {
-        self.held.write().await
+        self.lock.write().await
     }
 
     /// Makes [`Self::current`] return the value written to the guard of [`Self::replace`].

@@ -95,7 +95,7 @@ enum Retry {
     /// The metadata of a client.
     Metadata(Client),
     /// The store may have deleted a room.
-    Settlement(RoomKey, DeletionId, Arc<WaitingDeletion>),
+    UnresolvedDeletion(RoomKey, DeletionId, Arc<WaitingDeletion>),
     /// This incarnation of the room was deleted, and the other nodes do not know yet.
     Deletion(RoomKey, RoomUid),
 }
@@ -250,8 +250,8 @@ impl Node {
     }
 
     /// Queues a request to the store for the outcome of a deletion.
-    pub(crate) fn settle_deletion_later(&self, room: RoomKey, deletion: DeletionId, waiting: WaitingDeletion) {
-        self.pending_writes.retries.lock().push_back(Retry::Settlement(room, deletion, Arc::new(waiting)));
+    pub(crate) fn resolve_deletion_later(&self, room: RoomKey, deletion: DeletionId, waiting: WaitingDeletion) {
+        self.pending_writes.retries.lock().push_back(Retry::UnresolvedDeletion(room, deletion, Arc::new(waiting)));
     }
 
     /// Queues a write of a client's metadata.
@@ -293,8 +293,8 @@ impl Node {
         let (client, pending) = match retry {
             Retry::Client(client, pending) => (client, pending),
             Retry::Metadata(client) => return self.answered(self.write_metadata_again(client).await),
-            Retry::Settlement(room, deletion, waiting) => {
-                return self.answered(self.settle_deletion(room, *deletion, waiting).await);
+            Retry::UnresolvedDeletion(room, deletion, waiting) => {
+                return self.answered(self.resolve_deletion(room, *deletion, waiting).await);
             }
             Retry::Deletion(room, uid) => {
                 let announced = self.announce_deletion(room, *uid).await;

@@ -29,15 +29,15 @@ pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
     let node = Arc::downgrade(node);
     tokio::spawn(stop.run_until_cancelled_owned(async move {
         let mut doubts = Doubts::default();
-        let mut is_settled = true;
+        let mut is_reconciled = true;
         loop {
             // With jitter, so that the nodes of a cluster do not compare simultaneously.
             let usual = every.mul_f64(rand::random_range(0.8..=1.2));
-            let pause = if is_settled { usual } else { usual.min(soon) };
+            let pause = if is_reconciled { usual } else { usual.min(soon) };
             // At once after a request.
             let _ = timeout(pause, compare_now.notified()).await;
             let Some(node) = node.upgrade() else { return };
-            is_settled = node.reconcile(&mut doubts).await;
+            is_reconciled = node.reconcile(&mut doubts).await;
         }
     }));
 }
@@ -62,15 +62,15 @@ pub(super) struct View {
 
 /// A local client, as it was before the store was read.
 #[derive(Clone, Debug)]
-pub(super) struct Settled {
+pub(super) struct ClientSnapshot {
     pub(super) namespace: Arc<NamespaceState>,
     pub(super) client: Client,
     turn: u64,
 }
 
-impl Settled {
+impl ClientSnapshot {
     /// Locks its memberships. None if they may have changed since.
-    pub(super) fn keep(&self) -> Option<MutexGuard<'_, u64>> {
+    pub(super) fn lock_unchanged(&self) -> Option<MutexGuard<'_, u64>> {
         let turn = self.client.try_keep_membership()?;
         (*turn == self.turn && self.client.is_connected()).then_some(turn)
     }
@@ -78,7 +78,7 @@ impl Settled {
 
 /// The entries of one client in the store.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct StoredEntries {
     pub(super) registered: bool,
     user: Option<UserId>,
     /// The rooms that list it as a member.
@@ -88,7 +88,7 @@ pub(super) struct Held {
     is_damaged: bool,
 }
 
-impl Held {
+impl StoredEntries {
     fn add(&mut self, item: StoredClient) {
         self.registered |= item.registered;
         self.is_damaged |= item.is_damaged;
@@ -113,16 +113,16 @@ impl Held {
 #[derive(Debug, Default)]
 pub(super) struct Differences {
     /// Local clients that are missing in the store.
-    pub(super) lost: Vec<Settled>,
+    pub(super) lost: Vec<ClientSnapshot>,
     /// Local clients with a missing or unreadable part in the store.
-    pub(super) damaged: Vec<Settled>,
+    pub(super) damaged: Vec<ClientSnapshot>,
     /// Memberships of local clients that have been missing in the store for too long to be explained by a message in
     /// flight.
-    pub(super) missing: Vec<(Settled, Vec<Membership>)>,
+    pub(super) missing: Vec<(ClientSnapshot, Vec<Membership>)>,
     /// Memberships of local clients that only the store has.
-    pub(super) extra: Vec<(Settled, Vec<RoomKey>)>,
+    pub(super) extra: Vec<(ClientSnapshot, Vec<RoomKey>)>,
     /// Clients that only the store has.
-    pub(super) strangers: Vec<(ClientKey, Held)>,
+    pub(super) strangers: Vec<(ClientKey, StoredEntries)>,
 }
 
 impl Node {
@@ -139,10 +139,10 @@ impl Node {
         self.repair_store().await;
         self.revocations.note_stale();
         let view = self.view().await;
-        let settled = self.settled_clients().await;
-        let repaired = match self.read_held(&view.incarnation).await {
-            Ok(held) => {
-                let differences = self.compare(&view, settled, held, doubts).await;
+        let snapshots = self.snapshot_clients().await;
+        let repaired = match self.read_stored(&view.incarnation).await {
+            Ok(stored) => {
+                let differences = self.compare(&view, snapshots, stored, doubts).await;
                 self.repair(&view, differences).await
             }
             Err(error) => Err(error),
@@ -189,7 +189,7 @@ impl Node {
     async fn view(&self) -> View {
         let health = self.health();
         // Waits for a re-registration.
-        let incarnation = self.incarnation.hold().await;
+        let incarnation = self.incarnation.lock().await;
         let gaps = health.backplane.available.then(|| self.gaps());
         View { incarnation: incarnation.clone(), restorations: self.restorations(), gaps }
     }
@@ -203,32 +203,32 @@ impl Node {
     }
 
     /// The local clients without a change of memberships in progress.
-    async fn settled_clients(&self) -> Vec<Settled> {
-        let mut settled = Vec::new();
+    async fn snapshot_clients(&self) -> Vec<ClientSnapshot> {
+        let mut snapshots = Vec::new();
         for namespace in self.namespaces() {
             for client in namespace.clients() {
                 let turn = client.try_keep_membership().map(|turn| *turn);
                 if let Some(turn) = turn {
-                    settled.push(Settled { namespace: namespace.clone(), client, turn });
+                    snapshots.push(ClientSnapshot { namespace: namespace.clone(), client, turn });
                 }
                 tokio::task::coop::consume_budget().await;
             }
         }
-        settled
+        snapshots
     }
 
     /// Everything the store has under an incarnation.
-    async fn read_held(&self, incarnation: &Incarnation) -> Result<BTreeMap<ClientKey, Held>, StateError> {
-        let mut held: BTreeMap<ClientKey, Held> = BTreeMap::new();
+    async fn read_stored(&self, incarnation: &Incarnation) -> Result<BTreeMap<ClientKey, StoredEntries>, StateError> {
+        let mut stored: BTreeMap<ClientKey, StoredEntries> = BTreeMap::new();
         let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
         loop {
-            let read = self.bounded(self.store.held(incarnation, &page)).await?;
+            let read = self.bounded(self.store.stored_clients(incarnation, &page)).await?;
             for item in read.items {
-                held.entry(item.key.clone()).or_default().add(item);
+                stored.entry(item.key.clone()).or_default().add(item);
             }
             match read.next {
                 Some(next) => page = PageRequest::after(next, PageRequest::MAX_LIMIT),
-                None => return Ok(held),
+                None => return Ok(stored),
             }
         }
     }
@@ -236,17 +236,17 @@ impl Node {
     async fn compare(
         &self,
         view: &View,
-        settled: Vec<Settled>,
-        mut held: BTreeMap<ClientKey, Held>,
+        snapshots: Vec<ClientSnapshot>,
+        mut stored: BTreeMap<ClientKey, StoredEntries>,
         doubts: &mut Doubts,
     ) -> Differences {
         let mut differences = Differences::default();
         let mut before = std::mem::take(doubts);
-        for here in settled {
+        for here in snapshots {
             tokio::task::coop::consume_budget().await;
             let key = here.client.key();
-            let (there, doubted) = (held.remove(key).unwrap_or_default(), before.remove(key).unwrap_or_default());
-            let Some(turn) = here.keep() else {
+            let (there, doubted) = (stored.remove(key).unwrap_or_default(), before.remove(key).unwrap_or_default());
+            let Some(turn) = here.lock_unchanged() else {
                 if !doubted.is_empty() {
                     doubts.insert(key.clone(), doubted);
                 }
@@ -272,7 +272,7 @@ impl Node {
             }
         }
         // They include clients that are connected here and were busy; the repair distinguishes them.
-        differences.strangers.extend(held);
+        differences.strangers.extend(stored);
         differences
     }
 
@@ -298,7 +298,7 @@ impl Node {
 
 /// The differences of one client in both directions. Memberships known on both sides were not deleted in any earlier
 /// gap.
-fn difference(view: &View, client: &Client, there: &Held) -> (Vec<Membership>, Vec<RoomKey>) {
+fn difference(view: &View, client: &Client, there: &StoredEntries) -> (Vec<Membership>, Vec<RoomKey>) {
     let mut known = client.known();
     let mut missing = Vec::new();
     for membership in &mut known.rooms {

@@ -9,7 +9,7 @@ use tokio::{sync::RwLockReadGuard, time::Instant};
 
 use super::{
     Node,
-    reconcile::{Differences, Held, Settled, View},
+    reconcile::{ClientSnapshot, Differences, StoredEntries, View},
 };
 use crate::{
     client::{Client, Membership},
@@ -68,21 +68,21 @@ impl Node {
         found: Differences,
         repaired: &mut Repaired,
     ) -> Result<bool, StateError> {
-        for (settled, rooms) in &found.extra {
-            let Some(incarnation) = self.hold_current(view).await else { return Ok(false) };
-            let Some(_turn) = settled.keep() else {
+        for (snapshot, rooms) in &found.extra {
+            let Some(incarnation) = self.lock_current(view).await else { return Ok(false) };
+            let Some(_turn) = snapshot.lock_unchanged() else {
                 repaired.busy += 1;
                 continue;
             };
-            repaired.memberships_removed += self.leave_all(&incarnation, settled.client.key(), rooms).await?;
+            repaired.memberships_removed += self.leave_all(&incarnation, snapshot.client.key(), rooms).await?;
         }
-        for (client, held) in &found.strangers {
-            let Some(incarnation) = self.hold_current(view).await else { return Ok(false) };
-            self.remove_stranger(&incarnation, client, held, repaired).await?;
+        for (client, stored) in &found.strangers {
+            let Some(incarnation) = self.lock_current(view).await else { return Ok(false) };
+            self.remove_stranger(&incarnation, client, stored, repaired).await?;
         }
         for damaged in found.damaged.chunks(BATCH) {
             let damaged = Vec::from_iter(damaged);
-            let Some(incarnation) = self.hold_current(view).await else { return Ok(false) };
+            let Some(incarnation) = self.lock_current(view).await else { return Ok(false) };
             repaired.clients_rewritten += self.restore_clients(&incarnation, &damaged, repaired).await?.len();
         }
         if found.lost.is_empty() && found.missing.is_empty() {
@@ -96,16 +96,16 @@ impl Node {
         }
         for lost in found.lost.chunks(BATCH) {
             let lost = self.still_here(lost).await?;
-            let Some(incarnation) = self.hold_current(view).await else { return Ok(false) };
+            let Some(incarnation) = self.lock_current(view).await else { return Ok(false) };
             let restored = self.restore_clients(&incarnation, &lost, repaired).await?;
             repaired.clients_restored += restored.len();
             repaired.memberships_restored += restored.iter().map(|client| client.known().rooms.len()).sum::<usize>();
         }
-        for (settled, missing) in &found.missing {
+        for (snapshot, missing) in &found.missing {
             // Memberships of deleted rooms are distinguished from those that the store lost.
-            settled.namespace.deletions_reported().await;
-            let Some(incarnation) = self.hold_current(view).await else { return Ok(false) };
-            self.repair_missing(view, &incarnation, settled, missing, repaired).await?;
+            snapshot.namespace.deletions_reported().await;
+            let Some(incarnation) = self.lock_current(view).await else { return Ok(false) };
+            self.repair_missing(view, &incarnation, snapshot, missing, repaired).await?;
         }
         Ok(true)
     }
@@ -114,8 +114,8 @@ impl Node {
     ///
     /// Lock order here is incarnation, then membership (reversed elsewhere). The membership is only `try_lock`ed, so
     /// this cannot deadlock.
-    async fn hold_current(&self, view: &View) -> Option<RwLockReadGuard<'_, Incarnation>> {
-        let incarnation = self.incarnation.hold().await;
+    async fn lock_current(&self, view: &View) -> Option<RwLockReadGuard<'_, Incarnation>> {
+        let incarnation = self.incarnation.lock().await;
         self.is_current(view, &incarnation).then_some(incarnation)
     }
 
@@ -137,12 +137,12 @@ impl Node {
         &self,
         incarnation: &Incarnation,
         client: &ClientKey,
-        held: &Held,
+        stored: &StoredEntries,
         repaired: &mut Repaired,
     ) -> Result<(), StateError> {
         let namespace = self.namespace(&client.namespace);
         let Some(_claim) = namespace.client_ids.claim_absent(&client.client) else { return Ok(()) };
-        if held.registered {
+        if stored.registered {
             // It may have been deregistered since the store was read.
             let registered_by = self.bounded(self.store.locate(client)).await?;
             if !registered_by.is_some_and(|incarnation| incarnation.is_of(&self.process)) {
@@ -154,19 +154,19 @@ impl Node {
         } else {
             // Only its entry in the list of clients may be left.
             self.bounded(self.store.disconnect(incarnation, client)).await?;
-            let rooms = Vec::from_iter(held.rooms.iter().cloned());
+            let rooms = Vec::from_iter(stored.rooms.iter().cloned());
             repaired.memberships_removed += self.leave_all(incarnation, client, &rooms).await?;
         }
         Ok(())
     }
 
     /// The clients that are not connected to another process in the meantime.
-    async fn still_here<'a>(&self, lost: &'a [Settled]) -> Result<Vec<&'a Settled>, StateError> {
+    async fn still_here<'a>(&self, lost: &'a [ClientSnapshot]) -> Result<Vec<&'a ClientSnapshot>, StateError> {
         let mut here = Vec::new();
-        for settled in lost {
-            let registered_by = self.bounded(self.store.locate(settled.client.key())).await?;
+        for snapshot in lost {
+            let registered_by = self.bounded(self.store.locate(snapshot.client.key())).await?;
             if registered_by.is_none_or(|incarnation| incarnation.is_of(&self.process)) {
-                here.push(settled);
+                here.push(snapshot);
             }
         }
         Ok(here)
@@ -175,10 +175,12 @@ impl Node {
     async fn restore_clients(
         &self,
         incarnation: &Incarnation,
-        lost: &[&Settled],
+        lost: &[&ClientSnapshot],
         repaired: &mut Repaired,
     ) -> Result<Vec<Client>, StateError> {
-        let kept = Vec::from_iter(lost.iter().filter_map(|settled| Some((settled.keep()?, settled.client.clone()))));
+        let kept = Vec::from_iter(
+            lost.iter().filter_map(|snapshot| Some((snapshot.lock_unchanged()?, snapshot.client.clone()))),
+        );
         let clients = Vec::from_iter(kept.iter().map(|(_, client)| client.clone()));
         repaired.busy += lost.len() - clients.len();
         self.put_back(incarnation, &clients, self.deadline()).await?;
@@ -189,14 +191,14 @@ impl Node {
         self: &Arc<Self>,
         view: &View,
         incarnation: &Incarnation,
-        settled: &Settled,
+        snapshot: &ClientSnapshot,
         missing: &[Membership],
         repaired: &mut Repaired,
     ) -> Result<(), StateError> {
-        let Settled { namespace, client, .. } = settled;
+        let ClientSnapshot { namespace, client, .. } = snapshot;
         // Only a node with a working backplane can know why they are missing.
         let Some(gaps) = view.gaps.filter(|_| self.health().backplane.available) else { return Ok(()) };
-        let Some(mut turn) = settled.keep() else {
+        let Some(mut turn) = snapshot.lock_unchanged() else {
             repaired.busy += 1;
             return Ok(());
         };
@@ -204,7 +206,7 @@ impl Node {
         let is_deleted = |membership: &&Membership| membership.gaps < gaps || namespace.was_deleted(membership.uid);
         let (deleted, lost): (Vec<_>, Vec<_>) = missing.iter().partition(is_deleted);
         for membership in &deleted {
-            self.forget(settled, membership).await;
+            self.forget(snapshot, membership).await;
         }
         repaired.memberships_forgotten += deleted.len();
         if !lost.is_empty() {
@@ -215,7 +217,7 @@ impl Node {
     }
 
     /// Removes a client from a deleted room, in memory. The node that deleted the room reported that it left.
-    async fn forget(&self, Settled { namespace, client, .. }: &Settled, membership: &Membership) {
+    async fn forget(&self, ClientSnapshot { namespace, client, .. }: &ClientSnapshot, membership: &Membership) {
         client.known().leave(&membership.room);
         if let Some(local) = take_out(namespace, client, &membership.room) {
             namespace.exit_room(self, &local, self.deadline()).await;

@@ -39,15 +39,15 @@ pub(super) struct Connection {
 struct Outgoing {
     queue: mpsc::Sender<Received>,
     /// Conflated values, while the queue is full.
-    held: VecDeque<(Arc<Conflation>, Received)>,
+    conflated: VecDeque<(Arc<Conflation>, Received)>,
 }
 
 impl Outgoing {
     /// Queues conflated values, as far as there is room.
     fn refill(&mut self) {
-        while !self.held.is_empty()
+        while !self.conflated.is_empty()
             && let Ok(place) = self.queue.try_reserve()
-            && let Some((_, received)) = self.held.pop_front()
+            && let Some((_, received)) = self.conflated.pop_front()
         {
             place.send(received);
         }
@@ -62,13 +62,13 @@ impl Outgoing {
     }
 
     fn send_latest(&mut self, conflation: &Arc<Conflation>, received: Received) -> Result<(), Undeliverable> {
-        match self.held.iter_mut().find(|(held, _)| held == conflation) {
+        match self.conflated.iter_mut().find(|(queued, _)| queued == conflation) {
             Some((_, older)) => *older = received,
-            None => self.held.push_back((conflation.clone(), received)),
+            None => self.conflated.push_back((conflation.clone(), received)),
         }
         self.refill();
-        if self.held.len() > Conflation::HELD {
-            self.held.pop_front();
+        if self.conflated.len() > Conflation::HELD {
+            self.conflated.pop_front();
         }
         if self.queue.is_closed() { Err(Undeliverable::Gone) } else { Ok(()) }
     }
@@ -78,7 +78,7 @@ impl Connection {
     pub(super) fn new(session: Session, queue: mpsc::Sender<Received>) -> Self {
         Self {
             session,
-            outgoing: Mutex::new(Some(Outgoing { queue, held: VecDeque::new() })),
+            outgoing: Mutex::new(Some(Outgoing { queue, conflated: VecDeque::new() })),
             acks: Mutex::default(),
             next_ack: AtomicI64::new(0),
         }

@@ -163,7 +163,7 @@ impl<'a> Episode<'a> {
         self.probe().await?;
         self.refusals()?;
         self.memberships = memberships;
-        self.events.settle(present);
+        self.events.begin_round(present);
         for connection in self.cluster.connections() {
             connection.forget_received();
         }

@@ -115,7 +115,7 @@ impl Events {
     }
 
     /// Begins the next round with exactly these clients and memberships.
-    pub(crate) fn settle(&mut self, present: BTreeSet<Subject>) {
+    pub(crate) fn begin_round(&mut self, present: BTreeSet<Subject>) {
         self.removed.clear();
         self.open = present.into_iter().map(|subject| (subject, 1)).collect();
     }

@@ -89,7 +89,7 @@ impl Faults {
 const READS: [&str; 17] = [
     "removed_by_others",
     "renew_lease",
-    "held",
+    "stored_clients",
     "nodes",
     "touch",
     "client",

@@ -203,8 +203,8 @@ impl StateStore for FaultyStore {
         removed
     }
 
-    async fn held(&self, incarnation: &Incarnation, page: &PageRequest) -> Done<Page<StoredClient>> {
-        forward!(self.held(incarnation, page))
+    async fn stored_clients(&self, incarnation: &Incarnation, page: &PageRequest) -> Done<Page<StoredClient>> {
+        forward!(self.stored_clients(incarnation, page))
     }
 
     async fn nodes(&self) -> Done<Vec<NodeSummary>> {
@@ -324,9 +324,9 @@ impl StateStore for FaultyStore {
         outcome
     }
 
-    async fn settle_deletion(&self, room: &RoomKey, deletion: DeletionId) -> Done<Option<DeletedRoom>> {
-        let outcome = forward!(self.settle_deletion(room, deletion));
-        self.random.note(|| format!("  {} settled: {outcome:?}", room.room));
+    async fn resolve_deletion(&self, room: &RoomKey, deletion: DeletionId) -> Done<Option<DeletedRoom>> {
+        let outcome = forward!(self.resolve_deletion(room, deletion));
+        self.random.note(|| format!("  {} resolved: {outcome:?}", room.room));
         outcome
     }
 

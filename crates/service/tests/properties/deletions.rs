@@ -290,7 +290,7 @@ async fn a_deletion_whose_answer_is_lost_is_the_same_one_when_it_is_repeated() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_was_never_answered_is_settled_when_the_store_answers_again() {
+async fn a_deletion_that_was_never_answered_is_resolved_when_the_store_answers_again() {
     let cluster = Cluster::of(2, Gateway::new).await;
     let ledger = Ledger::of(cluster.services());
     let [here, there] = &cluster.nodes[..] else { panic!("two nodes") };

@@ -133,7 +133,7 @@ impl Hub {
                     let present = topology.borrow_and_update().clone();
                     self.follow(present);
                 }
-                _ = look.tick() => self.look_after(),
+                _ = look.tick() => self.resubscribe_overdue(),
                 _ = probes.tick() => self.probe_all(),
             }
         }
@@ -292,7 +292,7 @@ impl Hub {
         }
     }
 
-    fn look_after(&mut self) {
+    fn resubscribe_overdue(&mut self) {
         let late = |wanted: &Wanted| {
             wanted.confirmed.is_none() && wanted.asked.is_none_or(|since| since.elapsed() > CONFIRMATION)
         };

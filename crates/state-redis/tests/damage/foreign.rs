@@ -18,7 +18,7 @@ async fn a_member_with_a_line_break_is_removed_and_fills_no_room() {
     for member in ["x\ny", "x\n", "\n", "x\ny,z", "x\n/,r"] {
         server.ask::<u64>(&["HSET", &format!("{P}:m:/,r"), member, "1"]).await;
         node.repair().await;
-        node.held().await;
+        node.stored_clients().await;
         assert_eq!(node.state.member_count(&room("r")).await.expect("counts"), 1, "{member:?}");
         node.join("b", &room("r")).await.expect("has a place");
         node.state.leave(&node.incarnation, &client("b").key, &room("r")).await.expect("leaves");
@@ -93,7 +93,7 @@ async fn a_client_without_a_namespace_keeps_no_node_from_its_comparison() {
     node.enter("a", &room("r")).await;
     ask::<u64>(&server, &format!("SADD {P}:nc:1 garbage")).await;
     ask::<u64>(&server, &format!("HSET {P}:c:garbage o 1 t 1 a 1")).await;
-    assert_eq!(node.held().await.len(), 2, "the client and its membership");
+    assert_eq!(node.stored_clients().await.len(), 2, "the client and its membership");
     assert_eq!(ask::<u64>(&server, &format!("SCARD {P}:nc:1")).await, 1);
 }
 

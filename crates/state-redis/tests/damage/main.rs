@@ -57,13 +57,13 @@ impl Node {
         self.state.repair(&self.incarnation, LEASE, Duration::ZERO, &namespaces).await.expect("repairs")
     }
 
-    async fn held(&self) -> Vec<StoredClient> {
-        self.state.held(&self.incarnation, &PageRequest::first(1000)).await.expect("reads").items
+    async fn stored_clients(&self) -> Vec<StoredClient> {
+        self.state.stored_clients(&self.incarnation, &PageRequest::first(1000)).await.expect("reads").items
     }
 
     async fn damaged(&self) -> BTreeSet<String> {
-        let held = self.held().await.into_iter().filter(|held| held.is_damaged);
-        held.map(|held| held.key.client.to_string()).collect()
+        let stored = self.stored_clients().await.into_iter().filter(|stored| stored.is_damaged);
+        stored.map(|stored| stored.key.client.to_string()).collect()
     }
 
     async fn rooms(&self) -> BTreeSet<String> {
@@ -241,7 +241,7 @@ async fn incarnations_keep_their_numbers_whichever_list_of_them_is_lost_and_no_n
         for (number, node) in nodes.iter().enumerate() {
             node.join(&format!("c{number}"), &room("s")).await.expect("joins");
             assert!(node.damaged().await.is_empty(), "{damage}");
-            assert!(!node.held().await.is_empty(), "{damage}");
+            assert!(!node.stored_clients().await.is_empty(), "{damage}");
         }
         new.state.end_lease(&new.incarnation).await.expect("ends");
         before = incarnations().await;
@@ -299,7 +299,7 @@ async fn entries_that_are_no_names_are_removed_and_stop_nothing() {
     }
     ask::<u64>(&server, &format!("HSET {P}:reaped {} garbage", node.incarnation)).await;
     ask::<u64>(&server, &format!("HSET {P}:incarnations garbage 5 another.0123456789abcdef garbage")).await;
-    assert_eq!(node.held().await.len(), 2, "the client and its membership");
+    assert_eq!(node.stored_clients().await.len(), 2, "the client and its membership");
     node.repair().await;
     for (set, count) in [
         ("SCARD n:1", 1),
@@ -353,7 +353,7 @@ async fn a_cluster_is_repaired_in_every_partition() {
         node.repair().await;
         assert_eq!(node.rooms().await, all, "{kind}");
         assert!(node.damaged().await.is_empty(), "{kind}: {:?}", node.damaged().await);
-        let registered = node.held().await.into_iter().filter(|held| held.registered);
+        let registered = node.stored_clients().await.into_iter().filter(|stored| stored.registered);
         assert_eq!(registered.count(), 40, "{kind}");
         assert_eq!(node.state.client_count(&Namespace::root()).await.expect("counts"), 40, "{kind}");
         for (name, room, uid) in &uids {

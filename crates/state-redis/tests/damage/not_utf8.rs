@@ -26,8 +26,8 @@ async fn a_name_that_is_no_utf8_hides_no_other() {
     for (list, entry) in lists {
         write_bytes(&server, &format!("redis.call('SADD', KEYS[1], '{entry}')"), &format!("{P}:{list}:{number}")).await;
     }
-    let held = node.held().await;
-    assert!(!held.is_empty() && held.iter().all(|held| held.key.client.as_str() == "a"), "{held:?}");
+    let stored = node.stored_clients().await;
+    assert!(!stored.is_empty() && stored.iter().all(|stored| stored.key.client.as_str() == "a"), "{stored:?}");
     for (list, _) in lists {
         assert_eq!(ask::<u64>(&server, &format!("SCARD {P}:{list}:{number}")).await, 1, "it was removed from {list}");
     }
@@ -121,7 +121,7 @@ async fn a_member_that_is_no_utf8_hides_no_other_and_is_removed() {
     let read = node.state.room(&room("r")).await.expect("reads").expect("exists");
     assert_eq!(read.clients, [client("a").key.client]);
     node.repair().await;
-    node.held().await;
+    node.stored_clients().await;
     assert_eq!(node.state.member_count(&room("r")).await.expect("counts"), 1);
     write_bytes(&server, &script, &format!("{P}:m:/,r")).await;
     let deleted = node.state.delete_room(&room("r"), DeletionId::random()).await.expect("deletes").expect("existed");

@@ -92,7 +92,7 @@ async fn a_incarnation_has_no_number_that_is_too_great() {
             assert!(numbers.iter().all(is_short), "{damage}: {numbers:?}");
             assert!(node.damaged().await.is_empty(), "{damage}");
             node.join("a", &room("s")).await.expect("joins");
-            assert!(!node.held().await.is_empty(), "{damage}");
+            assert!(!node.stored_clients().await.is_empty(), "{damage}");
             new.state.end_lease(&new.incarnation).await.expect("ends");
         }
     }

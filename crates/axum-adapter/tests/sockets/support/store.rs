@@ -69,7 +69,7 @@ impl StateStore for GatedStore {
     async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Done<ReapOutcome> { self.inner.reap(by, dead, limit).await }
     async fn removed_by_others(&self, incarnation: &Incarnation, client: &ClientKey, rooms: &[(RoomKey, RoomUid)]) -> Done<RemovedByOthers> { self.inner.removed_by_others(incarnation, client, rooms).await }
     async fn nodes(&self) -> Done<Vec<NodeSummary>> { self.inner.nodes().await }
-    async fn held(&self, incarnation: &Incarnation, page: &PageRequest) -> Done<Page<StoredClient>> { self.inner.held(incarnation, page).await }
+    async fn stored_clients(&self, incarnation: &Incarnation, page: &PageRequest) -> Done<Page<StoredClient>> { self.inner.stored_clients(incarnation, page).await }
     async fn disconnect(&self, incarnation: &Incarnation, client: &ClientKey) -> Done<Vec<RoomKey>> { self.inner.disconnect(incarnation, client).await }
     async fn restore(&self, incarnation: &Incarnation, clients: &[LiveClient]) -> Done<Vec<RestoredDifferently>> { self.inner.restore(incarnation, clients).await }
     async fn set_client_metadata(&self, incarnation: &Incarnation, client: &ClientKey, metadata: &Metadata) -> Done<()> { self.inner.set_client_metadata(incarnation, client, metadata).await }
@@ -87,7 +87,7 @@ impl StateStore for GatedStore {
     async fn create_room(&self, room: &RoomKey, new: &NewRoom) -> Done<WebSocketRoom> { self.inner.create_room(room, new).await }
     async fn change_room(&self, room: &RoomKey, change: &RoomChange) -> Done<WebSocketRoom> { self.inner.change_room(room, change).await }
     async fn delete_room(&self, room: &RoomKey, deletion: DeletionId) -> Done<Option<DeletedRoom>> { self.inner.delete_room(room, deletion).await }
-    async fn settle_deletion(&self, room: &RoomKey, deletion: DeletionId) -> Done<Option<DeletedRoom>> { self.inner.settle_deletion(room, deletion).await }
+    async fn resolve_deletion(&self, room: &RoomKey, deletion: DeletionId) -> Done<Option<DeletedRoom>> { self.inner.resolve_deletion(room, deletion).await }
     async fn room(&self, room: &RoomKey) -> Done<Option<WebSocketRoom>> { self.inner.room(room).await }
     async fn rooms(&self, namespace: &Namespace, page: &PageRequest) -> Done<Page<RoomSummary>> { self.inner.rooms(namespace, page).await }
     async fn room_count(&self, namespace: &Namespace) -> Done<u64> { self.inner.room_count(namespace).await }

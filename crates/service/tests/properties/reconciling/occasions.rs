@@ -96,7 +96,7 @@ async fn a_comparison_that_hangs_delays_no_heartbeat_and_is_done_again() {
     let (cluster, _ledger) = cluster().await;
     let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
     let _client = member(node, "c").await;
-    let hold = node.store.hold(Moment::Before, "held");
+    let hold = node.store.hold(Moment::Before, "stored_clients");
     node.bus.say(BackplaneEvent::Gap);
     hold.reached().await;
     resurrect(node, "went", &[]).await;
