@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn who_keeps_children_hears_of_signals_and_ends() {
+    fn a_process_with_children_receives_signals_and_ends() {
         let interrupts = idle();
         let (keeper, heard) = std::sync::mpsc::channel();
         interrupts.tell(Some(keeper.clone()));

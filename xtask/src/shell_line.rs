@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn no_url_shows_who_signs_in() {
+    fn no_url_shows_its_credentials() {
         let mut command = Command::new("chat");
         command.env("URLS", "redis://ada:s3cr:t@one:1/2,rediss://:s3cr@t@two").arg("http://three/@x");
         assert_eq!(shell_line(&command), "URLS=redis://one:1/2,rediss://two chat http://three/@x");

@@ -11,7 +11,7 @@ use crate::NODE;
 const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clocks_that_are_an_hour_off_lose_nobody() {
+async fn clocks_that_are_an_hour_off_lose_no_client() {
     let (of_redis, of_node) = (ShiftedClock::new(), ShiftedClock::new());
     let redis =
         of_redis.variables().into_iter().fold(Settings::default(), |s, (name, value)| s.with_variable(name, value));

@@ -36,7 +36,7 @@ async fn until_renewed(fixture: &Fixture, node: usize) -> Instant {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_node_that_is_cut_off_for_8_seconds_loses_nobody() {
+async fn a_node_that_is_cut_off_for_8_seconds_loses_no_client() {
     let fixture = Fixture::set(NODE, Plan { proxied: true, ..Plan::default() }).await;
     let (before, from) = (fixture.crowd.memberships(), fixture.ledger.len());
     for (node, fault) in [(0, Fault::Hold), (1, Fault::Refuse), (2, Fault::Swallow)] {

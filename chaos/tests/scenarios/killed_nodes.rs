@@ -110,7 +110,7 @@ async fn nothing_is_left_of_nodes_that_were_all_killed_25_seconds_later() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn when_who_cleans_up_is_killed_another_finishes_and_nothing_is_removed_twice() {
+async fn when_the_node_that_cleans_up_is_killed_another_finishes_and_nothing_is_removed_twice() {
     // Most clients are at the first node, so that cleaning up after it takes several steps.
     let node_of = |client| if client % 10 < 8 { 0 } else { 1 + client % 2 };
     let mut fixture = Fixture::set(NODE, Plan { proxied: true, node_of, ..Plan::default() }).await;

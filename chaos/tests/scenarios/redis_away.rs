@@ -59,7 +59,7 @@ async fn local_messages_go_on(fixture: &Fixture, until: Instant) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_redis_that_stops_for_5_seconds_costs_nobody_a_membership() {
+async fn a_redis_that_stops_for_5_seconds_costs_no_client_a_membership() {
     let fixture = fixture().await;
     let (before, from) = (fixture.crowd.memberships(), fixture.ledger.len());
     let mut visitors = Vec::new();

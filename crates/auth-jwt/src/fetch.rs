@@ -50,7 +50,7 @@ impl Fetcher {
             })?;
             builder.https_only()
         } else {
-            builder.with_tls_config(trusting_nobody()?).https_or_http()
+            builder.with_tls_config(trusting_no_certificate()?).https_or_http()
         };
         let client =
             Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build(connector.enable_http1().build());
@@ -98,7 +98,7 @@ impl fmt::Display for Fetcher {
 }
 
 /// The placeholder for TLS with plain HTTP, which also works on machines without certificates.
-fn trusting_nobody() -> Result<ClientConfig, String> {
+fn trusting_no_certificate() -> Result<ClientConfig, String> {
     let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
     let builder = builder.with_safe_default_protocol_versions().map_err(|error| format!("needs TLS: {error}"))?;
     Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_revocation_covers_that_token_whosever_it_is_and_whenever_it_was_issued() {
+    fn a_token_revocation_covers_that_token_of_any_user_and_any_issue_time() {
         let [token, other] = ["ada", "t2"].map(|name| TokenId::new(name).expect("valid"));
         let revocation = Revocation { subject: Revoked::Token(token.clone()), ..of_ada(5_000) };
         let late = Some(Timestamp::from_millis(80_000));

@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_kept_of_who_gave_up_waiting() {
+    async fn nothing_is_kept_of_callers_that_stop_waiting() {
         let (locks, client) = (ClientLocks::new(true), client(0));
         let locked = locks.lock([&client]).await;
         {

@@ -298,7 +298,7 @@ mod tests {
     use crate::shard::Shard;
 
     #[tokio::test]
-    async fn a_server_is_called_slow_only_by_who_gave_it_time() {
+    async fn a_server_counts_as_slow_only_after_a_command_with_enough_time() {
         let server = RedisServer::start().await;
         let info = server.url().into_connection_info().expect("valid");
         let shard = Shard::new(&info, 1, Duration::from_secs(1)).expect("valid");

@@ -129,7 +129,7 @@ async fn what_a_clean_up_took_is_reported_though_its_answer_was_lost() {
 }
 
 #[tokio::test]
-async fn a_join_whose_answer_was_lost_is_one_membership() {
+async fn a_join_with_a_lost_answer_is_one_membership() {
     let server = RedisServer::start().await;
     let thief = Thief::default();
     let port = thief.before(server.address()).await;
@@ -143,7 +143,7 @@ async fn a_join_whose_answer_was_lost_is_one_membership() {
 }
 
 #[tokio::test]
-async fn a_leave_whose_answer_was_lost_says_so_instead_of_guessing() {
+async fn a_leave_with_a_lost_answer_fails_instead_of_guessing() {
     let server = RedisServer::start().await;
     let thief = Thief::default();
     let port = thief.before(server.address()).await;

@@ -61,7 +61,7 @@ fn room() -> RoomKey {
 }
 
 #[tokio::test]
-async fn a_room_that_was_lost_comes_back_with_its_settings_and_admits_nobody_before() {
+async fn a_lost_room_is_restored_with_its_settings_and_accepts_no_client_before() {
     let server = RedisServer::start().await;
     let (first, second) = (node(&server).await, node(&server).await);
     let new = NewRoom::with_capacity(9).named("Nine");
@@ -99,7 +99,7 @@ async fn a_room_that_was_lost_comes_back_with_its_settings_and_admits_nobody_bef
 }
 
 #[tokio::test]
-async fn writes_that_a_server_lost_are_noticed_and_nobody_takes_the_lost_members_places() {
+async fn writes_that_a_server_lost_are_detected_and_no_client_takes_the_lost_members_places() {
     let mut server = RedisServer::start().await;
     let (first, second) = (node(&server).await, node(&server).await);
     first.state.create_room(&room(), &NewRoom::with_capacity(1)).await.expect("creates");
@@ -120,7 +120,7 @@ async fn writes_that_a_server_lost_are_noticed_and_nobody_takes_the_lost_members
 }
 
 #[tokio::test]
-async fn a_server_with_older_data_admits_nobody_before_it_is_known_who_is_missing() {
+async fn a_server_with_older_data_accepts_no_client_before_the_missing_members_are_known() {
     let mut server = RedisServer::start().await;
     let (first, second) = (node(&server).await, node(&server).await);
     first.state.create_room(&room(), &NewRoom::with_capacity(1)).await.expect("creates");
@@ -158,7 +158,7 @@ async fn a_join_after_lost_writes_finds_out_by_itself() {
 }
 
 #[tokio::test]
-async fn connections_that_were_lost_are_there_again_before_anybody_needs_them() {
+async fn lost_connections_are_reopened_before_they_are_needed() {
     let mut server = RedisServer::start().await;
     let node = node(&server).await;
     // So many that each connection carries some.

@@ -47,7 +47,7 @@ async fn state_and_messages_go_over_tls() {
 }
 
 #[tokio::test]
-async fn a_server_that_nobody_vouches_for_is_refused() {
+async fn a_server_with_an_untrusted_certificate_is_refused() {
     let (_server, url, _) = server().await;
     let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("generates").cert.pem();
     let retry = RetryConfig { attempts: 0, ..RetryConfig::default() };

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_logged_in_is_who_the_desk_says_and_may_do_what_it_grants() {
+    async fn a_logged_in_client_has_the_user_and_the_grants_of_its_token() {
         let (server, desk) = server().await;
         let token = desk.token("ada", "lovelace").expect("the password is right");
         let mut ada = server.connect_with(&Namespace::root(), showing(&token)).await.expect("connects");
@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_shows_its_next_token_in_place_and_cannot_become_somebody_else() {
+    async fn a_socket_renews_its_token_in_place_and_cannot_change_its_user() {
         let (server, desk) = server().await;
         let token = desk.token("ada", "lovelace").expect("the password is right");
         let ada = server.connect_with(&Namespace::root(), showing(&token)).await.expect("connects");
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_enters_without_a_token_and_the_desk_gives_none_for_a_wrong_password() {
+    async fn no_client_connects_without_a_token_and_a_wrong_password_gets_none() {
         let (server, desk) = server().await;
         assert_eq!(server.connect().await.expect_err("refused").code(), ErrorCode::Unauthorized);
         let other = Desk::open(&mut WebSocketConfig::default().auth).token("ada", "lovelace").expect("right there");

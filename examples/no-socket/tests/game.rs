@@ -13,7 +13,7 @@ async fn table_for_two() -> Result<TestServer, Box<dyn Error>> {
 }
 
 #[tokio::test]
-async fn everyone_at_the_table_hears_who_found_the_number() -> Result<(), Box<dyn Error>> {
+async fn every_player_at_the_table_gets_the_winner() -> Result<(), Box<dyn Error>> {
     let server = table_for_two().await?;
     let (mut ada, mut bob) = (server.connect().await?, server.connect().await?);
     ada.emit_with_ack::<()>("sit", &"green").await?;
@@ -33,7 +33,7 @@ async fn everyone_at_the_table_hears_who_found_the_number() -> Result<(), Box<dy
 }
 
 #[tokio::test]
-async fn whoever_stands_may_not_guess() -> Result<(), Box<dyn Error>> {
+async fn a_player_that_is_not_seated_may_not_guess() -> Result<(), Box<dyn Error>> {
     let server = table_for_two().await?;
     let ada = server.connect().await?;
     let refused = ada.emit_with_ack::<String>("guess", &json!({ "table": "green", "number": 5 })).await;

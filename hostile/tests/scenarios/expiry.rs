@@ -58,7 +58,7 @@ async fn refreshes(server: SocketAddr, user: usize) {
 }
 
 #[tokio::test]
-async fn whose_token_expires_is_out_in_a_second_and_who_refreshes_it_stays() {
+async fn clients_with_an_expired_token_are_disconnected_in_a_second_and_those_that_renew_it_stay() {
     let fixture = Fixture::set(crate::SERVER, "expiry", Settings::default()).await;
     let server = fixture.address();
     let latest = fixture

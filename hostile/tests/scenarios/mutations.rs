@@ -138,7 +138,7 @@ async fn all_of_corpus(server: SocketAddr) -> usize {
 }
 
 #[tokio::test]
-async fn malformed_packets_cost_nobody_but_their_sender_anything() {
+async fn malformed_packets_affect_only_their_sender() {
     let (seed, mutations) = (number("HOSTILE_SEED", rand::random()), number("HOSTILE_MUTATIONS", MUTATIONS));
     println!("mutations: HOSTILE_SEED={seed} makes the same again");
     let fixture = Fixture::set(crate::SERVER, "mutations", Settings::default()).await;

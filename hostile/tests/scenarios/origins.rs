@@ -40,7 +40,7 @@ async fn statuses(server: SocketAddr, headers: &str) -> [u16; 3] {
 }
 
 #[tokio::test]
-async fn the_table_of_origins_holds_under_load_and_costs_nobody_anything() {
+async fn the_table_of_origins_holds_under_load_and_affects_no_client() {
     let settings = Settings::default().with("ROOMWIRE_ALLOWED_ORIGINS", LISTED);
     let fixture = Fixture::set(crate::SERVER, "origins", settings).await;
     let server = fixture.address();

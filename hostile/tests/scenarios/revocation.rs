@@ -19,7 +19,7 @@ async fn connect(server: SocketAddr) -> Result<WebSocket, String> {
 }
 
 #[tokio::test]
-async fn a_user_whose_access_is_taken_back_is_out_on_every_node_in_a_second_and_stays_out() {
+async fn a_revoked_user_is_disconnected_on_every_node_in_a_second_and_stays_out() {
     let redis = RedisServer::start().await;
     let settings = Settings::default().with("ROOMWIRE_STATE__URLS", redis.url());
     let fixture = Fixture::set(crate::SERVER, "revocation", settings.clone()).await;

@@ -15,7 +15,7 @@ const MESSAGES: usize = 2000;
 const BYTES: usize = 10_000;
 
 #[tokio::test]
-async fn who_stops_reading_is_gone_in_time_as_a_slow_consumer_and_the_memory_is_bounded() {
+async fn a_client_that_stops_reading_is_disconnected_in_time_as_a_slow_consumer_and_the_memory_is_bounded() {
     let fixture = Fixture::set(crate::SERVER, "slow consumer", Settings::default()).await;
     let server = fixture.address();
     let memory = Memory::watch(fixture.server.pid());

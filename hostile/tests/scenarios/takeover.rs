@@ -61,7 +61,7 @@ async fn try_all(server: SocketAddr, id: &str, own: &str) -> usize {
 }
 
 #[tokio::test]
-async fn no_session_is_taken_over_by_who_knows_or_guesses_an_id_and_its_client_is_undisturbed() {
+async fn no_session_is_taken_over_with_a_known_or_guessed_id_and_its_client_is_undisturbed() {
     let fixture = Fixture::set(crate::SERVER, "takeover", Settings::default()).await;
     let server = fixture.address();
     // Those that speak by requests come first: theirs are the sessions that others could post to.

@@ -15,7 +15,7 @@ async fn shown(authenticator: &JwtAuthenticator, token: &str) -> Result<Identity
 }
 
 #[tokio::test]
-async fn each_algorithm_accepts_its_own_tokens_and_says_who_it_is() {
+async fn each_algorithm_accepts_its_own_tokens_and_returns_their_user() {
     for algorithm in Algorithm::ALL {
         let issuer = Issuer::new(*algorithm);
         let identity = shown(&authenticator(&issuer).await, &issuer.token(&claims())).await;

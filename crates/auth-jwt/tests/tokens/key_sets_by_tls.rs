@@ -55,7 +55,7 @@ fn keys_at(url: String) -> Auth {
 }
 
 #[tokio::test]
-async fn a_server_that_nobody_vouches_for_gives_no_keys() {
+async fn a_server_with_an_untrusted_certificate_gives_no_keys() {
     let (url, _) = serve(key_set(&[Issuer::new(Algorithm::EdDsa).jwk(None)])).await;
     let error = JwtAuthenticator::from_config(&keys_at(url.clone())).await.expect_err("refused").to_string();
     assert!(error.starts_with(&format!("auth.jwks: {url} cannot be reached: ")), "{error}");

@@ -58,7 +58,7 @@ async fn all_mistakes_have_one_text_for_the_client_and_a_reason_for_the_log() {
 }
 
 #[tokio::test]
-async fn clients_without_a_token_are_nobody_where_that_is_allowed_and_those_with_a_bad_one_are_refused() {
+async fn clients_without_a_token_are_anonymous_if_allowed_and_those_with_an_invalid_one_are_refused() {
     let issuer = Issuer::new(Algorithm::Hs256);
     let auth = Auth { anonymous: true, ..issuer.accepted_by(auth()) };
     let authenticator = authenticator(&auth).await;

@@ -173,7 +173,7 @@ pub async fn every_node_hears_what_is_for_all_from_its_start(cluster: &dyn Clust
 }
 
 /// Publishing to a channel without subscribers succeeds on every kind of channel.
-pub async fn publishing_to_nobody_is_no_error(cluster: &dyn Cluster) {
+pub async fn publishing_without_subscribers_is_no_error(cluster: &dyn Cluster) {
     let wire = Wire::open(cluster).await;
     let others = [
         Channel::Namespace(Namespace::root()),
@@ -225,7 +225,7 @@ pub async fn channels_never_mix(cluster: &dyn Cluster) {
 }
 
 /// No subscription is overlooked: once it is in force, the backplane never reports that no other node is subscribed.
-pub async fn whoever_subscribed_may_be_reached(cluster: &dyn Cluster) {
+pub async fn a_subscribed_node_may_be_reached(cluster: &dyn Cluster) {
     let [mut receiver, first, second] = Wire::three(cluster).await;
     for sender in [&first, &second] {
         assert!(sender.backplane.may_reach_others(&receiver.own()), "a node is subscribed to itself");

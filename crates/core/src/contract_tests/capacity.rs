@@ -121,7 +121,7 @@ pub async fn joins_and_leaves_at_once_never_exceed_the_capacity(cluster: &dyn Cl
 }
 
 /// A member that joins again does not need a second place.
-pub async fn a_full_room_refuses_whoever_is_no_member(cluster: &dyn Cluster) {
+pub async fn a_full_room_refuses_clients_that_are_no_members(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     create(&first, &room("r"), 1).await;
     first.enter(&client("in"), &room("r")).await;
@@ -157,7 +157,7 @@ pub async fn a_place_that_was_left_is_given_again(cluster: &dyn Cluster) {
 }
 
 /// Members beyond a lowered capacity stay; joins wait until there are fewer.
-pub async fn a_lowered_capacity_keeps_the_members_and_admits_nobody(cluster: &dyn Cluster) {
+pub async fn a_lowered_capacity_keeps_the_members_and_accepts_no_other_client(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     for name in ["a", "b", "c"] {
         peer.enter(&client(name), &room("r")).await;
@@ -191,7 +191,7 @@ pub async fn a_raised_or_removed_capacity_admits_again(cluster: &dyn Cluster) {
 }
 
 /// Zero is a capacity, not the absence of one.
-pub async fn a_room_for_nobody_admits_nobody(cluster: &dyn Cluster) {
+pub async fn a_room_with_capacity_zero_accepts_no_client(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     create(&peer, &room("r"), 0).await;
     peer.connect(&client("c")).await;

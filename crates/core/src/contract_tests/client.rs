@@ -33,7 +33,7 @@ pub async fn a_client_is_kept_as_it_was_registered(cluster: &dyn Cluster) {
 }
 
 /// Reading a missing client is no error.
-pub async fn a_client_that_nobody_registered_is_nowhere(cluster: &dyn Cluster) {
+pub async fn an_unregistered_client_is_listed_nowhere(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     assert_eq!(peer.client(&client("c")).await, None);
     assert_eq!(peer.state.locate(&client("c")).await.expect("reads"), None);

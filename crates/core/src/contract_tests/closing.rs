@@ -18,7 +18,7 @@ use super::{
 use crate::{NewRoom, RoomChange, StateError};
 
 /// Members of a closed room stay and may join again; no other client may join.
-pub async fn a_closed_room_refuses_whoever_is_no_member(cluster: &dyn Cluster) {
+pub async fn a_closed_room_refuses_clients_that_are_no_members(cluster: &dyn Cluster) {
     let [first, second, _] = Peer::three(cluster).await;
     first.enter(&client("in"), &room("r")).await;
     second.connect(&client("out")).await;
@@ -106,7 +106,7 @@ pub async fn an_opened_room_stays_until_its_last_member_leaves(cluster: &dyn Clu
 }
 
 /// The members at the time of a close remain, whatever joins concurrently.
-pub async fn nobody_is_admitted_after_a_close_returned(cluster: &dyn Cluster) {
+pub async fn no_client_joins_a_room_after_its_close_returned(cluster: &dyn Cluster) {
     let rounds = cluster.rounds(100);
     let nodes = Peer::three(cluster).await;
     let clients = clients(60);

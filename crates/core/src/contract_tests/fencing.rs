@@ -7,13 +7,13 @@ use super::{
 use crate::{RoomUid, Timestamp};
 
 /// An incarnation that never began holds no lease.
-pub async fn a_incarnation_that_never_began_is_refused_every_write(cluster: &dyn Cluster) {
+pub async fn an_incarnation_that_never_began_is_refused_every_write(cluster: &dyn Cluster) {
     let (witness, unborn) = (Peer::begin(cluster).await, Peer::unborn(cluster).await);
     refuses_every_write(&witness, &unborn).await;
 }
 
 /// An incarnation that ended its lease holds none, also while its clients wait to be cleaned up.
-pub async fn a_incarnation_that_ended_is_refused_every_write(cluster: &dyn Cluster) {
+pub async fn an_incarnation_that_ended_is_refused_every_write(cluster: &dyn Cluster) {
     let (witness, ended) = (Peer::begin(cluster).await, Peer::begin(cluster).await);
     ended.enter(&client("left behind"), &room("r")).await;
     ended.state.end_lease(&ended.incarnation).await.expect("ends");
@@ -21,7 +21,7 @@ pub async fn a_incarnation_that_ended_is_refused_every_write(cluster: &dyn Clust
 }
 
 /// An incarnation that was reaped holds no lease, also when nothing was left to clean up.
-pub async fn a_incarnation_that_was_reaped_is_refused_every_write(cluster: &dyn Cluster) {
+pub async fn an_incarnation_that_was_reaped_is_refused_every_write(cluster: &dyn Cluster) {
     let (witness, reaped, idle) =
         (Peer::begin(cluster).await, Peer::doomed(cluster).await, Peer::doomed(cluster).await);
     reaped.enter(&client("reaped"), &room("r")).await;
@@ -33,7 +33,7 @@ pub async fn a_incarnation_that_was_reaped_is_refused_every_write(cluster: &dyn 
 }
 
 /// An incarnation begins once: after its end or reaping it cannot begin again.
-pub async fn a_incarnation_that_is_over_never_begins_again(cluster: &dyn Cluster) {
+pub async fn an_incarnation_that_ended_never_begins_again(cluster: &dyn Cluster) {
     let (witness, ended, reaped) =
         (Peer::begin(cluster).await, Peer::begin(cluster).await, Peer::doomed(cluster).await);
     ended.state.end_lease(&ended.incarnation).await.expect("ends");

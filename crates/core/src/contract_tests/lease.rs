@@ -16,7 +16,7 @@ pub async fn beginning_a_lease_twice_is_beginning_it_once(cluster: &dyn Cluster)
 }
 
 /// Every renewal reports the incarnations with an expired lease until they are reaped.
-pub async fn every_renewer_learns_whose_lease_ran_out(cluster: &dyn Cluster) {
+pub async fn every_renewal_reports_the_expired_leases(cluster: &dyn Cluster) {
     let [first, second, third] = Peer::three(cluster).await;
     let lost = Peer::doomed(cluster).await;
     lost.enter(&client("c"), &room("r")).await;

@@ -83,21 +83,21 @@ macro_rules! __contract_properties {
                 an_ended_lease_is_reported_with_what_it_left_behind,
                 beginning_a_lease_twice_is_beginning_it_once,
                 ending_a_lease_twice_or_without_one_is_no_error,
-                every_renewer_learns_whose_lease_ran_out,
+                every_renewal_reports_the_expired_leases,
                 two_incarnations_of_one_node_are_told_apart,
             }
             fencing {
-                a_incarnation_that_ended_is_refused_every_write,
-                a_incarnation_that_never_began_is_refused_every_write,
-                a_incarnation_that_was_reaped_is_refused_every_write,
-                a_incarnation_that_is_over_never_begins_again,
+                an_incarnation_that_ended_is_refused_every_write,
+                an_incarnation_that_ended_never_begins_again,
+                an_incarnation_that_never_began_is_refused_every_write,
+                an_incarnation_that_was_reaped_is_refused_every_write,
             }
             client {
                 a_client_is_kept_as_it_was_registered,
                 a_client_that_moved_is_out_of_reach_of_its_old_incarnation,
-                a_client_that_nobody_registered_is_nowhere,
                 a_join_and_a_disconnect_of_one_client_leave_no_member_behind,
                 activity_is_noted_and_never_goes_back,
+                an_unregistered_client_is_listed_nowhere,
                 clients_are_counted,
                 disconnecting_again_removes_nothing,
                 disconnecting_returns_the_rooms_sorted_and_removes_everything,
@@ -116,36 +116,36 @@ macro_rules! __contract_properties {
                 leaving_ends_one_membership_and_no_other,
             }
             capacity {
-                a_full_room_refuses_whoever_is_no_member,
-                a_lowered_capacity_keeps_the_members_and_admits_nobody,
+                a_full_room_refuses_clients_that_are_no_members,
+                a_lowered_capacity_keeps_the_members_and_accepts_no_other_client,
                 a_place_that_was_left_is_given_again,
                 a_raised_or_removed_capacity_admits_again,
-                a_room_for_nobody_admits_nobody,
+                a_room_with_capacity_zero_accepts_no_client,
                 fewer_joins_than_places_all_succeed,
                 joins_and_leaves_at_once_never_exceed_the_capacity,
                 racing_joins_fill_a_room_exactly,
                 racing_joins_share_no_place,
             }
             closing {
-                a_closed_room_refuses_whoever_is_no_member,
+                a_closed_room_refuses_clients_that_are_no_members,
                 a_closed_room_stays_without_members,
                 an_opened_room_admits_again,
                 an_opened_room_stays_until_its_last_member_leaves,
                 closed_is_asked_before_full,
                 closing_a_missing_room_creates_it_closed,
                 closing_and_opening_again_changes_nothing,
-                nobody_is_admitted_after_a_close_returned,
+                no_client_joins_a_room_after_its_close_returned,
             }
             room {
                 a_join_that_races_a_deletion_is_deleted_or_begins_a_new_incarnation,
+                a_repeated_deletion_gets_its_answer_and_deletes_nothing_else,
+                a_resolved_deletion_does_not_take_place,
                 a_room_created_by_joining_vanishes_with_its_last_member,
                 a_room_created_by_name_is_kept_as_it_was_given,
                 a_room_created_by_name_stays_without_members,
                 a_room_has_one_uid_while_it_incarnations_and_another_in_its_next_incarnation,
                 creating_a_room_that_exists_is_refused,
                 deleting_a_missing_room_is_no_error,
-                a_repeated_deletion_gets_its_answer_and_deletes_nothing_else,
-                a_resolved_deletion_does_not_take_place,
                 deleting_a_room_ends_and_returns_its_memberships,
                 of_racing_creations_one_succeeds,
                 what_a_deletion_removed_is_told_apart_from_what_was_left_before,
@@ -158,7 +158,7 @@ macro_rules! __contract_properties {
             }
             reaping {
                 a_client_that_moved_is_not_reaped,
-                a_incarnation_that_is_alive_or_unknown_is_not_reaped,
+                a_live_or_unknown_incarnation_is_not_reaped,
                 a_reaped_incarnation_leaves_nothing_behind,
                 a_reaper_that_stops_half_way_is_succeeded_by_another,
                 clients_that_come_back_meanwhile_are_not_reaped,
@@ -178,12 +178,12 @@ macro_rules! __contract_properties {
             }
             stored_clients {
                 an_ended_or_unknown_incarnation_has_no_entries,
-                every_stored_client_is_on_a_page,
-                entries_of_other_incarnations_are_not_listed,
-                stored_clients_are_read_without_a_lease,
                 ended_clients_and_memberships_are_not_listed,
-                moved_clients_are_listed_under_the_new_incarnation_only,
+                entries_of_other_incarnations_are_not_listed,
+                every_stored_client_is_on_a_page,
                 lasting_entries_are_listed_while_others_are_added_and_removed,
+                moved_clients_are_listed_under_the_new_incarnation_only,
+                stored_clients_are_read_without_a_lease,
             }
             paging {
                 a_list_of_nothing_is_one_empty_page,
@@ -194,8 +194,8 @@ macro_rules! __contract_properties {
             }
             users {
                 a_client_that_is_registered_again_is_its_new_users,
-                a_client_without_a_user_is_nobodys,
                 a_users_clients_that_stay_are_read_while_others_come_and_go,
+                an_anonymous_client_belongs_to_no_user,
                 clients_of_a_lost_node_leave_their_users,
                 clients_of_a_user_are_told_on_every_node,
                 clients_of_a_user_that_race_are_counted_exactly,
@@ -204,7 +204,7 @@ macro_rules! __contract_properties {
             }
             revocations {
                 a_revocation_is_told_to_every_node_as_it_was_given,
-                a_revocation_whose_time_is_over_is_forgotten,
+                an_expired_revocation_is_forgotten,
                 every_revocation_is_on_a_page,
                 of_two_revocations_the_later_moments_count,
             }
@@ -223,15 +223,15 @@ macro_rules! __contract_properties {
                 a_message_keeps_its_bytes,
                 a_message_reaches_every_other_subscriber_once,
                 a_node_is_reached_by_its_name_from_the_start,
+                a_subscribed_node_may_be_reached,
                 after_an_unsubscribe_nothing_more_is_published_to_a_node,
                 channels_never_mix,
                 every_node_hears_what_is_for_all_from_its_start,
                 own_messages_do_not_come_back,
                 processes_with_one_node_id_are_two,
-                publishing_to_nobody_is_no_error,
+                publishing_without_subscribers_is_no_error,
                 subscribed_means_subscribed,
                 subscribing_and_unsubscribing_again_changes_nothing,
-                whoever_subscribed_may_be_reached,
             }
             order {
                 messages_of_one_sender_on_one_channel_keep_their_order,

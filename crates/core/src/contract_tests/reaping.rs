@@ -97,7 +97,7 @@ pub async fn each_departure_is_reported_to_one_of_many_reapers(cluster: &dyn Clu
 }
 
 /// Incarnations that are not lost are not affected.
-pub async fn a_incarnation_that_is_alive_or_unknown_is_not_reaped(cluster: &dyn Cluster) {
+pub async fn a_live_or_unknown_incarnation_is_not_reaped(cluster: &dyn Cluster) {
     let [survivor, living, _] = Peer::three(cluster).await;
     living.enter(&client("c"), &room("r")).await;
     let unknown = Incarnation::begin(living.incarnation.node().clone());

@@ -86,7 +86,7 @@ pub async fn of_two_revocations_the_later_moments_count(cluster: &dyn Cluster) {
 }
 
 /// An expired revocation is not returned; revoking again begins anew.
-pub async fn a_revocation_whose_time_is_over_is_forgotten(cluster: &dyn Cluster) {
+pub async fn an_expired_revocation_is_forgotten(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     let at = now(&peer).await;
     let (short, later) = (cluster.short_lease(), at.plus(Duration::from_secs(3600)));

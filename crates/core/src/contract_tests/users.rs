@@ -79,7 +79,7 @@ pub async fn clients_of_a_user_are_told_on_every_node(cluster: &dyn Cluster) {
 }
 
 /// An anonymous client belongs to no user.
-pub async fn a_client_without_a_user_is_nobodys(cluster: &dyn Cluster) {
+pub async fn an_anonymous_client_belongs_to_no_user(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     peer.connect(&client("ada")).await;
     for name in ["ada", "nobody", "false", "nil"] {

@@ -119,7 +119,7 @@ async fn room(cluster: &Cluster) -> (Vec<JoinHandle<TestClient>>, Vec<TestClient
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_room_over_three_nodes_answers_and_who_is_silent_is_named() {
+async fn a_room_on_three_nodes_acknowledges_and_silent_members_are_listed() {
     let cluster = Cluster::of(3, Gateway::new).await;
     let clients = room(&cluster).await;
     let began = Instant::now();

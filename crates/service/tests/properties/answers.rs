@@ -149,7 +149,7 @@ async fn a_fallback_takes_every_event_that_has_no_handler() {
 }
 
 #[tokio::test]
-async fn who_is_refused_by_on_connect_is_told_and_disconnected_and_nothing_it_sent_is_done() {
+async fn a_client_that_on_connect_refuses_gets_the_error_and_is_disconnected_and_its_events_are_not_handled() {
     async fn no() -> Result<(), Error> {
         tokio::task::yield_now().await;
         Err(Error::new(ErrorCode::Unauthorized))

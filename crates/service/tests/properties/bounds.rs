@@ -158,7 +158,7 @@ async fn notes_have_a_bound_wherever_they_come_from_and_the_old_ones_stay() {
 }
 
 #[tokio::test]
-async fn without_any_notes_everybody_may_come() {
+async fn a_metadata_limit_of_zero_accepts_clients_without_metadata() {
     let server = server(Limits { metadata: 0, ..config().limits }).await;
     let client = server.connect().await.expect("connects");
     server.service().join_room(client.handle(), "room").await.expect("joins");

@@ -36,7 +36,7 @@ async fn read(node: &Node, clients: &mut [TestClient]) -> Vec<Vec<String>> {
 }
 
 #[tokio::test]
-async fn a_room_gets_it_on_every_node_and_nobody_else_does() {
+async fn a_broadcast_reaches_a_room_on_every_node_and_no_other_client() {
     let (cluster, mut members, mut others) = cluster().await;
     cluster.nodes[0].service.broadcast_to_room("r", "news", &1).await.expect("sends");
     assert_eq!(read(&cluster.nodes[0], &mut members).await, [["news(1)"]; 3]);
@@ -66,7 +66,7 @@ async fn all_get_it_on_every_node_except_one() {
 }
 
 #[tokio::test]
-async fn who_left_gets_nothing_more() {
+async fn a_client_that_left_gets_no_more_messages() {
     let (cluster, mut members, _others) = cluster().await;
     cluster.nodes[1].service.leave_room(members[1].handle(), "r").await.expect("leaves");
     cluster.nodes[0].service.broadcast_to_room("r", "news", &1).await.expect("sends");

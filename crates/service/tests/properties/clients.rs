@@ -154,7 +154,7 @@ async fn an_admission_that_is_given_up_leaves_no_client_behind() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_not_enabled_admits_nobody_and_takes_no_lease() {
+async fn a_disabled_service_accepts_no_client_and_begins_no_lease() {
     let mut config = config();
     config.enabled = false;
     let node = watched(MemoryState::new(), config, Gateway::new()).await;

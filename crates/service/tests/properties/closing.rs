@@ -74,12 +74,12 @@ async fn run(cluster: Cluster, rounds: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_joins_after_a_close_returned() {
+async fn no_client_joins_after_a_close_returned() {
     run(Cluster::of(3, Gateway::new).await, 1000).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn nobody_joins_after_a_close_returned_also_when_the_store_is_slow() {
+async fn no_client_joins_after_a_close_returned_also_when_the_store_is_slow() {
     let cluster = Cluster::of(3, Gateway::new).await;
     cluster.nodes.iter().for_each(|node| node.store.yield_randomly());
     run(cluster, 300).await;

@@ -87,7 +87,7 @@ async fn what_ends_on_a_node_that_is_cut_off_is_reported_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn an_end_whose_answer_was_lost_before_the_clean_up_is_reported_by_the_node_that_ended_it() {
+async fn an_end_with_an_answer_lost_before_the_cleanup_is_reported_by_the_node_that_ended_it() {
     for goes in [true, false] {
         let leases = Leases::of(2).await;
         let cut_off = &leases.cluster.nodes[0];

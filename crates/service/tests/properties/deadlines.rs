@@ -116,7 +116,7 @@ async fn a_join_waits_for_its_turn_its_subscription_and_the_store_no_longer_than
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_or_goes_is_out_in_time_and_reported_once_whatever_hangs() {
+async fn a_client_that_leaves_or_disconnects_is_removed_in_time_and_reported_once_whatever_hangs() {
     for goes in [true, false] {
         for hangs in ["unsubscribe", "store"] {
             let (cluster, ledger, here, _there) = members().await;
@@ -148,7 +148,7 @@ async fn who_leaves_or_goes_is_out_in_time_and_reported_once_whatever_hangs() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_node_puts_its_clients_back_nobody_waits_longer_than_allowed() {
+async fn during_a_re_registration_no_call_exceeds_its_timeout() {
     let (cluster, ledger, here, there) = members().await;
     let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
     node.service.join_room(here.handle(), "own").await.expect("joins");

@@ -97,7 +97,7 @@ async fn neither_another_client_nor_another_event_takes_its_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_replaced_is_told_at_once_and_who_wins_when_it_was_handled() {
+async fn a_replaced_event_is_answered_at_once_and_the_last_one_after_it_was_handled() {
     let counters = Counters::default();
     let _counting = counters.count();
     let diary = Log::new();

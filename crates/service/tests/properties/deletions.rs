@@ -82,14 +82,14 @@ async fn run(cluster: Cluster, rounds: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_deletion_that_races_joins_leaves_nobody_behind_on_one_node() {
+async fn a_deletion_that_races_joins_leaves_no_member_behind_on_one_node() {
     let cluster = Cluster::of(1, Gateway::new).await;
     cluster.nodes[0].store.yield_randomly();
     run(cluster, ROUNDS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_deletion_that_races_joins_leaves_nobody_behind_on_three_nodes() {
+async fn a_deletion_that_races_joins_leaves_no_member_behind_on_three_nodes() {
     let cluster = Cluster::of(3, Gateway::new).await;
     for node in &cluster.nodes {
         node.store.yield_randomly();
@@ -278,7 +278,7 @@ async fn a_member_that_joins_again_while_the_store_is_away_is_a_member_still() {
 }
 
 #[tokio::test]
-async fn a_deletion_whose_answer_is_lost_is_the_same_one_when_it_is_repeated() {
+async fn a_deletion_with_a_lost_answer_is_repeated_as_the_same_deletion() {
     let cluster = Cluster::of(2, Gateway::new).await;
     let ledger = Ledger::of(cluster.services());
     let [here, there] = &cluster.nodes[..] else { panic!("two nodes") };

@@ -66,12 +66,12 @@ async fn run(cluster: Cluster, rounds: usize) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_join_that_races_a_disconnect_leaves_nobody_behind_10000_times() {
+async fn a_join_that_races_a_disconnect_leaves_no_member_behind_10000_times() {
     run(Cluster::of(1, Gateway::new).await, ROUNDS).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_join_that_races_a_disconnect_leaves_nobody_behind_10000_times_on_three_nodes() {
+async fn a_join_that_races_a_disconnect_leaves_no_member_behind_10000_times_on_three_nodes() {
     let cluster = Cluster::of(3, Gateway::new).await;
     for node in &cluster.nodes {
         node.store.yield_randomly();

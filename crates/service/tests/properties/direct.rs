@@ -34,7 +34,7 @@ async fn a_client_on_another_node_is_found_and_reached() {
 }
 
 #[tokio::test]
-async fn a_client_that_nobody_knows_is_not_found() {
+async fn an_unknown_client_is_not_found() {
     let cluster = Cluster::of(2, Gateway::new).await;
     let [here, there] = &cluster.nodes[..] else { panic!("two nodes") };
     let refused = here.service.send_to_client("nobody", "hi", &1).await.expect_err("nobody");

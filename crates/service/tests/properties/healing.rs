@@ -130,7 +130,7 @@ async fn a_node_that_was_taken_for_lost_puts_its_clients_and_rooms_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_joins_or_connects_first_finds_the_loss_and_mends_it() {
+async fn the_first_join_or_connect_detects_the_lost_lease_and_repairs_it() {
     for joins in [true, false] {
         let cluster = cluster().await;
         let ledger = Ledger::of(cluster.services());
@@ -150,7 +150,7 @@ async fn who_joins_or_connects_first_finds_the_loss_and_mends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_leaves_or_goes_before_the_loss_is_noticed_is_reported_once() {
+async fn a_client_that_leaves_or_disconnects_before_the_loss_is_detected_is_reported_once() {
     for goes in [true, false] {
         let cluster = cluster().await;
         let ledger = Ledger::of(cluster.services());
@@ -173,7 +173,7 @@ async fn who_leaves_or_goes_before_the_loss_is_noticed_is_reported_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_is_leaving_or_going_while_the_node_heals_is_reported_once() {
+async fn a_client_that_leaves_or_disconnects_during_a_re_registration_is_reported_once() {
     for goes in [true, false] {
         let cluster = cluster().await;
         let [lost, survivor] = &cluster.nodes[..] else { panic!("two nodes") };
@@ -244,7 +244,7 @@ async fn while_healing_is_interrupted_the_members_join_and_leave_all_the_same() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_store_that_forgot_everything_is_told_again_and_nobody_joins_or_leaves_by_that() {
+async fn a_store_that_lost_everything_is_restored_without_join_or_leave_events() {
     let cluster = cluster().await;
     let ledger = Ledger::of(cluster.services());
     let client = member(&cluster.nodes[0]).await;
@@ -271,7 +271,7 @@ async fn a_store_that_forgot_everything_is_told_again_and_nobody_joins_or_leaves
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn who_was_admitted_before_the_loss_and_opens_after_it_takes_part() {
+async fn a_client_that_was_admitted_before_the_loss_and_opens_after_it_is_active() {
     use roomwire_service::Dispatcher;
     let cluster = cluster().await;
     let node = &cluster.nodes[0];

@@ -166,7 +166,7 @@ async fn a_panic_in_on_connect_disconnects_the_client_after_telling_it() {
 }
 
 #[tokio::test]
-async fn a_panic_in_on_disconnect_harms_nobody_and_does_not_hold_a_shutdown_up() {
+async fn a_panic_in_on_disconnect_affects_no_other_client_and_delays_no_shutdown() {
     async fn gone(State(runs): State<Arc<AtomicUsize>>) -> Result<(), Error> {
         runs.fetch_add(1, Ordering::SeqCst);
         panic!("in on_disconnect")

@@ -59,7 +59,7 @@ async fn a_disconnect_during_an_outage_is_told_to_the_store_when_it_is_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_went_during_an_outage_does_not_come_back_by_a_late_join() {
+async fn a_client_that_disconnected_during_an_outage_is_not_restored_by_a_late_join() {
     let (node, client, ledger) = member().await;
     node.store.go_down();
     client.disconnect();
@@ -73,7 +73,7 @@ async fn who_went_during_an_outage_does_not_come_back_by_a_late_join() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_joins_again_before_the_store_was_told_of_the_leave_stays_a_member() {
+async fn a_client_that_rejoins_before_its_leave_is_stored_stays_a_member() {
     let (node, client, ledger) = member().await;
     node.store.go_down();
     node.service.leave_room(client.handle(), "r").await.expect("leaves");
@@ -100,7 +100,7 @@ async fn a_membership_that_ended_during_an_outage_does_not_end_again_with_the_cl
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_join_whose_answer_was_lost_takes_no_place_for_ever() {
+async fn a_join_with_a_lost_answer_does_not_occupy_a_place_forever() {
     let (node, client, ledger) = member().await;
     node.store.fail(Moment::After, "join");
     let refused = node.service.join_room(client.handle(), "r2").await.expect_err("its answer was lost");
@@ -112,7 +112,7 @@ async fn a_join_whose_answer_was_lost_takes_no_place_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_join_whose_answer_was_lost_is_not_reported_as_left_when_the_client_goes() {
+async fn a_join_with_a_lost_answer_is_not_reported_as_left_when_the_client_disconnects() {
     let (node, client, ledger) = member().await;
     node.store.fail(Moment::After, "join");
     node.service.join_room(client.handle(), "r2").await.expect_err("its answer was lost");
@@ -123,7 +123,7 @@ async fn a_join_whose_answer_was_lost_is_not_reported_as_left_when_the_client_go
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_join_whose_answer_was_lost_can_be_repeated() {
+async fn a_join_with_a_lost_answer_can_be_repeated() {
     let (node, client, ledger) = member().await;
     node.store.fail(Moment::After, "join");
     node.service.join_room(client.handle(), "r2").await.expect_err("its answer was lost");
@@ -136,7 +136,7 @@ async fn a_join_whose_answer_was_lost_can_be_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_tries_again_and_again_during_an_outage_costs_the_store_one_call_afterwards() {
+async fn retries_of_one_client_during_an_outage_cost_the_store_one_call_afterwards() {
     let (node, client, _) = member().await;
     node.store.go_down();
     for _ in 0..100 {
@@ -160,7 +160,7 @@ async fn what_the_store_was_not_told_of_is_told_before_a_shutdown_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_end_whose_answer_was_lost_is_reported_once_for_its_own_reason() {
+async fn an_end_with_a_lost_answer_is_reported_once_with_its_own_reason() {
     let (node, client, ledger) = member().await;
     node.service.join_room(client.handle(), "r2").await.expect("joins");
     node.store.fail(Moment::After, "leave");

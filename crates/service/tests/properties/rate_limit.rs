@@ -91,7 +91,7 @@ async fn around_a_gateway_each_event_is_counted_by_itself_and_names_that_clients
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_wanted_no_acknowledgement_is_told_by_the_event_error() {
+async fn without_an_acknowledgement_the_refusal_is_sent_as_the_event_error() {
     let server = server(Gateway::new().on("e", echo.layer(RateLimitLayer::per_second(1)))).await;
     let mut client = server.connect().await.expect("connects");
     (0..2).for_each(|number| client.emit("e", &number));

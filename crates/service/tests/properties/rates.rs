@@ -65,7 +65,7 @@ async fn what_is_above_the_burst_is_refused_in_turn_and_accepted_after_the_time_
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_wanted_no_acknowledgement_is_told_by_the_event_error() {
+async fn without_an_acknowledgement_the_refusal_is_sent_as_the_event_error() {
     let server = server(narrow(), Gateway::new().on("echo", echo)).await;
     let mut client = server.connect().await.expect("connects");
     (0..4).for_each(|number| client.emit("echo", &number));
@@ -128,7 +128,7 @@ async fn the_memory_of_a_refused_event_is_given_back_while_its_answer_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_goes_on_all_the_same_is_disconnected_and_nobody_else() {
+async fn a_client_that_keeps_exceeding_its_rate_is_disconnected_and_no_other_client() {
     let server = server(narrow(), Gateway::new().on("echo", echo)).await;
     let ledger = Ledger::of([server.service().clone()]);
     let (hostile, other) = (server.connect().await.expect("connects"), server.connect().await.expect("connects"));

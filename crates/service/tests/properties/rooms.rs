@@ -98,7 +98,7 @@ async fn what_does_not_exist_or_has_a_bad_name_is_refused_with_its_code() {
 }
 
 #[tokio::test]
-async fn closing_a_room_that_does_not_exist_keeps_everybody_out_of_it() {
+async fn closing_a_room_that_does_not_exist_keeps_every_client_out_of_it() {
     let server = server(Gateway::new()).await;
     let client = server.connect().await.expect("connects");
     server.service().close_room("r").await.expect("closed");

@@ -38,7 +38,7 @@ async fn node(drain: Duration, gateway: Gateway) -> Node {
 }
 
 #[tokio::test]
-async fn handlers_end_everybody_leaves_once_with_the_reason_and_nobody_new_comes() {
+async fn handlers_finish_and_every_client_leaves_once_with_the_reason_and_no_new_client_is_accepted() {
     #[derive(Clone)]
     struct Fixture(Arc<Notify>, mpsc::UnboundedSender<String>);
     async fn work(State(fixture): State<Fixture>, service: WebSocketService, client: Client) -> Result<String, Error> {
@@ -126,7 +126,7 @@ async fn the_lease_is_given_back_and_nothing_is_left_to_clean_up() {
 }
 
 #[tokio::test]
-async fn who_is_admitted_but_not_there_yet_is_sent_away_when_it_opens() {
+async fn a_client_that_is_admitted_but_not_active_is_disconnected_when_it_opens() {
     async fn never() -> Result<(), Error> {
         panic!("while it stops")
     }
@@ -146,7 +146,7 @@ async fn who_is_admitted_but_not_there_yet_is_sent_away_when_it_opens() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whatever_clients_do_while_a_node_stops_everybody_who_joined_leaves_once() {
+async fn whatever_clients_do_while_a_node_stops_each_member_leaves_once() {
     for _ in 0..100 {
         let node = node(Duration::from_secs(60), Gateway::new()).await;
         node.store.yield_randomly();

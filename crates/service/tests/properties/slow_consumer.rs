@@ -50,7 +50,7 @@ async fn a_client_that_does_not_read_is_disconnected_when_its_buffer_is_full_and
 }
 
 #[tokio::test]
-async fn as_many_messages_as_the_buffer_holds_disconnect_nobody() {
+async fn as_many_messages_as_the_buffer_holds_disconnect_no_client() {
     let (cluster, mut client) = cluster().await;
     for round in 0..5 {
         for number in 0..BUFFER {

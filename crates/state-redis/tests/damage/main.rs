@@ -96,7 +96,7 @@ fn is_unavailable<T>(outcome: &Result<T, StateError>) -> bool {
 }
 
 #[tokio::test]
-async fn a_room_whose_record_is_lost_admits_nobody_until_a_member_brings_it_back() {
+async fn a_room_with_a_lost_record_accepts_no_client_until_a_member_restores_it() {
     let server = RedisServer::start().await;
     let (first, second) = (Node::of(&server).await, Node::of(&server).await);
     first.state.create_room(&room("r"), &NewRoom::with_capacity(1)).await.expect("creates");
@@ -118,7 +118,7 @@ async fn a_room_whose_record_is_lost_admits_nobody_until_a_member_brings_it_back
 }
 
 #[tokio::test]
-async fn a_list_of_rooms_that_is_lost_is_made_anew_also_of_rooms_that_nobody_is_in() {
+async fn a_lost_list_of_rooms_is_restored_including_rooms_without_members() {
     let server = RedisServer::start().await;
     let node = Node::of(&server).await;
     for number in 0..30 {
@@ -249,7 +249,7 @@ async fn incarnations_keep_their_numbers_whichever_list_of_them_is_lost_and_no_n
 }
 
 #[tokio::test]
-async fn a_incarnation_whose_counter_is_lost_is_behind_once_and_writes_on() {
+async fn an_incarnation_with_a_lost_counter_is_behind_once_and_continues_to_write() {
     let server = RedisServer::start().await;
     let node = Node::of(&server).await;
     node.enter("a", &room("r")).await;

@@ -35,7 +35,7 @@ async fn a_counter_of_incarnations_that_is_too_great_keeps_no_node_from_its_star
 }
 
 #[tokio::test]
-async fn a_incarnation_of_which_the_count_of_writes_is_too_great_is_behind_once_and_writes_on() {
+async fn an_incarnation_with_too_great_a_count_of_writes_is_behind_once_and_continues_to_write() {
     let server = RedisServer::start().await;
     let node = Node::of(&server).await;
     for value in TOO_GREAT {
@@ -71,7 +71,7 @@ async fn a_count_of_rooms_that_is_too_great_is_counted_anew() {
 }
 
 #[tokio::test]
-async fn a_incarnation_has_no_number_that_is_too_great() {
+async fn an_incarnation_has_no_number_that_is_too_great() {
     let server = RedisServer::start().await;
     let node = Node::of(&server).await;
     node.enter("a", &room("r")).await;

@@ -235,7 +235,7 @@ async fn a_second_failover_with_older_data_is_noticed() {
 
 /// One task at a time reads the slots, beyond every deadline, and the hub starts one more every 100 ms.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nobody_waits_beyond_the_timeout_and_nothing_piles_up_while_the_cluster_hangs() {
+async fn no_call_exceeds_its_timeout_and_no_work_piles_up_while_the_cluster_hangs() {
     let mut cluster = RedisCluster::start(3, 0).await;
     let node = std::sync::Arc::new(node(&cluster).await);
     let _events = node.state.open(&node.incarnation.process()).await.expect("opens");

@@ -28,7 +28,7 @@ async fn a_lost_write_is_noticed_though_others_were_made_since() {
 
 /// What follows from it: after the grace a newcomer takes the place of a member whose node does not know of the loss.
 #[tokio::test]
-async fn nobody_takes_the_place_of_a_member_that_the_server_lost() {
+async fn no_client_takes_the_place_of_a_member_that_the_server_lost() {
     let mut server = RedisServer::start().await;
     let config = || RedisConfig::new(server.url());
     let (first, second) = (Node::on(config()).await, Node::on(config()).await);

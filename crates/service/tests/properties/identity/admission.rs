@@ -37,7 +37,7 @@ impl Authenticator for Broken {
 }
 
 #[tokio::test]
-async fn a_client_is_who_the_authenticator_says_and_never_who_it_says_itself() {
+async fn a_client_has_the_user_of_the_authenticator_and_never_one_of_its_own_choice() {
     async fn whoami(client: Client) -> Result<Option<UserId>, Error> {
         assert_eq!(client.user(), client.identity().user.as_ref());
         Ok(client.user().cloned())
@@ -55,7 +55,7 @@ async fn a_client_is_who_the_authenticator_says_and_never_who_it_says_itself() {
 }
 
 #[tokio::test]
-async fn who_is_refused_was_never_there() {
+async fn a_refused_client_leaves_no_trace() {
     let fixture = Fixture::new(Believer, Gateway::new()).await;
     let mut events = fixture.server.service().events();
     assert_eq!(refusal(fixture.connect("c", &"nonsense").await).0, ErrorCode::Unauthorized);
@@ -68,7 +68,7 @@ async fn who_is_refused_was_never_there() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_authenticator_that_hangs_or_panics_costs_the_client_its_admission_and_nobody_anything() {
+async fn an_authenticator_that_hangs_or_panics_affects_only_the_connecting_client() {
     let hanging = Fixture::new(Silent, Gateway::new()).await;
     let (code, message) = refusal(hanging.connect("c", &()).await);
     assert_eq!(code, ErrorCode::Timeout);
@@ -85,7 +85,7 @@ async fn an_authenticator_that_hangs_or_panics_costs_the_client_its_admission_an
 }
 
 #[tokio::test]
-async fn whom_a_server_vouches_for_is_not_asked_again() {
+async fn a_client_with_an_established_identity_is_not_authenticated_again() {
     let fixture = Fixture::new(Silent, Gateway::new()).await;
     let id = ClientId::new("c").expect("valid");
     let vouched = Handshake::identified(id, Identity::of(UserId::new("ada").expect("valid")));
@@ -103,7 +103,7 @@ async fn a_client_that_goes_while_it_is_asked_is_forgotten() {
 }
 
 #[tokio::test]
-async fn settings_for_tokens_without_anybody_who_checks_them_do_not_start() {
+async fn settings_for_tokens_without_an_authenticator_do_not_start() {
     let mut config = WebSocketConfig::default();
     config.auth.jwks = Some("https://example.com/keys".to_owned());
     config.auth.algorithms = vec![roomwire_core::config::Algorithm::Es256];

@@ -100,7 +100,7 @@ async fn what_is_renewed_in_time_holds_on_and_says_until_when() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_becomes_somebody_else_by_renewing_and_what_was_shown_before_holds_on() {
+async fn no_client_changes_its_user_by_renewing_and_the_former_identity_stays_valid() {
     let (fixture, _departures) = fixture().await;
     let ada = fixture.connect("a", &Shown::of("ada").until(BEGIN + 1_000)).await.expect("admitted");
     for other in [Shown::of("bob"), Shown::default()] {
@@ -166,7 +166,7 @@ async fn a_renewal_that_races_the_end_is_either_acknowledged_and_stays_or_refuse
 }
 
 #[tokio::test(start_paused = true)]
-async fn ten_thousand_clients_that_expire_together_go_together_and_who_left_before_is_not_remembered() {
+async fn ten_thousand_clients_that_expire_together_are_disconnected_together_and_earlier_ones_are_forgotten() {
     let (fixture, mut departures) = fixture().await;
     let mut clients = Vec::new();
     for number in 0..10_000 {

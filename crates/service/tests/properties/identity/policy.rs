@@ -45,7 +45,7 @@ const NO: Result<Value, ErrorCode> = Err(ErrorCode::Forbidden);
 const YES: Result<Value, ErrorCode> = Ok(Value::Null);
 
 #[tokio::test]
-async fn by_default_members_publish_to_their_rooms_and_read_them_and_nobody_else_does() {
+async fn by_default_only_members_publish_to_their_rooms_and_read_their_members() {
     let fixture = Fixture::new(Believer, gateway()).await;
     let mut ada = fixture.connect("a", &Shown::of("ada")).await.expect("admitted");
     let mut bob = fixture.connect("b", &Shown::of("bob")).await.expect("admitted");
@@ -95,7 +95,7 @@ async fn claims_grant_without_any_code_and_renewed_claims_at_once() {
 }
 
 #[tokio::test]
-async fn nobody_in_particular_joins_only_where_nobody_is_asked_who_he_is() {
+async fn anonymous_clients_join_only_in_a_service_without_authentication() {
     let asking = Fixture::new(Believer, gateway()).await;
     let stranger = asking.connect("s", &Shown::default()).await.expect("admitted");
     assert_eq!(ask(&stranger, "join", "room").await, NO);

@@ -46,7 +46,7 @@ async fn a_membership_that_was_seen_after_a_gap_and_is_lost_later_is_put_back() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deletion_whose_news_are_late_is_no_loss() {
+async fn a_deletion_with_a_late_message_is_no_loss() {
     let (cluster, ledger) = cluster().await;
     let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
     let client = member(node, "c").await;
@@ -68,7 +68,7 @@ async fn a_deletion_whose_news_are_late_is_no_loss() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_or_goes_while_news_of_a_deletion_are_on_their_way_is_reported_by_that_alone() {
+async fn a_client_that_ends_before_a_late_deletion_message_is_reported_by_the_deletion_alone() {
     for goes in [true, false] {
         let (cluster, ledger) = cluster().await;
         let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };

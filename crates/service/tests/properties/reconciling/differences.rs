@@ -173,7 +173,7 @@ async fn a_client_that_another_node_has_is_left_to_that_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_or_goes_before_a_loss_is_mended_is_reported_once_all_the_same() {
+async fn a_client_that_leaves_or_disconnects_before_a_loss_is_repaired_is_reported_once() {
     for goes in [true, false] {
         let (cluster, ledger) = cluster().await;
         let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };

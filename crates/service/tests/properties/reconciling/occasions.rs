@@ -35,7 +35,7 @@ async fn a_gap_an_outage_and_a_loss_are_followed_by_a_comparison_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_on_the_way_in_or_out_is_left_alone() {
+async fn a_client_that_is_connecting_or_disconnecting_is_not_repaired() {
     let (cluster, ledger) = cluster().await;
     let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
     let dispatcher = Dispatcher::new(node.service.clone(), Gateway::new()).expect("mounts");
@@ -109,7 +109,7 @@ async fn a_comparison_that_hangs_delays_no_heartbeat_and_is_done_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_was_admitted_before_the_store_forgot_everything_and_opens_after_it_is_told_again() {
+async fn a_client_that_was_admitted_before_the_store_lost_everything_and_opens_after_it_is_restored() {
     let (cluster, _ledger) = cluster().await;
     let node = &cluster.nodes[0];
     let dispatcher = Dispatcher::new(node.service.clone(), Gateway::new()).expect("mounts");

@@ -141,7 +141,7 @@ async fn a_client_is_not_refused_because_its_former_handler_takes_longer_than_th
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_whose_id_stays_in_use_is_refused_in_the_end_and_the_log_says_why_once() {
+async fn a_client_with_an_id_that_stays_in_use_is_refused_in_the_end_and_the_log_says_why_once() {
     let log = Log::capture();
     let server = server(gateway(&HandlerLog::default())).await;
     let stays = connect(&server).await;

@@ -19,7 +19,7 @@ async fn crowd(cluster: &Cluster) -> (Vec<TestClient>, Vec<TestClient>) {
 }
 
 #[tokio::test]
-async fn what_is_sent_to_a_user_reaches_each_of_its_clients_in_order_and_nobody_else() {
+async fn events_of_a_user_reach_each_of_its_clients_in_order_and_no_other_client() {
     let cluster = Cluster::of(3, Gateway::new).await;
     let (mut adas, mut bobs) = crowd(&cluster).await;
     let sender = &cluster.nodes[0];

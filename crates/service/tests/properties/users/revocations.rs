@@ -83,7 +83,7 @@ async fn a_revoked_token_is_out_in_every_namespace_and_other_tokens_of_its_user_
 }
 
 #[tokio::test]
-async fn a_revocation_whose_time_is_over_takes_nothing_back() {
+async fn an_expired_revocation_revokes_nothing() {
     let cluster = Cluster::of(2, Gateway::new).await;
     let mut ada = connect(&cluster.nodes[1], "a", showed(&user("ada"), "t1", None)).await;
     let service = &cluster.nodes[0].service;
@@ -93,7 +93,7 @@ async fn a_revocation_whose_time_is_over_takes_nothing_back() {
 }
 
 #[tokio::test]
-async fn whose_access_is_taken_back_while_it_is_admitted_does_not_stay() {
+async fn a_client_that_is_revoked_during_its_admission_is_disconnected() {
     let cluster = Cluster::of(2, Gateway::new).await;
     let [here, there] = &cluster.nodes[..] else { panic!("two nodes") };
     for (number, revokes) in [here, there].into_iter().enumerate() {
