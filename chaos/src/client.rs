@@ -70,12 +70,12 @@ enum Wish {
     HangUp,
 }
 
-/// A client. Dropping it ends its connection without a goodbye.
+/// A client. Dropping it closes its connection without a disconnect packet.
 #[derive(Debug)]
 pub struct Client {
     belief: Arc<Mutex<Belief>>,
     wishes: mpsc::UnboundedSender<Wish>,
-    _incarnations: AbortOnDropHandle<()>,
+    _task: AbortOnDropHandle<()>,
 }
 
 /// The servers that clients may connect to; those that went and came back have new addresses.
@@ -104,13 +104,13 @@ impl Client {
     /// Connects to one of the servers.
     ///
     /// # Panics
-    /// When it is not let in.
+    /// When it is refused.
     pub(crate) async fn connect(servers: Servers, server: usize, comeback: Comeback) -> Self {
         let connected = Self::try_connect(servers, server, comeback).await;
-        connected.unwrap_or_else(|error| panic!("a client is not let in by server {server}: {error}"))
+        connected.unwrap_or_else(|error| panic!("a client is refused by server {server}: {error}"))
     }
 
-    /// As [`Self::connect`], and why not when it is not let in.
+    /// As [`Self::connect`], or the reason of the refusal.
     pub(crate) async fn try_connect(servers: Servers, server: usize, comeback: Comeback) -> Result<Self, String> {
         let address = servers.get(server).ok_or("there is no such server")?;
         let line = timeout(PATIENCE, Line::connect(address)).await.map_err(|_| "no answer")?;
@@ -118,10 +118,10 @@ impl Client {
         let belief = Belief { id: Some(line.id.clone()), server, ..Belief::default() };
         let belief = Arc::new(Mutex::new(belief));
         let (wishes, receiver) = mpsc::unbounded_channel();
-        let incarnation =
-            Incarnation { servers, comeback, belief: belief.clone(), wishes: receiver, asked: HashMap::new(), next: 0 };
-        let incarnations = AbortOnDropHandle::new(tokio::spawn(incarnation.live(line)));
-        Ok(Self { belief, wishes, _incarnations: incarnations })
+        let client =
+            ClientTask { servers, comeback, belief: belief.clone(), wishes: receiver, asked: HashMap::new(), next: 0 };
+        let task = AbortOnDropHandle::new(tokio::spawn(client.run(line)));
+        Ok(Self { belief, wishes, _task: task })
     }
 
     /// What it believes right now.
@@ -193,7 +193,7 @@ enum Asked {
     Again(String),
 }
 
-struct Incarnation {
+struct ClientTask {
     servers: Servers,
     comeback: Comeback,
     belief: Arc<Mutex<Belief>>,
@@ -202,8 +202,8 @@ struct Incarnation {
     next: u64,
 }
 
-impl Incarnation {
-    async fn live(mut self, mut line: Line) {
+impl ClientTask {
+    async fn run(mut self, mut line: Line) {
         loop {
             self.take_part(&mut line).await;
             drop(line);

@@ -103,9 +103,9 @@ async fn nothing_is_left_of_nodes_that_were_all_killed_25_seconds_later() {
     assert_eq!(removed.len(), 3, "one for each of the nodes: {removed:?}");
     for key in &removed {
         let seconds: i64 = fixture.redis().ask(&["TTL", key]).await;
-        assert!((1..=86_400).contains(&seconds), "{key} incarnations for another {seconds} s");
+        assert!((1..=86_400).contains(&seconds), "{key} expires in {seconds} s");
     }
-    // What a node without clients needs, and that old incarnations are over.
+    // What a node without clients needs, and that old incarnations have ended.
     assert!(keys.len() <= 6, "{} keys are left: {:?}", keys.len(), &keys[..keys.len().min(20)]);
 }
 

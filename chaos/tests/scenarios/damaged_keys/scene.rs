@@ -162,7 +162,7 @@ impl Scene {
 
     /// Cuts the mortal node off for good, as `kill -9` does.
     pub(crate) async fn kill(&mut self) {
-        let (node, own) = self.mortal.take().expect("incarnations");
+        let (node, own) = self.mortal.take().expect("is alive");
         tokio::task::spawn_blocking(move || drop(own)).await.expect("ends");
         self.told.push(node.events.clone());
         // Its clients learn nothing of it.

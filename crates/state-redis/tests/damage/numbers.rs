@@ -108,7 +108,7 @@ async fn a_lease_that_no_configuration_allows_neither_ends_a_incarnation_nor_kee
         ask::<u64>(&server, &format!("ZREM {P}:lease 2")).await;
         node.repair().await;
         let status = node.state.renew_lease(&node.incarnation, LEASE).await.expect("renews");
-        assert!(status.expired.is_empty(), "{value}: {} incarnations", lost.incarnation);
+        assert!(status.expired.is_empty(), "{value}: {} is alive", lost.incarnation);
         let ends: Vec<u64> = ask(&server, &format!("ZRANGEBYSCORE {P}:lease 1 4102444800000")).await;
         assert_eq!(ends.len(), 2, "{value}");
     }
