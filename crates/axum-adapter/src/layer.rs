@@ -31,7 +31,7 @@ use crate::{
     upgrade::{self, Origin},
 };
 
-/// Answers requests to the service's path and passes all others on. Made by [`mount`](crate::mount).
+/// Answers requests to the service's path and passes all others on. Created by [`mount`](crate::mount).
 ///
 /// Cheap to clone; all copies are one server.
 #[derive(Clone)]
@@ -62,8 +62,8 @@ impl RoomwireLayer {
         Self(Arc::new(mounted))
     }
 
-    /// Stops in good order: the service first (its clients' handlers run, see
-    /// [`WebSocketService::shutdown`]), then all connections. Clients connect again by themselves, to another node.
+    /// Shuts down gracefully: the service first (its clients' handlers run, see [`WebSocketService::shutdown`]), then
+    /// all connections. Clients reconnect automatically, to another node.
     ///
     /// Takes at most twice `drain.timeout`. Call it when the listener no longer accepts connections.
     pub async fn shutdown(&self) {
@@ -82,7 +82,7 @@ impl RoomwireLayer {
         }
     }
 
-    /// The service that is mounted.
+    /// The mounted service.
     #[must_use]
     pub fn service(&self) -> &WebSocketService {
         &self.0.service

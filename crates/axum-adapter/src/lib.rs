@@ -1,6 +1,6 @@
 //! Serves Roomwire from axum.
 //!
-//! [`serve`] runs an app and its gateway until the process is told to stop:
+//! [`serve`] runs an app and its gateway until the process is asked to stop:
 //!
 //! ```no_run
 //! use axum::{Router, routing::get};
@@ -21,11 +21,10 @@
 //! }
 //! ```
 //!
-//! [`mount`] makes the [`RoomwireLayer`] alone, for an app that has a server of its own.
+//! [`mount`] creates only the [`RoomwireLayer`], for an app with its own server.
 //!
-//! This is the only crate that knows axum and socketioxide. What socketioxide does with a socket reaches the service
-//! only through `roomwire_service::Session`, and what the service sends reaches a socket only through the module
-//! `delivery`.
+//! This is the only crate that depends on axum and socketioxide. Events of a socket reach the service only through
+//! `roomwire_service::Session`, and messages of the service reach a socket only through the module `delivery`.
 
 mod addresses;
 mod body_backpressure;

@@ -1,4 +1,4 @@
-//! Logs, as `logger` and `debug` say.
+//! Logging, as `logger` and `debug` configure it.
 
 use std::io::IsTerminal;
 
@@ -6,19 +6,19 @@ use roomwire_core::{WebSocketConfig, config::LogLevel};
 use tracing::Subscriber;
 use tracing_subscriber::{EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
 
-/// Writes logs to standard error: those of Roomwire from `logger.level` on (`debug: true` means `debug`), those of
-/// everything else from `warn` on. `logger.pretty` chooses lines for people; without it each line is JSON.
+/// Writes logs to standard error: Roomwire's from `logger.level` on (`debug: true` means `debug`), all others from
+/// `warn` on. `logger.pretty` selects human-readable lines; otherwise each line is JSON.
 ///
-/// The variable `RUST_LOG`, when set, replaces these levels: `RUST_LOG=debug`, or `RUST_LOG=warn,roomwire=debug`.
+/// The variable `RUST_LOG`, if set, replaces these levels: `RUST_LOG=debug`, or `RUST_LOG=warn,roomwire=debug`.
 ///
 /// Call it before the service is built: [`serve`](crate::serve) does so too, but the attempts to reach Redis at start are
 /// logged before that.
 ///
-/// Roomwire logs no payload, no token and nothing else a client sent but names and origins, at any level; these are
-/// cut, and what could break a line or hide in one is escaped ([`Escaped`](roomwire_core::Escaped)). The
-/// libraries that carry messages print them, and are kept silent unless `RUST_LOG` names them.
+/// Roomwire logs no payload, no token and no other data of a client except names and origins, at any level; these are
+/// truncated, and escaped so that they can neither break a line nor hide in it ([`Escaped`](roomwire_core::Escaped)).
+/// The libraries that handle packets would print them, and are silenced unless `RUST_LOG` names them.
 ///
-/// Does nothing, and returns false, when the process has a logger already.
+/// Does nothing, and returns false, if the process has a logger already.
 pub fn init(config: &WebSocketConfig) -> bool {
     let levels = std::env::var("RUST_LOG").ok();
     logger(config, levels.as_deref(), std::io::stderr, std::io::stderr().is_terminal()).try_init().is_ok()

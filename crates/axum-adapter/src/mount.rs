@@ -34,7 +34,7 @@ pub enum MountError {
         /// Why.
         source: Error,
     },
-    /// A key of the configuration asks for something that a layer cannot do, and that would be missed.
+    /// A configuration key requires something that a layer cannot do.
     #[error("{key} = {value} cannot be honoured by a layer in a server of the app's own: {instead}")]
     NotTheLayers {
         /// The key.
@@ -52,7 +52,7 @@ impl fmt::Debug for MountError {
     }
 }
 
-/// Makes the layer that serves these gateways, for an app that has a server of its own.
+/// Creates the layer that serves these gateways, for an app with its own server.
 ///
 /// Wrap the whole app with it by [`axum::Router::layer`]. Layers that are added after it see Socket.IO requests too.
 /// Cross-origin requests need no CORS layer: `allowedOrigins` is enough. For a graceful shutdown, call
@@ -90,7 +90,7 @@ pub fn mount(service: WebSocketService, gateways: impl IntoGateways) -> Result<R
     around_own_server(service, gateways)
 }
 
-/// As [`mount`], for a server that supports every key.
+/// Like [`mount`], for a server that supports every key.
 pub(crate) fn around_own_server(
     service: WebSocketService,
     gateways: impl IntoGateways,

@@ -1,4 +1,4 @@
-//! A server of our own, for apps that have none.
+//! A server for apps that have none.
 
 use std::{fmt, io, net::SocketAddr};
 
@@ -22,7 +22,7 @@ pub enum ServeError {
     /// The service cannot be mounted.
     #[error(transparent)]
     Mount(#[from] MountError),
-    /// The address cannot be listened on.
+    /// The address cannot be bound.
     #[error("cannot listen on {address}: {source}; choose another `host` or `port`")]
     Listen {
         /// The address.
@@ -33,7 +33,7 @@ pub enum ServeError {
     /// `ssl` is true, and the certificate or its key cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
-    /// The listener broke.
+    /// The listener failed.
     #[error("the server ended: {0}")]
     Io(#[from] io::Error),
 }
@@ -70,24 +70,25 @@ impl Server {
         Ok(Self { listener, app, layer })
     }
 
-    /// The address it listens on; with `port: 0` the one the system chose.
+    /// The bound address; with `port: 0` it has the port that the system chose.
     ///
     /// # Errors
-    /// When the system does not tell.
+    /// If the system does not report it.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop` is ready, then stops in good order: no new connections, the clients' handlers run, all
-    /// connections are closed. Takes at most three times `drain.timeout` to do so; what is still open then is ended.
+    /// Serves until `stop` is ready, then shuts down gracefully: no new connections, the clients' handlers run, all
+    /// connections are closed. This takes at most three times `drain.timeout`; then the remaining connections are
+    /// dropped.
     ///
-    /// A request's extensions hold [`axum::extract::ConnectInfo`] of the peer's [`SocketAddr`].
+    /// A request's extensions contain [`axum::extract::ConnectInfo`] of the peer's [`SocketAddr`].
     ///
     /// # Errors
-    /// None at present: what fails for one connection, or for a while, is logged and overcome.
+    /// None at present: failures of single connections and transient failures are logged and handled.
     ///
     /// # Cancellation
-    /// Dropping the future stops listening; requests are finished, and open websockets end with the runtime.
+    /// Dropping the future stops listening; requests complete, and open websockets end with the runtime.
     pub async fn run_until<F>(self, stop: F) -> Result<(), ServeError>
     where
         F: Future<Output = ()> + Send + 'static,
@@ -112,11 +113,11 @@ impl Server {
 
 /// Serves an app and its gateways until Ctrl-C or SIGTERM, on `host` and `port` of the service's configuration.
 ///
-/// Small messages go out at once (`TCP_NODELAY`), and `keepAlive` finds peers that vanished. For an app with a server
-/// of its own there is [`mount`]; for a chosen moment to stop, or to learn the port, [`Server`].
+/// Sends small messages at once (`TCP_NODELAY`); `keepAlive` detects dead peers. For an app with its own server there
+/// is [`mount`]; to control the shutdown, or to learn the port, [`Server`].
 ///
 /// # Errors
-/// When the service cannot be mounted, the address cannot be listened on, or the listener breaks.
+/// If the service cannot be mounted, the address cannot be bound, or the listener fails.
 pub async fn serve(app: Router, service: WebSocketService, gateways: impl IntoGateways) -> Result<(), ServeError> {
     Server::bind(app, service, gateways).await?.run_until(signal::stop_requested()).await
 }

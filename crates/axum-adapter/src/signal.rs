@@ -1,6 +1,6 @@
-//! The moment a process is asked to stop.
+//! Shutdown signals of the process.
 
-/// Waits for Ctrl-C or, on Unix, SIGTERM. Waits for ever where neither can be listened for.
+/// Waits for Ctrl-C or, on Unix, SIGTERM. Waits forever if neither is available.
 pub async fn stop_requested() {
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {

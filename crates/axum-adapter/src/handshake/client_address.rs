@@ -13,9 +13,9 @@ use super::forwarded;
 
 /// The address of a client, as far as it can be trusted: an extension of each request to the service's path.
 ///
-/// It is the peer's own (axum's [`ConnectInfo`]), or the one that proxies in `trustedProxies` name. A layer in front of
-/// Roomwire's that knows better may insert it; it is then taken as it is. In a server of the app's own that inserts
-/// neither, the address is unknown, and no client is limited by address.
+/// It is the peer's address (axum's [`ConnectInfo`]), or the one that proxies in `trustedProxies` report. An outer
+/// layer that knows the address may insert it; it is then used unchanged. If the app's own server provides neither, the
+/// address is unknown, and no client is limited by address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClientAddress(pub IpAddr);
 

@@ -1,8 +1,8 @@
-//! Why TLS cannot be served.
+//! Errors of the TLS configuration.
 
 use std::fmt;
 
-/// A setting of `tls` that cannot be used: which one, the file it names, what is wrong, and what to do.
+/// A setting of `tls` that cannot be used: the key, the file, the problem, and what to do.
 ///
 /// `Debug` writes the same as `Display`, because a `main` that returns this error prints it by `Debug`.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
@@ -27,7 +27,7 @@ impl TlsError {
         self.key
     }
 
-    /// The file that the key names; nothing when the key is not set.
+    /// The file of the key; `None` if the key is not set.
     #[must_use]
     pub fn file(&self) -> Option<&str> {
         self.file.as_deref()
