@@ -68,9 +68,9 @@ def main():
     node_cores = node_cpu / 1e6 / given.use / given.nodes
 
     rows = [
-        ("clients that come and go a second", f"{arrivals:,.0f}"),
+        ("clients that connect and leave a second", f"{arrivals:,.0f}"),
         ("messages to rooms a second", f"{messages:,.0f}"),
-        ("other nodes that hear a message, on average", f"{hearing:.1f}"),
+        ("other nodes that get a message, on average", f"{hearing:.1f}"),
         ("messages delivered to clients a second", f"{deliveries:,.0f}"),
         ("cores of Redis for state", f"{state / 1e6 / given.use:.1f}"),
         ("cores of Redis for messages", f"{bus / 1e6 / given.use:.1f}"),

@@ -53,7 +53,7 @@ static KEYS: &[ConfigKey] = &[
     key("tls.key", "The file with the certificate's private key, as PEM.", |c| {
         Field::text(&mut c.tls.key, LONGEST_PATH)
     }),
-    key("tls.reload", "How often these files are looked at for a new certificate.", |c| {
+    key("tls.reload", "How often these files are checked for a new certificate.", |c| {
         Field::millis(&mut c.tls.reload, 1000..=DAY)
     }),
     key(
@@ -77,7 +77,7 @@ static KEYS: &[ConfigKey] = &[
     key("auth.jwks", "A file with a JSON Web Key Set, or the http or https URL of one.", |c| {
         Field::text(&mut c.auth.jwks, LONGEST_PATH)
     }),
-    key("auth.jwksRefresh", "How old a key set may become before it is read again.", |c| {
+    key("auth.jwksRefresh", "The maximum age of a key set before it is refreshed.", |c| {
         Field::millis(&mut c.auth.jwks_refresh, 1000..=DAY)
     }),
     key("auth.issuers", "Accepted `iss` values. If empty, any issuer is accepted.", |c| {
@@ -86,47 +86,43 @@ static KEYS: &[ConfigKey] = &[
     key("auth.audiences", "Accepted `aud` values. If empty, tokens with an `aud` claim are rejected.", |c| {
         Field::Words(&mut c.auth.audiences)
     }),
-    key("auth.leeway", "How far the clocks of issuers may be off.", |c| {
-        Field::millis(&mut c.auth.leeway, 0..=TEN_MINUTES)
-    }),
-    key("auth.userClaim", "The claim that holds the user's id.", |c| Field::Name(&mut c.auth.user_claim)),
-    key("auth.field", "The field of the handshake's auth payload that holds the token.", |c| {
-        Field::Name(&mut c.auth.field)
-    }),
-    key("auth.header", "The request header that may hold the token, alone or after Bearer.", |c| {
+    key("auth.leeway", "The allowed clock skew of issuers.", |c| Field::millis(&mut c.auth.leeway, 0..=TEN_MINUTES)),
+    key("auth.userClaim", "The claim with the user's id.", |c| Field::Name(&mut c.auth.user_claim)),
+    key("auth.field", "The field of the handshake's auth payload with the token.", |c| Field::Name(&mut c.auth.field)),
+    key("auth.header", "The request header with the token, alone or after Bearer.", |c| {
         Field::Name(&mut c.auth.header)
     }),
     key("auth.anonymous", "Whether clients without a token are accepted, as guests.", |c| {
         Field::Switch(&mut c.auth.anonymous)
     }),
-    key("auth.timeout", "How long to wait for a decision before a client is refused.", |c| {
+    key("auth.timeout", "How long to wait for the authenticator before a client is refused.", |c| {
         Field::millis(&mut c.auth.timeout, 100..=60_000)
     }),
-    key("auth.revocation", "How long a revocation is remembered: no shorter than the longest life of a token.", |c| {
+    key("auth.revocation", "How long a revocation is remembered: at least the longest lifetime of a token.", |c| {
         Field::millis(&mut c.auth.revocation, 1000..=30 * DAY)
     }),
     key("keepAlive", "Whether accepted connections use TCP keep-alive.", |c| Field::Switch(&mut c.keep_alive)),
-    key("retryConfig.attempts", "How many times a failed call of the state backend is repeated.", |c| {
+    key("retryConfig.attempts", "The number of retries of a failed call of the state backend.", |c| {
         Field::count(&mut c.retry_config.attempts, 0..=20)
     }),
-    key("retryConfig.delay", "How long to wait before the first repeat.", |c| {
+    key("retryConfig.delay", "The delay before the first retry.", |c| {
         Field::millis(&mut c.retry_config.delay, 0..=TEN_MINUTES)
     }),
-    key("retryConfig.maxDelay", "The longest wait between two tries.", |c| {
+    key("retryConfig.maxDelay", "The longest delay between two attempts.", |c| {
         Field::millis(&mut c.retry_config.max_delay, 0..=TEN_MINUTES)
     }),
     key(
         "retryConfig.timeout",
-        "How long calls of the state backend may be repeated at start; later the shorter of this and state.timeout counts.",
+        "How long calls of the state backend may be retried at start; later the shorter of this and state.timeout applies.",
         |c| Field::millis(&mut c.retry_config.timeout, 1..=TEN_MINUTES),
     ),
     key("logger.level", "The least severe lines that are logged.", |c| Field::Level(&mut c.logger.level)),
-    key("logger.pretty", "Log lines for people to read; when not, one JSON object a line.", |c| {
+    key("logger.pretty", "Human-readable log lines; otherwise one JSON object a line.", |c| {
         Field::Switch(&mut c.logger.pretty)
     }),
     key(
         "nodeId",
-        "The name of this process in the cluster, which should be unique; without one, a name is made up at start.",
+        "The name of this process in the cluster, which should be unique; by default it is generated at start.",
         |c| Field::Node(&mut c.node_id),
     ),
     key("limits.payload", "The largest message accepted on every transport, with all its attachments.", |c| {
@@ -134,7 +130,7 @@ static KEYS: &[ConfigKey] = &[
     }),
     key(
         "limits.attachments",
-        "The most binary attachments of one event or answer, received or sent; official clients take 10.",
+        "The most binary attachments of one event or acknowledgement, received or sent; official clients accept 10.",
         |c| Field::count(&mut c.limits.attachments, 0..=1000),
     ),
     key("limits.depth", "How deep the arrays and objects of an event may be nested.", |c| {
@@ -149,26 +145,24 @@ static KEYS: &[ConfigKey] = &[
     key("limits.roomsPerClient", "The most rooms of which one client may be a member.", |c| {
         Field::count(&mut c.limits.rooms_per_client, 1..=100_000)
     }),
-    key("limits.metadata", "The largest notes about one client or one room, as JSON.", |c| {
+    key("limits.metadata", "The largest metadata of one client or one room, as JSON.", |c| {
         Field::bytes(&mut c.limits.metadata, 0..=1 << 20)
     }),
-    key("limits.eventsPerSecond", "How many events one client may send in a second, over time.", |c| {
+    key("limits.eventsPerSecond", "The sustained rate of events of one client, per second.", |c| {
         Field::count(&mut c.limits.events_per_second, 1..=1_000_000)
     }),
-    key("limits.eventBurst", "How many events one client that was quiet may send at once.", |c| {
+    key("limits.eventBurst", "The burst of events of one client.", |c| {
         Field::count(&mut c.limits.event_burst, 1..=1_000_000)
     }),
-    key("limits.bytesPerSecond", "How many bytes of events one client may send in a second, over time.", |c| {
+    key("limits.bytesPerSecond", "The sustained rate of event bytes of one client, per second.", |c| {
         Field::bytes(&mut c.limits.bytes_per_second, 1024..=1 << 30)
     }),
-    key(
-        "limits.byteBurst",
-        "How many bytes of events one client that was quiet may send at once; one event always.",
-        |c| Field::bytes(&mut c.limits.byte_burst, 1024..=1 << 30),
-    ),
+    key("limits.byteBurst", "The burst of event bytes of one client; at least one event.", |c| {
+        Field::bytes(&mut c.limits.byte_burst, 1024..=1 << 30)
+    }),
     key(
         "limits.connectionsPerAddress",
-        "The most clients of one address that may be connected at one time; an IPv6 address counts with its /64.",
+        "The most concurrent clients of one address; an IPv6 address counts with its /64.",
         |c| Field::Derived {
             field: &mut c.limits.connections_per_address,
             range: 1..=1_000_000,
@@ -194,35 +188,37 @@ static KEYS: &[ConfigKey] = &[
     ),
     key(
         "limits.writeTimeout",
-        "How long a peer may take nothing of what is sent to it before its connection is ended.",
+        "How long a peer may read nothing of the data sent to it before its connection is closed.",
         |c| Field::millis(&mut c.limits.write_timeout, 100..=TEN_MINUTES),
     ),
-    key("limits.mailbox", "How many events of one client may wait before the server stops reading from it.", |c| {
-        Field::count(&mut c.limits.mailbox, 16..=65_536)
-    }),
+    key(
+        "limits.mailbox",
+        "How many events of one client may be queued before the server stops reading from it.",
+        |c| Field::count(&mut c.limits.mailbox, 16..=65_536),
+    ),
     key(
         "limits.sendBuffer",
-        "How many packets may wait for one client before it is disconnected as a slow consumer.",
+        "How many packets may be queued for one client before it is disconnected as a slow consumer.",
         |c| Field::count(&mut c.limits.send_buffer, 16..=65_536),
     ),
     key(
         "limits.sendBufferBytes",
-        "How many bytes may wait for one client before it is disconnected as a slow consumer; one message always may.",
+        "How many bytes may be queued for one client before it is disconnected as a slow consumer; at least one message.",
         |c| Field::bytes(&mut c.limits.send_buffer_bytes, 1024..=1 << 30),
     ),
-    key("lease.duration", "How long a node that does not renew its lease still counts as alive.", |c| {
+    key("lease.duration", "How long a node that does not renew its lease is considered alive.", |c| {
         Field::millis(&mut c.lease.duration, 100..=TEN_MINUTES)
     }),
     key("lease.heartbeat", "How often a node renews its lease.", |c| {
         Field::millis(&mut c.lease.heartbeat, 10..=TEN_MINUTES / 2)
     }),
-    key("lease.reconcile", "How often a node compares its clients with what the store holds of them.", |c| {
+    key("lease.reconcile", "How often a node compares its clients with the store.", |c| {
         Field::millis(&mut c.lease.reconcile, 1000..=3_600_000)
     }),
-    key("drain.timeout", "How long a graceful stop may take; 0 stops at once.", |c| {
+    key("drain.timeout", "How long a graceful shutdown may take; 0 stops at once.", |c| {
         Field::millis(&mut c.drain.timeout, 0..=3_600_000)
     }),
-    key("state.urls", "Where the servers of the state backend are: one, or several nodes of one cluster.", |c| {
+    key("state.urls", "The servers of the state backend: one, or several nodes of one cluster.", |c| {
         Field::Urls(&mut c.state.urls)
     }),
     key("state.username", "The user name for those servers; overrides that of a URL.", |c| {
@@ -231,20 +227,18 @@ static KEYS: &[ConfigKey] = &[
     key("state.password", "The password; overrides that of a URL, and is never shown.", |c| {
         Field::secret(&mut c.state.password, 1024)
     }),
-    key("state.database", "Which numbered database of the server is used.", |c| {
+    key("state.database", "The number of the server's database.", |c| {
         Field::count(&mut c.state.database, 0..=1_000_000)
     }),
-    key(
-        "state.prefix",
-        "What the names of everything that is stored begin with; services with different prefixes do not meet.",
-        |c| Field::Prefix(&mut c.state.prefix),
-    ),
-    key("state.poolSize", "How many connections are kept open to a server.", |c| {
+    key("state.prefix", "The prefix of all stored keys; services with different prefixes are independent.", |c| {
+        Field::Prefix(&mut c.state.prefix)
+    }),
+    key("state.poolSize", "The number of open connections to a server.", |c| {
         Field::count(&mut c.state.pool_size, 1..=64)
     }),
     key(
         "state.timeout",
-        "How long one operation on shared state may take, with all its repeats, before it fails with STATE_UNAVAILABLE.",
+        "How long one operation on shared state may take, including retries, before it fails with STATE_UNAVAILABLE.",
         |c| Field::millis(&mut c.state.timeout, 100..=TEN_MINUTES),
     ),
     key("state.connectTimeout", "How long one attempt to connect to a server may take.", |c| {
