@@ -52,7 +52,7 @@ async fn two_hundred_clients_that_drop_while_they_are_admitted_leave_nothing_beh
 }
 
 #[tokio::test]
-async fn who_cannot_be_registered_is_told_why_and_can_try_again() {
+async fn a_client_that_cannot_be_registered_gets_the_reason_and_can_retry() {
     let store = GatedStore::new();
     store.let_in(1000);
     store.fails.store(true, Ordering::Release);

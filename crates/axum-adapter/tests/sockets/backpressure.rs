@@ -108,7 +108,7 @@ async fn a_request_that_floods_is_answered_when_its_events_are_being_handled() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_sends_much_at_once_and_reads_gets_all_its_answers_however_few_may_wait() {
+async fn a_client_that_sends_a_burst_and_reads_gets_all_its_answers_with_any_send_buffer() {
     for send_buffer in [16, 32, 1024].repeat(3) {
         let mut config = config();
         config.limits.send_buffer = send_buffer;
@@ -124,7 +124,7 @@ async fn whoever_sends_much_at_once_and_reads_gets_all_its_answers_however_few_m
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_asks_for_large_answers_gets_all_of_them_as_fast_as_it_reads() {
+async fn a_client_that_requests_large_answers_gets_all_of_them_as_fast_as_it_reads() {
     async fn large() -> Result<String, Error> {
         Ok("x".repeat(200_000))
     }

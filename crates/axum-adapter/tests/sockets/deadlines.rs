@@ -153,7 +153,7 @@ async fn a_session_that_left_its_last_namespace_ends_and_one_that_comes_back_sta
 }
 
 #[tokio::test]
-async fn who_is_disconnected_by_the_application_does_not_keep_its_connection() {
+async fn a_client_that_the_application_disconnects_does_not_keep_its_connection() {
     for (fixture, mut departures) in fixtures().await {
         let mut socket = WebSocket::connect(fixture.address).await;
         let began = Instant::now();

@@ -58,7 +58,7 @@ impl Asking {
 const REFUSED: &str = r#"44{"message":"UNAUTHORIZED: Not authorized"}"#;
 
 #[tokio::test]
-async fn who_proves_nothing_is_told_so_and_takes_part_in_nothing_over_both_transports() {
+async fn a_client_without_valid_credentials_gets_the_error_and_nothing_else_over_both_transports() {
     let mut asking = Asking::new().await;
     let mut socket = WebSocket::open(asking.address()).await;
     let mut polling = Polling::open(asking.address()).await;
@@ -77,7 +77,7 @@ async fn who_proves_nothing_is_told_so_and_takes_part_in_nothing_over_both_trans
 }
 
 #[tokio::test]
-async fn whoever_decides_sees_the_request_and_what_was_sent_along() {
+async fn the_authenticator_gets_the_request_and_the_auth_payload() {
     let asking = Asking::new().await;
     let mut socket = WebSocket::ask(asking.address(), "&room=lobby").await.expect("a websocket");
     socket.message().await;
@@ -91,7 +91,7 @@ async fn whoever_decides_sees_the_request_and_what_was_sent_along() {
 }
 
 #[tokio::test]
-async fn who_expires_is_told_and_disconnected_over_both_transports_and_who_renews_stays() {
+async fn a_client_that_expires_gets_the_error_and_is_disconnected_over_both_transports_unless_it_renews() {
     let mut asking = Asking::new().await;
     let until = asking.clock.now().as_millis() + 500;
     let packet = format!(r#"40{{"user":"ada","until":{until}}}"#);

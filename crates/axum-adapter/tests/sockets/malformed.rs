@@ -116,7 +116,7 @@ fn harmful() -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn garbage_costs_nobody_but_its_sender_anything() {
+async fn garbage_affects_only_its_sender() {
     let log = Log::capture();
     let fixture = fixture().await;
     let mut healthy = WebSocket::connect(fixture.address).await;
@@ -169,7 +169,7 @@ async fn garbage_as_requests_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_passed_on_unread_is_valid_for_whoever_gets_it() {
+async fn payloads_that_are_forwarded_without_parsing_are_valid_for_their_receivers() {
     let fixture = fixture().await;
     let mut ada = WebSocket::connect(fixture.address).await;
     let mut bob = WebSocket::connect(fixture.address).await;

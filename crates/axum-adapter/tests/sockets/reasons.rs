@@ -13,7 +13,7 @@ async fn fixture() -> (Fixture, Departures) {
 }
 
 #[tokio::test]
-async fn who_says_goodbye_disconnected_by_itself() {
+async fn a_client_that_closes_its_connection_disconnected_by_itself() {
     let (fixture, mut departures) = fixture().await;
     let client = WebSocket::connect(fixture.address).await;
     let id = client.session.clone();
@@ -51,7 +51,7 @@ async fn a_connection_that_breaks_is_lost() {
 }
 
 #[tokio::test]
-async fn who_is_disconnected_by_the_application_is_told_so() {
+async fn a_client_that_the_application_disconnects_gets_a_disconnect_packet() {
     let (fixture, mut departures) = fixture().await;
     let mut client = WebSocket::connect(fixture.address).await;
     fixture.holds(1).await;
@@ -69,7 +69,7 @@ async fn who_is_disconnected_by_the_application_is_told_so() {
 }
 
 #[tokio::test]
-async fn who_does_not_answer_a_ping_timed_out() {
+async fn a_client_that_does_not_answer_a_ping_timed_out() {
     let (gateway, mut departures) = Departures::of(Gateway::new());
     let mut config = config();
     config.ping_interval = Duration::from_millis(100);
@@ -118,7 +118,7 @@ async fn what_is_no_protocol_is_a_protocol_error() {
 }
 
 #[tokio::test]
-async fn who_is_there_at_the_end_is_told_that_the_server_stops() {
+async fn a_client_that_is_connected_at_a_shutdown_gets_the_reason() {
     let (fixture, mut departures) = fixture().await;
     let mut socket = WebSocket::connect(fixture.address).await;
     fixture.holds(1).await;

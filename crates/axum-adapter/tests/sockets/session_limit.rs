@@ -31,7 +31,7 @@ async fn all_come_back(fixture: &Fixture, most: usize) {
 }
 
 #[tokio::test]
-async fn one_too_many_is_refused_with_the_code_and_the_next_gets_the_place_of_one_who_left() {
+async fn a_session_above_the_limit_is_refused_with_the_code_and_the_next_gets_a_free_place() {
     for foreign in [false, true] {
         let config = WebSocketConfig { max_connections: 2, ..config() };
         let fixture = if foreign {

@@ -173,7 +173,7 @@ async fn a_client_for_which_too_many_bytes_wait_is_disconnected_however_few_mess
 
 /// A client that reads slowly has all the time that it needs: what was written no longer waits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_keeps_up_is_sent_far_more_than_may_wait_at_one_time_over_both_transports() {
+async fn a_client_that_keeps_up_gets_far_more_than_the_send_buffer_over_both_transports() {
     let (gateway, mut departures) = Departures::of(Gateway::new().on_connect(enter));
     let mut config = config();
     config.limits.send_buffer_bytes = 100_000;

@@ -178,7 +178,7 @@ fn p99(rounds: &mut [Duration]) -> Duration {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_stops_reading_while_20_mb_are_broadcast_costs_the_others_nothing() {
+async fn a_client_that_stops_reading_during_a_broadcast_of_20_mb_does_not_affect_the_others() {
     allow_many_files();
     let (gateway, departures) = Departures::of(Gateway::new().on("join", join));
     let fixture = Fixture::new(config(), gateway).await;

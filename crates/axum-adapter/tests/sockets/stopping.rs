@@ -120,7 +120,7 @@ async fn clients_that_never_read_and_handlers_that_never_return_are_ended_too() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_comes_while_the_server_stops_is_sent_elsewhere() {
+async fn a_client_that_connects_during_a_shutdown_is_rejected_with_503() {
     let fixture = Fixture::foreign(patient(Duration::from_secs(30)), Gateway::new()).await;
     let address = fixture.address;
     fixture.stop().await;

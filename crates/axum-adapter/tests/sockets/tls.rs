@@ -97,7 +97,7 @@ async fn plain_http_on_the_port_of_tls_is_closed_without_an_answer_in_http() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_does_not_go_on_is_closed_and_holds_nobody_up() {
+async fn a_stalled_tls_handshake_is_closed_and_delays_no_other_client() {
     let certificate = Certificate::new();
     let fixture = fixture(&certificate).await;
     let began = Instant::now();

@@ -26,7 +26,7 @@ impl Departures {
 
     /// The next one, which must come.
     pub(crate) async fn next(&mut self) -> Departure {
-        within("a client departs", self.0.recv()).await.expect("the gateway incarnations")
+        within("a client departs", self.0.recv()).await.expect("the gateway is alive")
     }
 
     /// The reason of the next one, which must be this client's.
