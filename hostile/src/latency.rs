@@ -27,7 +27,7 @@ impl Phase {
 /// What is below this is noise: of two cores that the server, the crowd and the attackers share with whatever else the
 /// machine does, one that is busy with another process for a moment makes more of a difference than any attack does.
 /// The row of sizes raises the 99th percentile from 0.50 to 1.32 ms, and from 0.49 to 1.41 ms when another server is
-/// attacked in the same way. Where nothing is optimised, what takes a moment takes ten: a message of a megabyte is 10
+/// attacked in the same way. Where nothing is optimized, what takes a moment takes ten: a message of a megabyte is 10
 /// ms.
 pub(crate) const FLOOR: Duration = Duration::from_millis(if cfg!(debug_assertions) { 10 } else { 2 });
 

@@ -30,7 +30,7 @@ pub(crate) enum Task {
 pub(crate) struct ExampleArgs {
     /// Which example
     pub(crate) name: Example,
-    /// Build with optimisations
+    /// Build with optimizations
     #[arg(long)]
     pub(crate) release: bool,
     /// Chat only: so many nodes behind nginx, as one cluster, with a Redis of its own unless one is given
@@ -61,7 +61,7 @@ pub(crate) struct TestArgs {
     /// Run only the tests whose name contains this
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
-    /// Run randomised tests for more rounds
+    /// Run randomized tests for more rounds
     #[arg(long)]
     pub(crate) full: bool,
     /// Run only one kind of test
@@ -92,7 +92,7 @@ impl Suite {
 
 #[derive(Debug, Args)]
 pub(crate) struct CiArgs {
-    /// Also what takes longer than a change can wait for: more rounds of randomised tests, a minute of each fuzz target
+    /// Also what takes longer than a change can wait for: more rounds of randomized tests, a minute of each fuzz target
     #[arg(long)]
     pub(crate) full: bool,
 }

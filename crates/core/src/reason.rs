@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum DisconnectReason {
-    /// The client disconnected by itself, left the namespace or closed its connection.
+    /// The client disconnected, left the namespace or closed its connection.
     #[serde(rename = "client disconnected")]
     ClientDisconnected,
     /// The connection broke.

@@ -1,4 +1,4 @@
-//! Serialises the changes of a client that need several scripts.
+//! Runs the changes of a client that need several scripts one at a time.
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -13,7 +13,7 @@ use std::{
 use roomwire_hostile::{Fixture, Http, Mutation, Mutator, Polling, Settings, WebSocket, corpus, frame, within};
 use tokio::{task::JoinSet, time::Instant};
 
-/// How many mutations there are; `HOSTILE_MUTATIONS` says otherwise. An unoptimised build handles a few thousand a
+/// How many mutations there are; `HOSTILE_MUTATIONS` says otherwise. An unoptimized build handles a few thousand a
 /// second.
 const MUTATIONS: u64 = if cfg!(debug_assertions) { 150_000 } else { 1_000_000 };
 /// How many connections send them at a time.

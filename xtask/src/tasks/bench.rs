@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the benchmark, built with optimisations.
+//! `cargo xtask bench`: the benchmark, built with optimizations.
 
 use std::cell::OnceCell;
 use std::process::ExitCode;

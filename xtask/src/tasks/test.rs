@@ -18,7 +18,7 @@ use crate::tools::{self, CHROMIUM, NGINX, NODE, NPM, REDIS};
 /// The package of the attacks.
 const ATTACKS: &str = "roomwire-hostile";
 
-/// Set for tests in a full run: randomised tests then run for more rounds.
+/// Set for tests in a full run: randomized tests then run for more rounds.
 const FULL: &str = "FULL_TESTS";
 
 /// Runs what was selected and prints what became of it.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{ClientId, DeletionId, Incarnation, Namespace, NewRoom, NodeId, PageRequest, RoomChange, RoomId};
 
-/// Names that are difficult for separators, quoting, patterns, normalisation and lengths.
+/// Names that are difficult for separators, quoting, patterns, normalization and lengths.
 pub(super) fn odd_names() -> Vec<String> {
     let plain = [
         "a",

@@ -129,7 +129,7 @@ impl<'de> Deserializer<'de> for Arguments<'_, 'de> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
-        // serde_json recognises its `RawValue` by such a name.
+        // serde_json recognizes its `RawValue` by such a name.
         if name.starts_with('$') {
             return whole(self.first(), |reader| reader.deserialize_newtype_struct(name, visitor));
         }

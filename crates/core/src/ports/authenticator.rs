@@ -51,7 +51,7 @@ impl fmt::Debug for ConnectRequest {
     }
 }
 
-/// Authenticates a client before the service tells it that it is connected.
+/// Authenticates a client before the service accepts its connection.
 ///
 /// Called once for each namespace that a client connects to, and again when the client sends newer credentials. Calls
 /// run concurrently.
@@ -62,7 +62,7 @@ pub trait Authenticator: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The error that the client gets: [`ErrorCode::Unauthorized`](crate::ErrorCode::Unauthorized), with the same
     /// message whatever was wrong. An internal error, for example because keys could not be fetched, refuses the client
-    /// too. The [source](Error::with_source) tells the operator the cause: the service logs it at most once a minute
+    /// too. The [source](Error::with_source) is the cause, for the operator: the service logs it at most once a minute
     /// for each reason, so it must not hold secrets.
     ///
     /// # Cancellation

@@ -1,4 +1,4 @@
-//! The port that authorises operations of clients on rooms and other clients.
+//! The port that authorizes operations of clients on rooms and other clients.
 
 use std::{fmt, sync::Arc};
 

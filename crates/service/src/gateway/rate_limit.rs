@@ -189,7 +189,7 @@ impl Users {
 }
 
 impl Known {
-    /// Runs only when the number of entries has doubled since the last time, so the amortised cost is constant.
+    /// Runs only when the number of entries has doubled since the last time, so the amortized cost is constant.
     fn forget_the_gone(&mut self) {
         if self.limiters.len() >= (2 * self.here).max(FEW_USERS) {
             self.limiters.retain(|_, limiter| limiter.strong_count() > 0);

@@ -98,7 +98,7 @@ pub(crate) struct Node {
     pub(crate) stop: CancellationToken,
 }
 
-/// The application's hooks for clients: authentication and authorisation.
+/// The application's hooks for clients: authentication and authorization.
 #[derive(Debug)]
 pub(crate) struct AuthHooks {
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
