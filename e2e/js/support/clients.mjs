@@ -47,8 +47,8 @@ export function connection(socket) {
 }
 
 /** The next time it stands, however many attempts that takes. */
-export function nextConnection(socket) {
-  return within(ANSWER_MS, "the client connects again", new Promise((resolve) => socket.once("connect", resolve)));
+export function nextConnection(socket, ms = ANSWER_MS) {
+  return within(ms, "the client connects again", new Promise((resolve) => socket.once("connect", resolve)));
 }
 
 export function upgrade(socket) {

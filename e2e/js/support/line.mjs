@@ -7,6 +7,7 @@ const SLICE_MS = 20;
 export class Line {
   #server;
   #sockets = new Set();
+  #asked = new Set(); // the sockets of clients that sent something and were sent nothing since
   #silent = false;
   #bytesPerSecond = { up: Infinity, down: Infinity };
 
@@ -27,6 +28,7 @@ export class Line {
   /** Nothing arrives, either way, on the connections that are open; new ones work: another network. */
   forget() {
     for (const socket of this.#sockets) socket.isForgotten = true;
+    this.#asked.clear();
   }
 
   /** Nothing arrives on any connection until `wake`: the lid is closed. */
@@ -38,11 +40,16 @@ export class Line {
     this.#silent = false;
   }
 
+  /** True while a client has sent something on a connection, such as a request, and was sent nothing there since. */
+  get isAsked() {
+    return this.#asked.size > 0;
+  }
+
   #carry(client, server) {
     for (const socket of [client, server]) {
       socket.setNoDelay(true);
       this.#sockets.add(socket);
-      socket.once("close", () => this.#sockets.delete(socket)).on("error", () => {});
+      socket.once("close", () => [this.#sockets, this.#asked].forEach((set) => set.delete(socket))).on("error", () => {});
     }
     this.#pump(client, server, "up");
     this.#pump(server, client, "down");
@@ -55,6 +62,8 @@ export class Line {
         while (rest.length > 0) {
           while (this.#silent) await pause(SLICE_MS);
           if (from.isForgotten) return await new Promise((resolve) => from.once("close", resolve));
+          if (way === "up") this.#asked.add(from);
+          else this.#asked.delete(to);
           const rate = this.#bytesPerSecond[way];
           const size = rate === Infinity ? rest.length : Math.max(1, Math.floor((rate * SLICE_MS) / 1000));
           if (!to.write(rest.subarray(0, size))) await new Promise((resolve) => to.once("drain", resolve).once("close", resolve));

@@ -38,7 +38,7 @@ export class Server {
 
   /** Starts `binary`; returns when it answers over HTTP. */
   static async start(binary, environment = {}) {
-    const server = new Server(binary, environment, await freePort());
+    const server = new this(binary, environment, await freePort());
     await server.startAgain();
     return server;
   }
