@@ -16,6 +16,7 @@ use crate::{
     connection::Connection,
     outbox::{Bounds, Outbox},
     refusals::Refusals,
+    upgrade_state::UpgradeState,
 };
 
 /// The sessions by id, from their first namespace on.
@@ -36,6 +37,7 @@ pub(crate) struct EngineSessions {
 pub(crate) struct EngineSession {
     all: EngineSessions,
     outbox: Arc<Outbox>,
+    upgrade: UpgradeState,
     id: OnceLock<ClientId>,
     state: Mutex<State>,
 }
@@ -68,7 +70,8 @@ impl EngineSessions {
     /// A session that is about to begin, over HTTP requests or a websocket.
     pub(crate) fn begin(&self, polling: bool) -> Arc<EngineSession> {
         let (id, state) = (OnceLock::new(), Mutex::default());
-        Arc::new(EngineSession { all: self.clone(), outbox: Outbox::new(self.bounds, polling), id, state })
+        let (outbox, upgrade) = (Outbox::new(self.bounds, polling), UpgradeState::begin(polling));
+        Arc::new(EngineSession { all: self.clone(), outbox, upgrade, id, state })
     }
 
     pub(crate) fn get(&self, session: &str) -> Option<Arc<EngineSession>> {
@@ -85,7 +88,8 @@ impl Default for EngineSessions {
 impl Default for EngineSession {
     fn default() -> Self {
         let all = EngineSessions::default();
-        Self { outbox: Outbox::new(all.bounds, false), all, id: OnceLock::new(), state: Mutex::default() }
+        let (outbox, upgrade) = (Outbox::new(all.bounds, false), UpgradeState::begin(false));
+        Self { outbox, upgrade, all, id: OnceLock::new(), state: Mutex::default() }
     }
 }
 
@@ -111,6 +115,11 @@ impl EngineSession {
     /// What waits to be sent to it.
     pub(crate) fn outbox(&self) -> &Arc<Outbox> {
         &self.outbox
+    }
+
+    /// Whether it moves to a websocket.
+    pub(crate) fn upgrade(&self) -> &UpgradeState {
+        &self.upgrade
     }
 
     /// Its messages come over this websocket.

@@ -211,8 +211,15 @@ impl Mounted {
                 self.handshake.reveal(opened).await
             }
             RequestKind::Poll { session } => {
-                let engine_session = running.engine_sessions.get(&session);
-                polling::polled(running.ask_engine(request).await, engine_session).await
+                let Some(engine_session) = running.engine_sessions.get(&session) else {
+                    return running.ask_engine(request).await;
+                };
+                // A poll that waits has taken no message from the engine: nothing is lost when it is dropped.
+                tokio::select! {
+                    biased;
+                    response = running.ask_engine(request) => polling::polled(response, engine_session).await,
+                    () = engine_session.upgrade().poll_released() => polling::noop(),
+                }
             }
             _ => running.ask_engine(request).await,
         }

@@ -49,6 +49,7 @@ mod namespace_sockets;
 mod open_files;
 mod outbox;
 mod polling;
+mod probe;
 mod refusals;
 mod rejection;
 mod request;
@@ -58,6 +59,7 @@ mod signal;
 mod socket;
 mod stream;
 mod upgrade;
+mod upgrade_state;
 mod write_deadline;
 
 pub use handshake::ClientAddress;

@@ -1,10 +1,10 @@
-//! Answers to requests by which a session begins and asks for its messages.
+//! Responses to requests by which a session begins and asks for its messages.
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::{body::Body, response::IntoResponse};
 use bytes::Bytes;
-use http::Response;
+use http::{Response, header};
 use http_body_util::BodyExt;
 use roomwire_core::ClientId;
 use serde::Deserialize;
@@ -28,9 +28,16 @@ pub(crate) async fn opened(response: Response<Body>, engine_session: Option<Arc<
     Response::from_parts(head, Body::from(body))
 }
 
+/// The response to a poll that waits in vain while its session moves to a websocket: the packet that says nothing.
+pub(crate) fn noop() -> Response<Body> {
+    ([(header::CONTENT_TYPE, "text/plain; charset=UTF-8")], "6").into_response()
+}
+
 /// The response with messages, which reports how far the client reads it.
-pub(crate) async fn polled(response: Response<Body>, engine_session: Option<Arc<EngineSession>>) -> Response<Body> {
-    let Some(engine_session) = engine_session.filter(|_| response.status().is_success()) else { return response };
+pub(crate) async fn polled(response: Response<Body>, engine_session: Arc<EngineSession>) -> Response<Body> {
+    if !response.status().is_success() {
+        return response;
+    }
     let Ok((head, body)) = whole(response).await else { return rejection::unknown_session() };
     Response::from_parts(head, outbox::polling_body(body, engine_session.outbox().clone()))
 }

@@ -1,11 +1,15 @@
 //! Upgrades an HTTP request to a websocket that this crate can end.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use axum::body::Body;
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use hyper_util::rt::TokioIo;
 use roomwire_core::{ClientId, Escaped};
+use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tower::ServiceExt;
 
@@ -15,7 +19,8 @@ use crate::{
     engine_session::EngineSession,
     handshake::ClientAddress,
     layer::{Mounted, Running},
-    namespace_sockets::end_polling,
+    namespace_sockets::{NamespaceSockets, end_polling},
+    probe::{Probed, probe},
     session_limit::SessionPermit,
     stream::ControlledStream,
     write_deadline::HasWriteDeadline,
@@ -26,7 +31,8 @@ pub(crate) enum Origin<'a> {
     /// Nowhere: it begins with the websocket, and its place is free again when the websocket ends. socketioxide
     /// remembers a session that never connected to a namespace for a while after its end.
     New(Arc<SessionPermit>),
-    /// It moves from HTTP requests to the websocket.
+    /// It moves from HTTP requests to the websocket, once the websocket has shown that it carries frames both ways. A
+    /// websocket that does not leaves the session as it was.
     Polling(&'a str),
 }
 
@@ -52,25 +58,20 @@ pub(crate) fn accept(
         Origin::New(_) => request.extensions().get().cloned(),
         Origin::Polling(session) => running.engine_sessions.get(session),
     };
-    if let Some(engine_session) = &engine_session {
-        engine_session.attach(&connection);
-    }
+    let mut moves = None;
     let on_end: Box<dyn FnOnce() + Send> = match origin {
         Origin::New(permit) => Box::new(move || drop((known, permit))),
         Origin::Polling(session) => {
-            for socket in
-                ClientId::new(session).iter().flat_map(|id| running.namespaces.iter().filter_map(|all| all.get(id)))
-            {
-                // A session that has a websocket keeps it; a request for a second one is refused.
-                if socket.is_polling() {
-                    socket.read_gate.attach(connection.clone());
-                }
-            }
-            // An upgrade that breaks off half-way would leave its session waiting for it for ever.
+            let has_moved = Arc::new(AtomicBool::new(false));
+            let namespaces = running.namespaces.clone();
+            moves = Some(Move { session: session.to_owned(), namespaces, has_moved: has_moved.clone() });
+            // The engine would wait for ever for a websocket that ends between its probe and its first message.
             let (engine, path, session) = (engine.clone(), config.path.clone(), session.to_owned());
             Box::new(move || {
                 drop(known);
-                end_polling(&engine, &path, &session);
+                if has_moved.load(Ordering::Acquire) {
+                    end_polling(&engine, &path, &session);
+                }
             })
         }
     };
@@ -79,6 +80,7 @@ pub(crate) fn accept(
     let (max_message, refusals) = (engine::max_message(&config.limits), mounted.refusals.clone());
     let address = request.extensions().get().map(|ClientAddress(address)| *address);
     let handshake = copy_of(&request);
+    let probe_timeout = config.limits.handshake_timeout;
     tokio::spawn(async move {
         let upgraded = match hyper::upgrade::on(request).await {
             Ok(upgraded) => upgraded,
@@ -88,7 +90,7 @@ pub(crate) fn accept(
                 return;
             }
         };
-        let mut stream = ControlledStream::new(TokioIo::new(upgraded), connection, Some(on_end))
+        let mut stream = ControlledStream::new(TokioIo::new(upgraded), connection.clone(), Some(on_end))
             .with_message_limit(max_message, move || refusals.message_too_large(address));
         if let Some(patience) = patience {
             stream = stream.with_deadline(patience, None);
@@ -96,9 +98,28 @@ pub(crate) fn accept(
         if let Some(engine_session) = &engine_session {
             stream = stream.with_outbox(engine_session.outbox().clone());
         }
-        drop(engine_session);
+        let served = match moves {
+            None => {
+                if let Some(engine_session) = engine_session {
+                    engine_session.attach(&connection);
+                }
+                engine.oneshot((stream, handshake)).await
+            }
+            Some(moves) => {
+                // A session that is unknown, or has a websocket or probes one: this one is closed.
+                let Some(engine_session) = engine_session else { return };
+                let Some(permit) = engine_session.upgrade().begin_probe() else { return };
+                if !matches!(timeout(probe_timeout, probe(&mut stream)).await, Ok(Ok(()))) {
+                    return;
+                }
+                moves.to(&engine_session, &connection);
+                permit.succeed();
+                drop(engine_session);
+                engine.oneshot((Probed::new(stream), handshake)).await
+            }
+        };
         // Refused only for a query that the engine does not understand: the stream is dropped then.
-        if let Err(error) = engine.oneshot((stream, handshake)).await {
+        if let Err(error) = served {
             tracing::debug!(target: "roomwire", error = %Escaped(&error), "a websocket was refused");
         }
     });
@@ -111,6 +132,24 @@ pub(crate) fn accept(
         Err(_) => return answer(StatusCode::BAD_REQUEST),
     };
     response
+}
+
+/// What changes when a session moves from HTTP requests to a websocket.
+struct Move {
+    session: String,
+    namespaces: Vec<Arc<NamespaceSockets>>,
+    has_moved: Arc<AtomicBool>,
+}
+
+impl Move {
+    fn to(self, engine_session: &EngineSession, connection: &Arc<Connection>) {
+        self.has_moved.store(true, Ordering::Release);
+        engine_session.attach(connection);
+        let Ok(id) = ClientId::new(&*self.session) else { return };
+        for socket in self.namespaces.iter().filter_map(|sockets| sockets.get(&id)) {
+            socket.read_gate.attach(connection.clone());
+        }
+    }
 }
 
 fn answer(status: StatusCode) -> Response<Body> {

@@ -188,7 +188,7 @@ async fn a_session_by_http_requests_that_left_its_last_namespace_ends_wherever_i
 }
 
 #[tokio::test]
-async fn an_upgrade_that_is_not_finished_ends_with_its_session() {
+async fn a_websocket_that_does_not_finish_its_upgrade_is_closed_and_its_session_goes_on() {
     for (fixture, _) in fixtures().await {
         for probes in [false, true] {
             let polling = Polling::connect(fixture.address).await;
@@ -201,6 +201,9 @@ async fn an_upgrade_that_is_not_finished_ends_with_its_session() {
             }
             socket.closed_by_server().await;
             in_time(began);
+            fixture.holds(1).await;
+            let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.ticket);
+            assert_eq!(Http::once(fixture.address, "POST", &target, "1").await.status, 200);
             fixture.holds(0).await;
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use roomwire_service::{DisconnectReason, Gateway};
 use tokio::io::AsyncWriteExt;
 
-use crate::support::{Departures, Fixture, Http, Polling, WebSocket, config};
+use crate::support::{Departures, Fixture, Polling, WebSocket, config};
 
 async fn fixture() -> (Fixture, Departures) {
     let (gateway, departures) = Departures::of(Gateway::new());
@@ -125,16 +125,4 @@ async fn a_client_that_is_connected_at_a_shutdown_gets_the_reason() {
     fixture.stop().await;
     assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::ServerShutdown);
     socket.closed_by_server().await;
-}
-
-#[tokio::test]
-async fn an_upgrade_that_breaks_off_ends_its_session() {
-    let (fixture, mut departures) = fixture().await;
-    let client = Polling::connect(fixture.address).await;
-    let upgrade = WebSocket::ask(fixture.address, &format!("&sid={}", client.ticket)).await.expect("begins");
-    upgrade.reset();
-    assert_eq!(departures.next().await.client.as_str(), client.session);
-    fixture.empty().await;
-    let answer = Http::once(fixture.address, "GET", "/hello", "").await;
-    assert_eq!((answer.status, &*answer.body), (200, "hello"));
 }

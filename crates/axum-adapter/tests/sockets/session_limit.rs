@@ -153,11 +153,12 @@ async fn goodbye_packet(address: SocketAddr) {
 }
 
 async fn upgrade_broken_off(address: SocketAddr) {
-    let client = Polling::connect(address).await;
+    let mut client = Polling::connect(address).await;
     let mut upgrade = WebSocket::ask(address, &format!("&sid={}", client.ticket)).await.expect("begins");
     upgrade.send("2probe").await;
     assert_eq!(upgrade.frame().await, Some(crate::support::Frame::Text("3probe".to_owned())));
     upgrade.reset();
+    assert_eq!(client.post("1").await.status, 200, "the session goes on without it");
 }
 
 async fn unknown_session(address: SocketAddr) {

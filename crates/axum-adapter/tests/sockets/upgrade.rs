@@ -1,6 +1,9 @@
 //! A session moves from HTTP requests to a websocket, and nothing is lost on the way.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use parking_lot::Mutex;
 use roomwire_service::{Data, DisconnectReason, Error, Gateway, State};
@@ -118,4 +121,88 @@ async fn a_second_websocket_for_a_session_changes_nothing() {
     assert_eq!(departures.reason_of(&polling.session).await, DisconnectReason::SlowConsumer);
     eventually("its connection is over", async || WebSocket::ask(fixture.address, "").await.is_ok()).await;
     socket.closed_by_server().await;
+}
+
+/// The client sends and receives over HTTP requests.
+async fn talks_by_polling(fixture: &Fixture, heard: &Heard, polling: &mut Polling, number: u32) {
+    assert_eq!(polling.post(&format!(r#"42["hear",{number}]"#)).await.status, 200);
+    fixture.service.send_to_client(polling.session.as_str(), "said", &number).await.expect("is here");
+    let said = format!(r#"42["said",{number}]"#);
+    while !polling.poll().await.contains(&said) {}
+    eventually("it is heard", async || heard.0.lock().last() == Some(&number)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_that_breaks_or_sends_no_probe_leaves_its_session_as_it_was() {
+    let heard = Heard::default();
+    let fixture = Fixture::new(config(), Gateway::new().with_state(heard.clone()).on("hear", hear)).await;
+    let mut polling = Polling::connect(fixture.address).await;
+    let query = format!("&sid={}", polling.ticket);
+    for (round, frames) in [&[][..], &["2probe"], &["nonsense"], &["2probe", "nonsense"], &["5"]].iter().enumerate() {
+        for resets in [true, false] {
+            let mut socket = eventually_upgrades(&fixture, &query).await;
+            for frame in *frames {
+                socket.send(frame).await;
+            }
+            if frames.first() == Some(&"2probe") {
+                assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
+            }
+            if resets {
+                socket.reset();
+            } else {
+                socket.close().await;
+            }
+            talks_by_polling(&fixture, &heard, &mut polling, round as u32).await;
+        }
+    }
+    let mut socket = eventually_upgrades(&fixture, &query).await;
+    socket.send("2probe").await;
+    assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
+    socket.send("5").await;
+    assert!(socket.ask_for(1, r#"["nothing"]"#).await.contains("UNKNOWN_EVENT"), "it can still move");
+    socket.close().await;
+    fixture.empty().await;
+}
+
+/// A websocket whose probe may begin: the one before has ended.
+async fn eventually_upgrades(fixture: &Fixture, query: &str) -> WebSocket {
+    // The end of a connection takes a moment to be noticed, and one websocket is probed at a time.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    WebSocket::ask(fixture.address, query).await.expect("begins")
+}
+
+/// A proxy accepted the websocket and lets no frame through in one direction or the other.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_a_websocket_carries_nothing_messages_go_over_http_requests_and_polls_do_not_spin() {
+    let heard = Heard::default();
+    let mut config = config();
+    config.limits.handshake_timeout = Duration::from_secs(2);
+    let fixture = Fixture::new(config, Gateway::new().with_state(heard.clone()).on("hear", hear)).await;
+    for probes in [false, true] {
+        let mut polling = Polling::connect(fixture.address).await;
+        let mut socket = WebSocket::ask(fixture.address, &format!("&sid={}", polling.ticket)).await.expect("begins");
+        if probes {
+            socket.send("2probe").await;
+        }
+        let (began, mut number, mut polls) = (Instant::now(), 0, 0);
+        while began.elapsed() < Duration::from_secs(1) {
+            talks_by_polling(&fixture, &heard, &mut polling, number).await;
+            number += 1;
+            // A poll without a message.
+            polling.begin_poll().await;
+            let answer = tokio::time::timeout(Duration::from_millis(500), polling.polled()).await;
+            polls += 1;
+            if answer.is_err() {
+                fixture.service.send_to_client(polling.session.as_str(), "said", &0).await.expect("is here");
+                polling.polled().await.expect("an answer");
+            }
+        }
+        assert!(polls <= 11, "{polls} polls without a message in a second");
+        assert!(number >= 2);
+        socket.closed_by_server().await;
+        talks_by_polling(&fixture, &heard, &mut polling, number).await;
+        assert_eq!(polling.post("1").await.status, 200);
+        fixture.holds(0).await;
+    }
+    fixture.empty().await;
 }
