@@ -1,4 +1,4 @@
-// A proxy that lets HTTP through, accepts websockets, and then drops their frames or closes them.
+// A proxy that lets HTTP through, accepts websockets, and then loses their frames or closes them.
 import { createServer, connect } from "node:net";
 
 /** What becomes of a websocket after its 101: which way frames are lost, or after how many ms it is closed. */
@@ -7,7 +7,7 @@ export const BLOCKERS = {
   "loses the client's frames": { up: true },
   "loses the server's frames": { down: true },
   "closes a websocket at once": { closesAfter: 0 },
-  "closes a websocket after 300 ms": { closesAfter: 300 },
+  "loses all frames and closes a websocket after 300 ms": { up: true, down: true, closesAfter: 300 },
 };
 
 export class WebsocketBlocker {
