@@ -55,6 +55,27 @@ describe("malformed input", () => {
     assert.equal(await raw.acknowledgement(id), "well");
   }
 
+  /** JSON in a text in JSON in a text: Rust's parser of values would open each text in the one around it. */
+  function textsWithinEachOther(levels) {
+    const escaped = (text) => text.replaceAll("\\", "\\u005c").replaceAll('"', "\\u0022");
+    let json = "[1]";
+    for (let level = 0; level < levels; level += 1) json = `{"$serde_json::private::RawValue":"${escaped(json)}"}`;
+    return json;
+  }
+
+  test("JSON in texts within each other is refused where it is decoded, with and without attachments", async () => {
+    const raw = await rawClient();
+    for (const levels of [1, 40, 250]) {
+      const nested = textsWithinEachOther(levels);
+      raw.send(`42${levels}["relay-decoded",${nested}]`);
+      assertError((await raw.acknowledgement(levels)).error, "INVALID_PAYLOAD");
+      raw.send(`451-${levels + 1000}["relay-decoded",${nested},{"_placeholder":true,"num":0}]`);
+      raw.send(Buffer.from([1]));
+      assertError((await raw.acknowledgement(levels + 1000)).error, "INVALID_PAYLOAD");
+    }
+    await stillWorks(raw, 3);
+  });
+
   for (const name of RESERVED) {
     test(`the reserved event name ${name} is refused and the connection remains`, async () => {
       const raw = await rawClient();

@@ -60,6 +60,8 @@ for (const transports of [["websocket"], ["polling"]]) {
       const half = "🎉".slice(0, 1);
       assert.equal(await ask(sender, "relay", { half }), null);
       assert.deepEqual(await relayed.first("half of it"), { half });
+      assert.equal(await ask(sender, "relay", { half, part: Buffer.from([1]) }), null);
+      assert.equal((await relayed.first("half of it beside a file", (value) => value.part)).half, half);
       assert.equal(await ask(sender, "relay-decoded", { decoded: half }), null);
       assert.deepEqual(await relayed.first("what replaces it", (value) => value.decoded), { decoded: "\ufffd" });
     });

@@ -52,16 +52,18 @@ pub(crate) fn read_event(value: Value) -> Result<(ByteString, Payload), Error> {
     let name = values.first().ok_or_else(|| malformed("an event without a name"))?;
     let name: String = serde_json::from_str(name.get()).map_err(|_| malformed("an event whose name is no text"))?;
     let arguments = joined(&text, &values[1..]);
-    check_placeholders(&arguments, attachments.len())?;
-    Ok((name.into(), Payload::from_encoded(arguments, attachments)))
+    let payload = Payload::from_encoded(arguments, attachments);
+    payload.check_placeholders()?;
+    Ok((name.into(), payload))
 }
 
 /// The arguments of an acknowledgement as it came in.
 pub(crate) fn read_acknowledgement(value: Value) -> Result<Payload, Error> {
     let (text, attachments) = parts(value)?;
     let arguments = joined(&text, &values(&text)?);
-    check_placeholders(&arguments, attachments.len())?;
-    Ok(Payload::from_encoded(arguments, attachments))
+    let payload = Payload::from_encoded(arguments, attachments);
+    payload.check_placeholders()?;
+    Ok(payload)
 }
 
 /// What a client sent with its handshake: one JSON value, if any.
@@ -89,31 +91,6 @@ fn joined(text: &ByteString, values: &[&RawValue]) -> ByteString {
     text.slice_ref(&text[begin..end])
 }
 
-fn check_placeholders(arguments: &ByteString, attachments: usize) -> Result<(), Error> {
-    if attachments == 0 {
-        return Ok(());
-    }
-    let values: Vec<serde_json::Value> =
-        serde_json::from_str(&format!("[{arguments}]")).map_err(|_| malformed("the arguments are nested too deep"))?;
-    let mut open = values;
-    while let Some(value) = open.pop() {
-        match value {
-            serde_json::Value::Array(items) => open.extend(items),
-            serde_json::Value::Object(fields) => {
-                if fields.get("_placeholder") == Some(&serde_json::Value::Bool(true)) {
-                    let number = fields.get("num").and_then(serde_json::Value::as_u64);
-                    if number.is_none_or(|number| number >= attachments as u64) {
-                        return Err(malformed("a placeholder without its attachment"));
-                    }
-                }
-                open.extend(fields.into_iter().map(|(_, value)| value));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
 fn malformed(problem: &'static str) -> Error {
     Error::with_message(ErrorCode::InvalidPayload, problem)
 }
@@ -127,6 +104,10 @@ mod tests {
 
     fn incoming(text: &str) -> Value {
         Value::Str(text.to_owned().into(), None)
+    }
+
+    fn with_attachment(text: &str) -> Value {
+        Value::Str(text.to_owned().into(), Some(vec![vec![1].into()].into()))
     }
 
     #[test]
@@ -158,11 +139,25 @@ mod tests {
     }
 
     #[test]
-    fn what_would_hurt_whoever_it_is_passed_on_to_is_refused() {
+    fn arguments_that_would_harm_their_receivers_are_refused() {
         for text in [r#"["a",1]x"#, r#"["a",]"#, r#"["a",{]"#, "[]", "[1]", "", r#""a""#] {
             assert_eq!(read_event(incoming(text)).expect_err(text).code(), ErrorCode::InvalidPayload);
         }
-        let lone = Value::Str(r#"["a",{"_placeholder":true,"num":1}]"#.into(), Some(vec![vec![1].into()].into()));
+        let lone = with_attachment(r#"["a",{"_placeholder":true,"num":1}]"#);
         assert_eq!(read_event(lone).expect_err("refused").code(), ErrorCode::InvalidPayload);
+    }
+
+    #[test]
+    fn text_beside_an_attachment_arrives_as_it_was_sent() {
+        let key = "$serde_json::private::RawValue";
+        let mut nested = "1".to_owned();
+        for _ in 0..12 {
+            nested = format!(r#"{{"{key}":{}}}"#, serde_json::Value::from(nested));
+        }
+        for argument in [r#""\ud83c""#, "1e400", &format!("{}{}", "[".repeat(100), "]".repeat(100)), &nested] {
+            let text = format!(r#"["a",{argument},{{"_placeholder":true,"num":0}}]"#);
+            let (_, payload) = read_event(with_attachment(&text)).expect("reads");
+            assert!(payload.arguments().starts_with(argument));
+        }
     }
 }

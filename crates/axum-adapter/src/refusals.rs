@@ -185,7 +185,8 @@ impl Refusals {
     pub(crate) fn unread_head(&self, address: IpAddr) {
         let message = "a request is refused: its head has more headers than limits.headers or more bytes than \
                        limits.headerBytes; are there large cookies?";
-        self.report("head", "limits.headerBytes", message, &address);
+        // hyper does not say which of the two it was.
+        self.0.report("head", || Refusal { message: message.into(), example: address.to_string(), key: None });
     }
 
     /// A session that is in no namespace is ended.

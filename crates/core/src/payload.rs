@@ -4,6 +4,9 @@ mod arguments;
 mod binary;
 mod depth;
 mod into_payload;
+mod json_string;
+mod placeholders;
+mod reserved_keys;
 mod shape;
 mod surrogates;
 
@@ -13,6 +16,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use binary::Binary;
 pub use into_payload::IntoPayload;
+pub(crate) use json_string::string_end;
 
 use crate::{Error, ErrorCode};
 
@@ -95,9 +99,13 @@ impl Payload {
     /// ```
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidPayload`] naming the field, or [`ErrorCode::InvalidName`] when the value of a
-    /// name breaks its rules.
+    /// [`ErrorCode::InvalidPayload`] naming the field, or for a key that begins with `$serde_json::private::`, which
+    /// `serde_json` reserves; [`ErrorCode::InvalidName`] when the value of a name breaks its rules.
     pub fn decode<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        if reserved_keys::has_any(&self.arguments) {
+            let problem = format!("payload has a key that begins with {}, which is reserved", reserved_keys::PREFIX);
+            return Err(Error::with_message(ErrorCode::InvalidPayload, problem));
+        }
         binary::attach(&self.attachments, || {
             arguments::decode(&self.arguments).or_else(|error| match surrogates::replaced(&self.arguments) {
                 Some(mended) => arguments::decode(&mended),
@@ -140,6 +148,24 @@ impl Payload {
             return Err(Error::with_message(ErrorCode::InvalidPayload, problem));
         }
         Ok(())
+    }
+
+    /// Rejects arguments with a placeholder that has no attachment: receivers end their connection at one. Scans the
+    /// text only, without building values.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidPayload`].
+    pub fn check_placeholders(&self) -> Result<(), Error> {
+        // Without attachments the packet is not a binary one, and receivers look for no placeholders.
+        if !self.attachments.is_empty() && self.lacks_attachment(self.attachments.len()) {
+            return Err(Error::with_message(ErrorCode::InvalidPayload, "a placeholder has no attachment"));
+        }
+        Ok(())
+    }
+
+    /// Whether a placeholder is for none of so many attachments.
+    pub(crate) fn lacks_attachment(&self, attachments: usize) -> bool {
+        placeholders::lack_attachment(&self.arguments, attachments)
     }
 
     /// Rejects more than `most` binary values.
@@ -214,6 +240,20 @@ mod tests {
         assert_eq!(value["message"], "hi \u{fffd}");
         let raw = payload.decode::<Box<serde_json::value::RawValue>>().expect("is not decoded");
         assert_eq!(raw.get(), r#"{"room":"r\ud83c","message":"hi \ud83c"}"#);
+    }
+
+    /// `serde_json` would parse each text in the one around it, without a limit of nesting.
+    #[test]
+    fn texts_that_a_value_would_parse_within_each_other_are_refused_and_passed_on_as_they_are() {
+        let mut text = "1".to_owned();
+        for _ in 0..5 {
+            text = format!(r#"{{"$serde_json::private::RawValue":{}}}"#, serde_json::Value::from(text));
+        }
+        let payload = received(&text);
+        assert_eq!(payload.arguments(), text);
+        let error = payload.decode::<serde_json::Value>().expect_err("refused");
+        assert_eq!(error.code(), ErrorCode::InvalidPayload);
+        assert!(error.message().contains("reserved"), "{error}");
     }
 
     #[test]

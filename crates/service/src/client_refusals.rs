@@ -44,6 +44,13 @@ impl RefusalLog {
         self.of_client("too many requests", "limits.eventBurst", message, client);
     }
 
+    /// The server stops reading from a client whose events are handled more slowly than it sends them.
+    pub(crate) fn reading_paused(&self, client: &Client) {
+        let message = "a client is not read from for a moment: limits.mailbox (events) or limits.byteBurst (bytes) of its events are \
+                       queued. If that lasts longer than pingTimeout, it loses its connection; handlers may be slow";
+        self.of_client("mailbox full", "limits.mailbox", message, client);
+    }
+
     /// A client with too many waiting events is disconnected.
     pub(crate) fn mailbox_overflow(&self, client: &Client) {
         let message = "a client is disconnected: more of its events wait to be handled than limits.mailbox allows; handlers may be slow";

@@ -54,7 +54,7 @@ impl State {
         Ok(differences)
     }
 
-    /// Returns the incarnation of the room.
+    /// Returns the uid of the room.
     fn restore_member(
         &mut self,
         incarnation: &Incarnation,

@@ -154,8 +154,12 @@ async fn heads_that_are_too_large_in_both_kinds_of_server() {
         };
         assert_eq!(get(&fixture, &many).await, 431);
         eventually("it is logged", async || log.lines_with(&["WARN"]) > 0).await;
-        let cause = if foreign { "headers" } else { "head" };
-        one_warning(&log, cause, &["limits.header", "example=127.0.0.1"]);
+        let (cause, words) = if foreign {
+            ("headers", [r#"key="limits.headers""#, "more headers"])
+        } else {
+            ("head", ["limits.headers", "limits.headerBytes"])
+        };
+        one_warning(&log, cause, &[words[0], words[1], "example=127.0.0.1"]);
     }
 }
 

@@ -143,7 +143,7 @@ macro_rules! __contract_properties {
                 a_room_created_by_joining_vanishes_with_its_last_member,
                 a_room_created_by_name_is_kept_as_it_was_given,
                 a_room_created_by_name_stays_without_members,
-                a_room_has_one_uid_while_it_incarnations_and_another_in_its_next_incarnation,
+                a_room_has_one_uid_while_it_exists_and_another_when_it_exists_again,
                 creating_a_room_that_exists_is_refused,
                 deleting_a_missing_room_is_no_error,
                 deleting_a_room_ends_and_returns_its_memberships,
@@ -168,7 +168,7 @@ macro_rules! __contract_properties {
             }
             restore {
                 a_restored_client_moves_with_all_that_was_given,
-                a_restored_room_that_incarnations_keeps_its_uid,
+                a_restored_room_that_still_exists_keeps_its_uid,
                 a_restored_room_vanishes_with_its_last_member,
                 restoring_asks_neither_capacity_nor_closing,
                 restoring_keeps_the_memberships_of_this_incarnation,

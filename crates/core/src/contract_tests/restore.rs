@@ -48,7 +48,7 @@ pub async fn restoring_asks_neither_capacity_nor_closing(cluster: &dyn Cluster) 
 }
 
 /// A uid is given to a missing room only.
-pub async fn a_restored_room_that_incarnations_keeps_its_uid(cluster: &dyn Cluster) {
+pub async fn a_restored_room_that_still_exists_keeps_its_uid(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     let uid = other.enter(&client("in"), &room("r")).await.uid;
     other.change(&room("r"), RoomChange::Capacity(Some(9))).await;

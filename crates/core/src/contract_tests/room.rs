@@ -119,7 +119,7 @@ pub async fn a_room_created_by_name_stays_without_members(cluster: &dyn Cluster)
 }
 
 /// A uid names one incarnation of a room.
-pub async fn a_room_has_one_uid_while_it_incarnations_and_another_in_its_next_incarnation(cluster: &dyn Cluster) {
+pub async fn a_room_has_one_uid_while_it_exists_and_another_when_it_exists_again(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;
     other.connect(&client("b")).await;
     let mut uids = Vec::new();

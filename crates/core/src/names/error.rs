@@ -21,7 +21,7 @@ enum Problem {
     Reserved { name: &'static str },
     NoLeadingSlash,
     Separator { character: char },
-    NoLife,
+    MalformedIncarnation,
 }
 
 impl NameError {
@@ -49,8 +49,8 @@ impl NameError {
         Self { kind, problem: Problem::Separator { character } }
     }
 
-    pub(super) fn no_incarnation(kind: &'static str) -> Self {
-        Self { kind, problem: Problem::NoLife }
+    pub(super) fn malformed_incarnation(kind: &'static str) -> Self {
+        Self { kind, problem: Problem::MalformedIncarnation }
     }
 }
 
@@ -64,7 +64,9 @@ impl fmt::Display for NameError {
             Problem::Reserved { name } => write!(f, "{kind} `{name}` is reserved by Socket.IO"),
             Problem::NoLeadingSlash => write!(f, "{kind} does not start with `/`"),
             Problem::Separator { character } => write!(f, "{kind} contains `{character}`"),
-            Problem::NoLife => write!(f, "{kind} does not end with a dot and 16 lower-case hexadecimal digits"),
+            Problem::MalformedIncarnation => {
+                write!(f, "{kind} does not end with a dot and 16 lower-case hexadecimal digits")
+            }
         }
     }
 }

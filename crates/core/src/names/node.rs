@@ -106,13 +106,13 @@ impl FromStr for Incarnation {
     type Err = NameError;
 
     fn from_str(text: &str) -> Result<Self, NameError> {
-        let no_incarnation = || NameError::no_incarnation("incarnation");
-        let (node, incarnation) = text.rsplit_once('.').ok_or_else(no_incarnation)?;
+        let malformed_incarnation = || NameError::malformed_incarnation("incarnation");
+        let (node, incarnation) = text.rsplit_once('.').ok_or_else(malformed_incarnation)?;
         // Accepts only the canonical form: `parse` alone would accept a sign, capitals and fewer digits.
         if incarnation.len() != 16 || !incarnation.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(no_incarnation());
+            return Err(malformed_incarnation());
         }
-        let incarnation = u64::from_str_radix(incarnation, 16).map_err(|_| no_incarnation())?;
+        let incarnation = u64::from_str_radix(incarnation, 16).map_err(|_| malformed_incarnation())?;
         Ok(Self { node: NodeId::new(node)?, incarnation })
     }
 }

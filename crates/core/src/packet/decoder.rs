@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::{Packet, PacketError, PacketKind, head::Head, json, placeholders, wire};
+use super::{Packet, PacketError, PacketKind, head::Head, json, wire};
 use crate::{EventName, Payload};
 
 /// Limits of one packet. They apply while bytes arrive.
@@ -116,8 +116,8 @@ impl PacketDecoder {
             let payload = Payload::from_encoded(text.slice_ref(json), Vec::new());
             let most = self.limits.depth;
             payload.check_depth(most).map_err(|_| PacketError::TooDeep { most })?;
-            if head.attachments > 0 {
-                placeholders::check(payload.arguments(), head.attachments)?;
+            if head.attachments > 0 && payload.lacks_attachment(head.attachments) {
+                return Err(PacketError::Placeholder);
             }
             Ok(payload)
         };

@@ -4,7 +4,7 @@ use bytestring::ByteString;
 use serde::de::IgnoredAny;
 
 use super::PacketError;
-use crate::Payload;
+use crate::{Payload, payload::string_end};
 
 /// Validates one JSON value and returns it without surrounding whitespace.
 ///
@@ -26,21 +26,6 @@ pub(super) fn split_first(elements: &str) -> (&str, &str) {
     let (first, rest) = elements.split_at(end);
     let rest = rest.trim_ascii_start();
     (first, rest.strip_prefix(',').unwrap_or(rest).trim_ascii_start())
-}
-
-/// The index behind the closing quote of the string that `json` begins with.
-pub(super) fn string_end(json: &str) -> usize {
-    let bytes = json.as_bytes();
-    let mut at = 1;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'"' => return at + 1,
-            // The escaped character is never the closing quote.
-            b'\\' => at += 2,
-            _ => at += 1,
-        }
-    }
-    json.len()
 }
 
 /// Decodes a string, which shares the bytes of `text` unless it has escapes. `quoted` is a valid JSON string in `text`.

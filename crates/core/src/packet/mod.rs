@@ -25,7 +25,6 @@ mod encoder;
 mod error;
 mod head;
 mod json;
-mod placeholders;
 #[cfg(test)]
 mod tests;
 

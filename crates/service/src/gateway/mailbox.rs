@@ -57,6 +57,8 @@ impl Job {
 pub(super) enum Accepted {
     /// Nothing. A worker is busy, or will start when the client is connected, and will process the job.
     Queued,
+    /// As `Queued`, and the mailbox is full: reading from the client is paused until half of the jobs are processed.
+    Paused,
     /// No worker runs for this mailbox: start one.
     StartWorker,
     /// The hard bound is exceeded: the job and all later ones are dropped. The client must be disconnected.
@@ -133,7 +135,8 @@ impl Mailbox {
             }
         }
         let is_full = queue.jobs.len() >= self.pause_at || queue.bytes >= self.pause_at_bytes;
-        if is_full && !queue.paused && !queue.closed {
+        let pauses = is_full && !queue.paused && !queue.closed;
+        if pauses {
             queue.paused = true;
             metrics::limited(Limit::Mailbox);
             if let Some(backpressure) = &self.backpressure {
@@ -142,7 +145,12 @@ impl Mailbox {
         }
         let idle = !queue.working && (queue.opened || queue.closed);
         queue.working |= idle;
-        if idle { Accepted::StartWorker } else { Accepted::Queued }
+        // A single large event is no backlog.
+        match (idle, pauses && queue.jobs.len() > 1) {
+            (true, _) => Accepted::StartWorker,
+            (false, true) => Accepted::Paused,
+            (false, false) => Accepted::Queued,
+        }
     }
 
     /// Drops all later jobs except the end; queued jobs run.

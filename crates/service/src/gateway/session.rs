@@ -148,11 +148,12 @@ impl Session {
                 service.node.refusals.mailbox_overflow(client);
                 service.node.disconnect_here(client, DisconnectReason::MailboxOverflow);
             }
-            Accepted::Queued | Accepted::StartWorker if abused => {
+            Accepted::Queued | Accepted::Paused | Accepted::StartWorker if abused => {
                 mailbox.stop_listening();
                 service.node.refusals.too_many_requests(client);
                 service.node.disconnect_here(client, DisconnectReason::RateLimited);
             }
+            Accepted::Paused => service.node.refusals.reading_paused(client),
             Accepted::Queued | Accepted::StartWorker | Accepted::Closed => {}
         }
     }

@@ -55,6 +55,33 @@ async fn refused_events_are_one_warning_at_once_and_one_with_the_count_a_minute_
     assert_eq!(log.take_lines(), Vec::<String>::new());
 }
 
+async fn hang() -> Result<(), Error> {
+    std::future::pending().await
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_whose_events_are_handled_too_slowly_is_one_warning_when_it_is_no_longer_read_from() {
+    let log = Log::capture();
+    let config = WebSocketConfig { limits: Limits { mailbox: 16, ..config().limits }, ..config() };
+    let service = WebSocketService::builder(config).state(MemoryState::new()).build().await.expect("builds");
+    let server = TestServer::new(service, Gateway::new().on("hang", hang)).expect("mounts");
+    let client = server.connect().await.expect("connects");
+    client.emit("hang", &());
+    // The first is being handled, and is not queued any more.
+    sleep(Duration::from_millis(1)).await;
+    for _ in 0..15 {
+        client.emit("hang", &());
+    }
+    assert_eq!(log.take_lines(), Vec::<String>::new());
+    for _ in 0..16 {
+        client.emit("hang", &());
+    }
+    let paused = line(&log);
+    for part in ["WARN", r#"cause="mailbox full""#, r#"key="limits.mailbox""#, client.id().as_str()] {
+        assert!(paused.contains(part), "{part}: {paused}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn bytes_beyond_the_rate_name_their_key() {
     let log = Log::capture();

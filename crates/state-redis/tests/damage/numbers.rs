@@ -99,7 +99,7 @@ async fn an_incarnation_has_no_number_that_is_too_great() {
 }
 
 #[tokio::test]
-async fn a_lease_that_no_configuration_allows_neither_ends_a_incarnation_nor_keeps_it_for_ever() {
+async fn a_lease_that_no_configuration_allows_neither_ends_an_incarnation_nor_keeps_it_for_ever() {
     let server = RedisServer::start().await;
     let (node, lost) = (Node::of(&server).await, Node::of(&server).await);
     for value in TOO_GREAT {
