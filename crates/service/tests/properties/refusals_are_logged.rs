@@ -87,6 +87,8 @@ async fn bytes_beyond_the_rate_name_their_key() {
     let log = Log::capture();
     let server = server(Limits { bytes_per_second: 1024, byte_burst: 1024, ..config().limits }).await;
     let client = server.connect().await.expect("connects");
+    // Its `on_connect` is over: one large event alone fills no mailbox.
+    sleep(Duration::from_millis(1)).await;
     let large = Payload::encode(&"x".repeat(1024)).expect("encodes");
     client.emit_with_ack::<u32>("echo", large.clone()).await.expect_err("no number");
     client.emit_with_ack::<u32>("echo", large).await.expect_err("too many bytes");
