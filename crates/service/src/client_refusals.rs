@@ -46,7 +46,7 @@ impl RefusalLog {
 
     /// The server stops reading from a client whose events are handled more slowly than it sends them.
     pub(crate) fn reading_paused(&self, client: &Client) {
-        let message = "a client is not read from for a moment: limits.mailbox (events) or limits.byteBurst (bytes) of its events are \
+        let message = "reading from a client is paused: limits.mailbox (events) or limits.byteBurst (bytes) of its events are \
                        queued. If that lasts longer than pingTimeout, it loses its connection; handlers may be slow";
         self.of_client("mailbox full", "limits.mailbox", message, client);
     }
