@@ -142,8 +142,7 @@ impl Node {
     ///
     /// Background tasks cannot rely on their own cancellation instead. They are polled before the token is, and may run
     /// while another thread cancels it. The token is cancelled before the lease ends or the backplane closes, so a task
-    /// that
-    /// observes either of the two also observes the token.
+    /// that observes either of the two also observes the token.
     pub(super) fn has_stopped(&self) -> bool {
         self.stop.is_cancelled()
     }
