@@ -91,7 +91,9 @@ impl OperatorLog {
         let registered = node.store.registered().into_iter();
         let arriving = registered.filter(|client| node.service.local_client(client).is_none());
         self.half_deleted.lock().extend(cluster.calls.open_deletions());
-        self.in_flight.lock().extend(busy.chain(arriving).chain(node.store.unanswered_ends()));
+        let reaped = if node.store.is_reaping() { cluster.profile.devices } else { 0 };
+        let ends = node.store.unanswered_ends().into_iter().chain((0..reaped).map(id_of));
+        self.in_flight.lock().extend(busy.chain(arriving).chain(ends));
     }
 
     /// Begins the next round. Revocations stay.

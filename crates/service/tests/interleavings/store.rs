@@ -5,7 +5,7 @@ use std::{
     ops::Deref,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -42,6 +42,8 @@ pub(crate) struct FaultyStore {
     unanswered_joins: Mutex<Vec<Subject>>,
     /// Clients of which a membership or all ended, and the answer was lost.
     unanswered_ends: Mutex<BTreeSet<ClientId>>,
+    /// The number of clean-ups of other nodes without an answer.
+    unanswered_reaps: AtomicUsize,
 }
 
 impl FaultyStore {
@@ -56,6 +58,7 @@ impl FaultyStore {
             behind: AtomicBool::new(false),
             unanswered_joins: Mutex::default(),
             unanswered_ends: Mutex::default(),
+            unanswered_reaps: AtomicUsize::new(0),
         })
     }
 
@@ -119,6 +122,11 @@ impl FaultyStore {
     /// The clients with ends that this node does not know yet.
     pub(crate) fn unanswered_ends(&self) -> BTreeSet<ClientId> {
         self.unanswered_ends.lock().clone()
+    }
+
+    /// Whether this node waits for the answer of a clean-up. The ends in it are lost when the node is killed.
+    pub(crate) fn is_reaping(&self) -> bool {
+        self.unanswered_reaps.load(Ordering::Relaxed) > 0
     }
 
     fn answered_join(&self, membership: &Subject) {
@@ -186,7 +194,9 @@ impl StateStore for FaultyStore {
     async fn reap(&self, by: &Incarnation, dead: &Incarnation, limit: usize) -> Done<ReapOutcome> {
         // An answer that is lost is kept for the next call: that is the store's to do.
         self.faults.pass(Side::Before, "reap").await?;
+        self.unanswered_reaps.fetch_add(1, Ordering::Relaxed);
         let outcome = self.inner().reap(by, dead, limit).await;
+        self.unanswered_reaps.fetch_sub(1, Ordering::Relaxed);
         self.random.note(|| format!("  {by} reaped {dead}: {outcome:?}"));
         outcome
     }
@@ -213,8 +223,8 @@ impl StateStore for FaultyStore {
 
     async fn disconnect(&self, incarnation: &Incarnation, client: &ClientKey) -> Done<Vec<RoomKey>> {
         self.faults.pass(Side::Before, "disconnect").await?;
-        let outcome = self.inner().disconnect(incarnation, client).await;
         self.unanswered_ends.lock().insert(client.client.clone());
+        let outcome = self.inner().disconnect(incarnation, client).await;
         self.faults.pass(Side::After, "disconnect").await?;
         self.unanswered_ends.lock().remove(&client.client);
         self.random.note(|| format!("  {incarnation} disconnected {}: {outcome:?}", client.client));
@@ -302,8 +312,8 @@ impl StateStore for FaultyStore {
 
     async fn leave(&self, incarnation: &Incarnation, client: &ClientKey, room: &RoomKey) -> Done<bool> {
         self.faults.pass(Side::Before, "leave").await?;
-        let outcome = self.inner().leave(incarnation, client, room).await;
         self.unanswered_ends.lock().insert(client.client.clone());
+        let outcome = self.inner().leave(incarnation, client, room).await;
         self.faults.pass(Side::After, "leave").await?;
         self.unanswered_ends.lock().remove(&client.client);
         self.random.note(|| format!("  {incarnation} took {} out of {}: {outcome:?}", client.client, room.room));
