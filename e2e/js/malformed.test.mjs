@@ -10,6 +10,7 @@ import { until } from "./support/wait.mjs";
 const RESERVED = ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 const MANY = 200;
 const DEPTH = 10_000;
+const NESTING = 120; // within the limit of Rust's parser
 
 describe("malformed input", () => {
   let server;
@@ -55,11 +56,15 @@ describe("malformed input", () => {
     assert.equal(await raw.acknowledgement(id), "well");
   }
 
-  /** JSON in a text in JSON in a text: Rust's parser of values would open each text in the one around it. */
+  /** JSON in a text in JSON in a text: Rust's parser of values would open each text in the one around it, and allow each
+   * of them its own nesting. */
   function textsWithinEachOther(levels) {
     const escaped = (text) => text.replaceAll("\\", "\\u005c").replaceAll('"', "\\u0022");
-    let json = "[1]";
-    for (let level = 0; level < levels; level += 1) json = `{"$serde_json::private::RawValue":"${escaped(json)}"}`;
+    let json = "1";
+    for (let level = 0; level < levels; level += 1) {
+      const nested = "[".repeat(NESTING) + json + "]".repeat(NESTING);
+      json = `{"$serde_json::private::RawValue":"${escaped(nested)}"}`;
+    }
     return json;
   }
 

@@ -285,7 +285,6 @@ impl WebSocket {
         loop {
             match self.frame().await? {
                 Frame::Text(ping) if ping == "2" => self.send("3").await,
-                Frame::Text(close) if close == "1" => return None,
                 Frame::Text(text) => return Some(text),
                 Frame::Binary(_) => {}
                 Frame::Close => return None,

@@ -59,14 +59,14 @@ async fn reach(from: &TestServer, to: &TestServer, name: &str) {
     let mut near = connect(from, &format!("{name} near")).await;
     let mut far = connect(to, &format!("{name} far")).await;
     let mut bystander = connect(to, &format!("{name} bystander")).await;
-    let whose = far.handle().user().expect("has one").clone();
+    let user = far.handle().user().expect("has one").clone();
     from.service().join_room(near.handle(), &room).await.expect("joins");
     to.service().join_room(far.handle(), &room).await.expect("joins");
 
     sender.broadcast_to_room(&room, "room", &1).await.expect("sends");
     sender.broadcast("all", &2).await.expect("sends");
     sender.send_to_client(far.id(), "client", &3).await.expect("sends");
-    sender.send_to_user(&whose, "user", &4).await.expect("sends");
+    sender.send_to_user(&user, "user", &4).await.expect("sends");
     assert_eq!((near.expect::<i32>("room").await, near.expect::<i32>("all").await), (1, 2));
     // Each channel keeps its own order.
     let mut heard = Vec::new();
@@ -104,7 +104,7 @@ async fn reach(from: &TestServer, to: &TestServer, name: &str) {
     let mut far = connect(to, &format!("{name} far at last")).await;
     sender.revoke_user(far.handle().user().expect("has one")).await.expect("revokes");
     ends(&mut far).await;
-    assert!(bystander.drain().is_empty() && near.drain().is_empty(), "nobody else is meant");
+    assert!(bystander.drain().is_empty() && near.drain().is_empty(), "no other client receives it");
     eventually("both agree on who is there", SOON, async || {
         let count = sender.client_count().await.expect("counts");
         (count == 2).then_some(())

@@ -67,8 +67,8 @@ impl Shared {
         let put_back =
             try_join_all(records.iter().map(|(partition, given)| self.put_back(*partition, incarnation, given)))
                 .await?;
-        for (whose, memberships) in by_incarnation(put_back.into_iter().flat_map(|(moved, _)| moved)) {
-            self.expel(Some(incarnation), &whose, memberships).await?;
+        for (owner, memberships) in by_incarnation(put_back.into_iter().flat_map(|(moved, _)| moved)) {
+            self.expel(Some(incarnation), &owner, memberships).await?;
         }
         let put_back =
             try_join_all(members.iter().map(|(partition, given)| self.put_back(*partition, incarnation, given)))
@@ -79,7 +79,7 @@ impl Shared {
             let pairs = refused.entry(self.router.keys.of_client(&it.client)).or_default();
             pairs.push((it.client.client.clone(), it.room.clone()));
         }
-        let unclaim = Expulsion { by: Some(incarnation), whose: incarnation, part: "unclaim" };
+        let unclaim = Expulsion { by: Some(incarnation), owner: incarnation, part: "unclaim" };
         let ended = refused.iter().map(|(partition, pairs)| self.end_memberships(unclaim, *partition, pairs));
         try_join_all(ended).await?;
         Ok(differently)

@@ -22,7 +22,7 @@ use crate::{
 pub(crate) struct Expulsion<'a> {
     /// Must hold a lease. `None` if no lease is required.
     pub(crate) by: Option<&'a Incarnation>,
-    pub(crate) whose: &'a Incarnation,
+    pub(crate) owner: &'a Incarnation,
     pub(crate) part: &'static str,
 }
 
@@ -107,7 +107,7 @@ impl Shared {
         let pair = [(client.client.clone(), room.clone())];
         // A call without memberships also fails for an incarnation without a lease.
         let pairs = if client.namespace == room.namespace { pair.as_slice() } else { &[] };
-        let expulsion = |part| Expulsion { by: Some(incarnation), whose: incarnation, part };
+        let expulsion = |part| Expulsion { by: Some(incarnation), owner: incarnation, part };
         let _changes = self.clients.lock([client]).await;
         if record == place {
             return Ok(self.end_memberships(expulsion("both"), place, pairs).await?.contains(&true));
@@ -126,14 +126,14 @@ impl Shared {
         partition: Partition,
         memberships: &[(ClientId, RoomKey)],
     ) -> Result<Vec<bool>, StateError> {
-        let Expulsion { by, whose, part } = expulsion;
-        let mut args = args![by.map_or_else(String::new, ToString::to_string), whose, part];
+        let Expulsion { by, owner, part } = expulsion;
+        let mut args = args![by.map_or_else(String::new, ToString::to_string), owner, part];
         for (client, room) in memberships {
             args.extend(args![room.namespace, client, room.room]);
         }
         // A second response would report no memberships.
         let repeat = if part == "unclaim" { Repeat::Always } else { Repeat::Never };
-        self.write(&script::LEAVE, partition, whose, &args, repeat).await?.next()
+        self.write(&script::LEAVE, partition, owner, &args, repeat).await?.next()
     }
 
     pub(crate) async fn member_page(&self, room: &RoomKey, wanted: &PageRequest) -> Result<Page<Member>, StateError> {

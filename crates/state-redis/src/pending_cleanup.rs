@@ -27,7 +27,7 @@ pub(crate) struct PendingCleanup {
 #[derive(Debug)]
 pub(crate) struct Leftover {
     pub(crate) partition: Partition,
-    pub(crate) whose: Incarnation,
+    pub(crate) owner: Incarnation,
     pub(crate) part: &'static str,
     pub(crate) memberships: Vec<(ClientId, RoomKey)>,
     /// Whether it is done. Locked during an attempt: a second one would take the response that the first one waits for.
@@ -37,15 +37,15 @@ pub(crate) struct Leftover {
 impl Leftover {
     pub(crate) fn new(
         partition: Partition,
-        whose: Incarnation,
+        owner: Incarnation,
         part: &'static str,
         memberships: Vec<(ClientId, RoomKey)>,
     ) -> Self {
-        Self { partition, whose, part, memberships, is_done: tokio::sync::Mutex::new(false) }
+        Self { partition, owner, part, memberships, is_done: tokio::sync::Mutex::new(false) }
     }
 
     fn names(&self, client: &ClientId, room: &RoomKey) -> bool {
-        self.memberships.iter().any(|(whose, of)| whose == client && of == room)
+        self.memberships.iter().any(|(member, of)| member == client && of == room)
     }
 }
 
@@ -54,12 +54,12 @@ impl Shared {
     pub(crate) async fn expel(
         &self,
         by: Option<&Incarnation>,
-        whose: &Incarnation,
+        owner: &Incarnation,
         memberships: Vec<(ClientId, RoomKey)>,
     ) -> Result<Vec<(ClientId, RoomKey)>, StateError> {
         let groups = self.by_partition(memberships, |(_, room)| self.router.keys.of_room(room));
         let noted = self.note_leftovers(
-            groups.into_iter().map(|(partition, group)| Leftover::new(partition, whose.clone(), "expel", group)),
+            groups.into_iter().map(|(partition, group)| Leftover::new(partition, owner.clone(), "expel", group)),
         );
         let mut ended = Vec::new();
         let tried = join_all(noted.iter().map(|noted| self.clear(by, noted))).await;
@@ -85,7 +85,7 @@ impl Shared {
         let is_meant = |leftover: &Leftover| {
             let mut memberships = leftover.memberships.iter();
             leftover.part == "expel"
-                && leftover.whose == *incarnation
+                && leftover.owner == *incarnation
                 && memberships.any(|(id, room)| *id == client.client && room.namespace == client.namespace)
         };
         let rest: Vec<_> = {
@@ -135,7 +135,7 @@ impl Shared {
         leftover: &Leftover,
         is_done: &mut bool,
     ) -> Result<Vec<bool>, StateError> {
-        let expulsion = Expulsion { by, whose: &leftover.whose, part: leftover.part };
+        let expulsion = Expulsion { by, owner: &leftover.owner, part: leftover.part };
         let ended = self.end_memberships(expulsion, leftover.partition, &leftover.memberships).await;
         // A missing permission may be granted later, so it is retried. An invalid key stays invalid.
         let is_over = match &ended {
@@ -160,7 +160,7 @@ impl Shared {
     ) -> Result<(), StateError> {
         let noted: Vec<_> = {
             let all = self.pending_cleanup.noted.lock();
-            let same = all.iter().filter(|(_, noted)| noted.whose == *incarnation && noted.names(client, room));
+            let same = all.iter().filter(|(_, noted)| noted.owner == *incarnation && noted.names(client, room));
             same.map(|(id, noted)| (*id, noted.clone())).collect()
         };
         for (id, leftover) in noted {

@@ -207,10 +207,10 @@ async fn packets_that_are_no_socket_io() {
 }
 
 #[derive(Debug)]
-struct Nobody;
+struct RejectAll;
 
 #[async_trait]
-impl Authenticator for Nobody {
+impl Authenticator for RejectAll {
     async fn authenticate(&self, _: &ConnectRequest) -> Result<Identity, Error> {
         Err(ErrorCode::Unauthorized.into())
     }
@@ -220,7 +220,7 @@ impl Authenticator for Nobody {
 async fn clients_that_are_not_admitted_with_their_address_and_page() {
     let log = Log::capture();
     let config = WebSocketConfig { allowed_origins: vec!["https://app.example.com".to_owned()], ..config() };
-    let builder = WebSocketService::builder(config).state(MemoryState::new()).authenticator(Nobody);
+    let builder = WebSocketService::builder(config).state(MemoryState::new()).authenticator(RejectAll);
     let fixture = Fixture::of(builder.build().await.expect("builds"), Gateway::new()).await;
     for _ in 0..3 {
         let socket = WebSocket::ask_with(fixture.address, "origin: https://app.example.com\r\n").await.expect("opens");

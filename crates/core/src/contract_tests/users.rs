@@ -15,12 +15,12 @@ fn user(name: &str) -> UserId {
     UserId::new(name).expect("valid")
 }
 
-fn of(key: &ClientKey, whose: Option<&UserId>) -> NewClient {
-    NewClient { user: whose.cloned(), ..new_client(key) }
+fn of(key: &ClientKey, user: Option<&UserId>) -> NewClient {
+    NewClient { user: user.cloned(), ..new_client(key) }
 }
 
-async fn connect(peer: &Peer, key: &ClientKey, whose: &UserId) {
-    peer.state.connect(&peer.incarnation, &of(key, Some(whose))).await.expect("connects");
+async fn connect(peer: &Peer, key: &ClientKey, user: &UserId) {
+    peer.state.connect(&peer.incarnation, &of(key, Some(user))).await.expect("connects");
 }
 
 fn ids(keys: &[ClientKey]) -> BTreeSet<ClientId> {
@@ -29,16 +29,16 @@ fn ids(keys: &[ClientKey]) -> BTreeSet<ClientId> {
 
 /// A user's clients. All pages and the count must agree, and each record must equal the record that is read alone, so
 /// no client may connect or disconnect meanwhile.
-async fn sessions_in(peer: &Peer, namespace: &Namespace, whose: &UserId) -> BTreeSet<ClientId> {
-    let count = peer.state.user_client_count(namespace, whose).await.expect("counts");
+async fn sessions_in(peer: &Peer, namespace: &Namespace, user: &UserId) -> BTreeSet<ClientId> {
+    let count = peer.state.user_client_count(namespace, user).await.expect("counts");
     let mut all = BTreeSet::new();
     for limit in LIMITS {
-        let page = async |wanted: PageRequest| peer.state.user_clients(namespace, whose, &wanted).await;
+        let page = async |wanted: PageRequest| peer.state.user_clients(namespace, user, &wanted).await;
         let read = read_all(limit, page, nothing).await;
         all = read.iter().map(|record| record.id.clone()).collect();
         assert_eq!(all.len() as u64, count, "{limit} a page");
         for record in read {
-            assert_eq!(record.user.as_ref(), Some(whose));
+            assert_eq!(record.user.as_ref(), Some(user));
             let key = ClientKey::new(namespace.clone(), record.id.clone());
             assert_eq!(peer.client(&key).await, Some(record));
         }
@@ -46,8 +46,8 @@ async fn sessions_in(peer: &Peer, namespace: &Namespace, whose: &UserId) -> BTre
     all
 }
 
-async fn sessions(peer: &Peer, whose: &UserId) -> BTreeSet<ClientId> {
-    sessions_in(peer, &Namespace::root(), whose).await
+async fn sessions(peer: &Peer, user: &UserId) -> BTreeSet<ClientId> {
+    sessions_in(peer, &Namespace::root(), user).await
 }
 
 /// Every node reports the same clients of a user with clients on two nodes, through joins, leaves and disconnects.
@@ -92,18 +92,18 @@ pub async fn users_never_mix(cluster: &dyn Cluster) {
     let peer = Peer::begin(cluster).await;
     let names: Vec<_> = odd_names().into_iter().map(|name| user(&name)).collect();
     let key = |space: &str, number: usize| client_in(space, &format!("{number}"));
-    for (number, whose) in names.iter().enumerate() {
+    for (number, user) in names.iter().enumerate() {
         for space in ["/", "/x"] {
-            connect(&peer, &key(space, number), whose).await;
+            connect(&peer, &key(space, number), user).await;
         }
     }
-    for (number, whose) in names.iter().enumerate() {
+    for (number, user) in names.iter().enumerate() {
         for space in ["/", "/x"] {
             let namespace = Namespace::new(space).expect("valid");
-            assert_eq!(sessions_in(&peer, &namespace, whose).await, ids(&[key(space, number)]), "{whose:?}");
+            assert_eq!(sessions_in(&peer, &namespace, user).await, ids(&[key(space, number)]), "{user:?}");
         }
         peer.disconnect(&key("/x", number)).await;
-        assert_eq!(sessions(&peer, whose).await.len(), 1);
+        assert_eq!(sessions(&peer, user).await.len(), 1);
     }
 }
 
@@ -208,11 +208,11 @@ pub async fn clients_of_a_user_that_race_are_counted_exactly(cluster: &dyn Clust
 }
 
 /// Two nodes contend for each id.
-fn coming_and_going(peer: &Peer, number: usize, whose: &UserId) -> Lane<()> {
-    let (peer, whose, key) = (peer.clone(), whose.clone(), client(&format!("c{}", number / 2)));
+fn coming_and_going(peer: &Peer, number: usize, user: &UserId) -> Lane<()> {
+    let (peer, user, key) = (peer.clone(), user.clone(), client(&format!("c{}", number / 2)));
     lane(move |round| {
         let (peer, key) = (peer.clone(), key.clone());
-        let new = of(&key, Some(&whose).filter(|_| round % 5 != 0));
+        let new = of(&key, Some(&user).filter(|_| round % 5 != 0));
         async move {
             peer.state.connect(&peer.incarnation, &new).await.expect("connects");
             if (round + number).is_multiple_of(2) {

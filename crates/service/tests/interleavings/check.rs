@@ -160,7 +160,10 @@ async fn lists(
         let known = store.room(&room).await.map_err(failed)?;
         let is_kept = known.as_ref().is_some_and(|room| room.closed || room.capacity.is_some());
         demand!(known.is_some() || expected.is_empty(), "{name} does not exist and has members");
-        demand!(known.is_none() || is_kept || !expected.is_empty() || *name == ROOMS[3], "{name} exists for nobody");
+        demand!(
+            known.is_none() || is_kept || !expected.is_empty() || *name == ROOMS[3],
+            "{name} exists without members"
+        );
         let capacity = known.and_then(|room| room.capacity);
         let is_exceeded = capacity.is_some_and(|capacity| expected.len() > capacity as usize);
         demand!(!is_exceeded || cluster.profile.loses_leases(), "{name} has {expected:?} for {capacity:?}");
@@ -337,7 +340,7 @@ pub(crate) fn departures(cluster: &Cluster, log: &OperatorLog) -> Result<(), Str
             // A message may have arrived though its sender got no answer.
             let may_arrive = |kick: &Kick| matches!(kick.code, None | Some(ErrorCode::StateUnavailable));
             let is_meant = of_this.iter().any(|kick| may_arrive(kick)) || log.ended_ada();
-            demand!(is_meant, "{number} was told to go by nobody: {kicks:?}");
+            demand!(is_meant, "{number} was disconnected without an order: {kicks:?}");
         }
         if closed.is_none() {
             let identity = connection.client().identity();

@@ -62,7 +62,7 @@ impl Events {
         *self.removed.entry(subject.clone()).or_default() += i64::from(elsewhere);
         if !begins && subject.1.is_none() {
             // Ends that this node has not reported by now are another node's to report.
-            let of_client = self.last.iter_mut().filter(|((by, (who, _)), _)| *by == node && *who == subject.0);
+            let of_client = self.last.iter_mut().filter(|((by, (client, _)), _)| *by == node && *client == subject.0);
             of_client.filter(|((_, (_, room)), _)| room.is_some()).for_each(|(_, last)| *last = false);
         }
         let last = self.last.entry((node, subject.clone())).or_default();

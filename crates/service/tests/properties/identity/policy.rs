@@ -29,12 +29,12 @@ fn gateway() -> Gateway {
     async fn whisper(me: AuthorizedClient, Data(client): Data<ClientId>) -> Result<(), Error> {
         me.send_to_client(&client, "whispered", me.client().id()).await
     }
-    async fn who(me: AuthorizedClient, Data(room): Data<RoomId>) -> Result<Vec<ClientId>, Error> {
+    async fn members(me: AuthorizedClient, Data(room): Data<RoomId>) -> Result<Vec<ClientId>, Error> {
         let page = me.members(&room, &PageRequest::first(10)).await?;
         Ok(page.items.into_iter().map(|member| member.client).collect())
     }
     let gateway = Gateway::new().on("join", join).on("leave", leave).on("say", say);
-    gateway.on("tell", tell).on("whisper", whisper).on("who", who)
+    gateway.on("tell", tell).on("whisper", whisper).on("members", members)
 }
 
 async fn ask(client: &TestClient, event: &str, what: &str) -> Result<Value, ErrorCode> {
@@ -50,14 +50,18 @@ async fn by_default_only_members_publish_to_their_rooms_and_read_their_members()
     let mut ada = fixture.connect("a", &Shown::of("ada")).await.expect("admitted");
     let mut bob = fixture.connect("b", &Shown::of("bob")).await.expect("admitted");
     assert_eq!(ask(&ada, "join", "room").await, YES);
-    for event in ["say", "tell", "who"] {
+    for event in ["say", "tell", "members"] {
         assert_eq!(ask(&bob, event, "room").await, NO, "{event}");
         assert_eq!(ask(&bob, event, "nowhere").await, NO, "{event}");
     }
     assert_eq!(ask(&bob, "whisper", "a").await, NO);
-    assert_eq!(ask(&bob, "whisper", "nobody").await, NO, "who may not send does not learn who is there");
+    assert_eq!(
+        ask(&bob, "whisper", "nobody").await,
+        NO,
+        "a client that may not send does not learn which clients exist"
+    );
     assert!(ada.drain().is_empty());
-    assert_eq!(ask(&ada, "who", "room").await, Ok(json!(["a"])));
+    assert_eq!(ask(&ada, "members", "room").await, Ok(json!(["a"])));
     assert_eq!(ask(&bob, "join", "room").await, YES);
     assert_eq!(ask(&bob, "say", "room").await, YES);
     assert_eq!((ada.expect::<String>("said").await, bob.expect::<String>("said").await), ("b".into(), "b".into()));
@@ -82,7 +86,7 @@ async fn claims_grant_without_any_code_and_renewed_claims_at_once() {
     assert_eq!(ask(&ada, "join", "news").await, NO);
     assert_eq!(ask(&ada, "say", "news").await, YES);
     assert_eq!(listener.expect::<String>("said").await, "a");
-    assert_eq!(ask(&ada, "who", "news").await, Ok(json!(["l"])));
+    assert_eq!(ask(&ada, "members", "news").await, Ok(json!(["l"])));
     assert_eq!(ask(&ada, "whisper", "l").await, YES);
     assert_eq!(listener.expect::<String>("whispered").await, "a");
     assert_eq!(ask(&ada, "whisper", "nobody").await, Err(ErrorCode::ClientNotFound));
