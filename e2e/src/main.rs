@@ -6,6 +6,7 @@ mod errors;
 mod events;
 mod honest;
 mod stays;
+mod suite;
 
 use axum::{
     Json, Router,
@@ -14,7 +15,7 @@ use axum::{
 };
 use metrics_exporter_prometheus::PrometheusBuilder;
 use roomwire_axum_adapter::{Server, stop_requested};
-use roomwire_service::{Client, Error, Gateway, State as Given, WebSocketConfig, WebSocketService};
+use roomwire_service::{Client, Data, Error, Gateway, State as Given, WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
 use roomwire_state_redis::{RedisConfig, RedisState};
 use serde_json::{Value, json};
@@ -65,7 +66,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             post(move || async move { certificate::write(&renewing).map_err(|error| error.to_string()) }),
         )
         .with_state(service.clone());
-    let server = Server::bind(app, service, [root(stays), admin(), honest::fifty_rooms()]).await?;
+    let server = Server::bind(app, service, [root(stays), admin(), suite::custom(), honest::fifty_rooms()]).await?;
     println!("e2e: {scheme}://{}", server.local_addr()?);
     Ok(server.run_until(stop_requested()).await?)
 }
@@ -74,8 +75,13 @@ fn root(stays: Stays) -> Gateway {
     Gateway::new()
         .with_state(Counts::default())
         .with_state(stays)
-        .on_connect(stays::begin)
+        .on_connect(arrive)
         .on("echo", events::echo)
+        .on("message", suite::send_back)
+        .on("burst", suite::burst)
+        .on("room/join", events::echo)
+        .on("größe", events::echo)
+        .on("a&b", events::echo)
         .on("join", events::join)
         .on("binary-to-room", events::binary_to_room)
         .on("relay", events::relay)
@@ -91,6 +97,16 @@ fn root(stays: Stays) -> Gateway {
         .on("kick-me", events::kick_me)
         .on("crowd", events::crowd)
         .on_disconnect(depart)
+}
+
+async fn arrive(
+    service: WebSocketService,
+    client: Client,
+    auth: Data<Value>,
+    Given(stays): Given<Stays>,
+) -> Result<(), Error> {
+    stays::begin(&client, &stays);
+    suite::tell_auth(service, client, auth).await
 }
 
 async fn depart(client: Client, Given(counts): Given<Counts>, Given(stays): Given<Stays>) -> Result<(), Error> {

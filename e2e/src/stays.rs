@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use roomwire_service::{Client, ClientId, Error, PageRequest, RoomId, ServiceEvent, State, WebSocketService};
+use roomwire_service::{Client, ClientId, Error, PageRequest, RoomId, ServiceEvent, WebSocketService};
 use serde_json::{Value, json};
 
 type Rooms = BTreeMap<ClientId, BTreeSet<RoomId>>;
@@ -82,12 +82,11 @@ impl Stays {
     }
 }
 
-pub(crate) async fn begin(client: Client, State(stays): State<Stays>) -> Result<(), Error> {
+pub(crate) fn begin(client: &Client, stays: &Stays) {
     let mut told = stays.lock();
     if !told.by_handlers.insert(client.id().clone()) {
         told.out_of_turn.push(format!("on_connect of {}", client.id()));
     }
-    Ok(())
 }
 
 pub(crate) fn end(client: &Client, stays: &Stays) {
