@@ -139,15 +139,17 @@ describe("Engine.IO on default limits", () => {
   });
 
   describe("the packet that closes", () => {
-    test("ends a session over polling, and its poll with a noop packet", async () => {
-      const session = await PollingSession.connected(server.url);
-      const poll = session.poll();
-      await pause(50);
-      assert.equal((await session.post("1")).status, 200);
-      const { status, text } = await within(2_000, "the poll ends", poll);
-      assert.deepEqual([status, text], [200, "6"]);
-      assert.equal((await session.poll()).status, 400);
-    });
+    for (const [what, payload] of [["alone", "1"], ["behind a DISCONNECT packet", `41${SEPARATOR}1`]]) {
+      test(`${what}, ends a session over polling, and its poll with a noop packet`, async () => {
+        const session = await PollingSession.connected(server.url);
+        const poll = session.poll();
+        await pause(50);
+        assert.equal((await session.post(payload)).status, 200);
+        const { status, text } = await within(2_000, "the poll ends", poll);
+        assert.deepEqual([status, text], [200, "6"]);
+        assert.equal((await session.poll()).status, 400);
+      });
+    }
 
     test("ends a session over websocket", async () => {
       const socket = await FrameSocket.connected(server.url);

@@ -11,6 +11,9 @@ export const protocolBinary = () => required("ROOMWIRE_E2E_SERVER", "the path of
 export const xtaskBinary = () => required("ROOMWIRE_E2E_XTASK", "the path of the binary xtask");
 export const nginxBinary = () => required("ROOMWIRE_E2E_NGINX", "the path of nginx");
 export const chromiumBinary = () => required("ROOMWIRE_CHROMIUM", "the path of Chromium");
+export const pythonBinary = () => required("ROOMWIRE_E2E_PYTHON", "a python with the packages of python-requirements.txt");
+/** Why there is no such Python on this machine, or false. */
+export const withoutPython = process.env.ROOMWIRE_E2E_WITHOUT_PYTHON || false;
 
 export const writesDocumentation = process.env.ROOMWIRE_WRITE_SCREENSHOTS === "1";
 
