@@ -6,6 +6,7 @@ mod cli;
 mod executable;
 mod interrupts;
 mod npm;
+mod python;
 mod relay;
 mod session;
 mod shell_line;

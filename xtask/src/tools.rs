@@ -44,6 +44,15 @@ pub(crate) const NPM: Tool = Tool {
     variable: None,
 };
 
+/// Runs the clients of the end-to-end tests that are written in Python.
+pub(crate) const PYTHON: Tool = Tool {
+    commands: &["python3"],
+    why: "the end-to-end tests run clients that are written in Python",
+    package: "python3-venv",
+    oldest: None,
+    variable: None,
+};
+
 /// Stands in front of a cluster of nodes.
 pub(crate) const NGINX: Tool = Tool {
     commands: &["nginx"],

@@ -11,9 +11,10 @@ use crate::chat_page;
 use crate::cli::{Suite, TestArgs};
 use crate::executable;
 use crate::npm::NodeFolder;
+use crate::python::PythonEnvironment;
 use crate::session::Session;
 use crate::steps::{Outcome, Stage, Step, run_all};
-use crate::tools::{self, CHROMIUM, NGINX, NODE, NPM, REDIS};
+use crate::tools::{self, CHROMIUM, NGINX, NODE, NPM, PYTHON, REDIS};
 
 /// The package of the attacks.
 const ATTACKS: &str = "roomwire-hostile";
@@ -40,9 +41,11 @@ pub(crate) fn run(session: &Session, selection: &TestArgs) -> anyhow::Result<Exi
 pub(super) fn preparation<'a>() -> Vec<Step<'a>> {
     let repeat = repeat(Some(Suite::E2e), None);
     vec![
-        Step::new("tools", &repeat, |stage| tools::provide(&[&NODE, &NPM, &CHROMIUM, &REDIS, &NGINX], stage)),
+        Step::new("tools", &repeat, |stage| tools::provide(&[&NODE, &NPM, &PYTHON, &CHROMIUM, &REDIS, &NGINX], stage)),
         Step::new("chat page", &repeat, chat_page::provide).needs(&["tools"]),
         Step::new("e2e packages", &repeat, |stage| e2e_folder(stage.session()).install(stage)).needs(&["tools"]),
+        Step::new("python packages", &repeat, |stage| PythonEnvironment::new(stage.session().root()).install(stage))
+            .needs(&["tools"]),
     ]
 }
 
@@ -125,6 +128,10 @@ fn e2e(stage: &Stage<'_>, filter: Option<&str>) -> anyhow::Result<Outcome> {
         .env("ROOMWIRE_CHROMIUM", CHROMIUM.path()?)
         .env("ROOMWIRE_E2E_NGINX", NGINX.path()?)
         .env("ROOMWIRE_E2E_XTASK", env::current_exe().context("this program does not find itself")?)
+        .envs([match PythonEnvironment::new(session.root()).python() {
+            Some(python) => ("ROOMWIRE_E2E_PYTHON", python.into_os_string()),
+            None => ("ROOMWIRE_E2E_WITHOUT_PYTHON", "the step `python packages` did not install them".into()),
+        }])
         // One file after another: each starts servers and some a browser.
         .args(["--test", "--test-concurrency=1"])
         // Named, because what Node picks by itself depends on its version and on the terminal.
