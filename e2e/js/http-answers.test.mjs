@@ -145,7 +145,11 @@ describe("HTTP answers on default limits", () => {
     assert.match((await ask(path)).text, /40\{"sid":"/);
   });
 
-  for (const path of ["/socket.io/?EIO=4&transport=websocket&sid=", "/socket.io/?EIO=4&transport=%77ebsocket", "/socket.io?EIO=4&transport=websocket"]) {
+  for (const path of [
+    "/socket.io/?EIO=4&transport=websocket&sid=",
+    "/socket.io/?EIO=4&transport=%77ebsocket",
+    "/socket.io?EIO=4&transport=websocket",
+  ]) {
     test(`a websocket of ${path} opens a session`, async () => {
       const socket = new FrameSocket(server.url, path);
       assert.match(await socket.next("the open packet"), /^0\{"sid":"/);

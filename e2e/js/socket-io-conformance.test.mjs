@@ -84,7 +84,8 @@ describe("Socket.IO on default limits", () => {
     });
   }
 
-  for (const packet of ["4abc", '42["echo","too early"]', '421["echo","too early"]', "41", '43["echo"]', '44{"message":"no"}', "40[]", '40"text"', "40{"]) {
+  const OUT_OF_TURN = ["4abc", '42["echo","too early"]', '421["echo","too early"]', "41", '43["echo"]', '44{"message":"no"}'];
+  for (const packet of [...OUT_OF_TURN, "40[]", '40"text"', "40{"]) {
     test(`the packet ${packet} in place of CONNECT closes the connection`, async () => {
       const socket = await open();
       socket.send(packet);
