@@ -1,4 +1,4 @@
-//! This program again, in a process of its own that is spoken to line by line.
+//! A process that takes and writes lines.
 
 use std::{
     process::{ExitStatus, Stdio},
@@ -12,8 +12,8 @@ use tokio::{
     time::timeout,
 };
 
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// The longest time until a process writes its next line.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// A process that ends with this one: when it is dropped, and when its standard input ends.
 pub(crate) struct Child {
@@ -23,34 +23,39 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    pub(crate) fn start(arguments: &[String]) -> anyhow::Result<Self> {
-        let program = std::env::current_exe()?;
-        let mut process = Command::new(program)
-            .args(arguments)
+    pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
             .spawn()
-            .context("a process cannot be started")?;
+            .with_context(|| format!("{} cannot be started", command.as_std().get_program().display()))?;
         let input = process.stdin.take().context("a process without standard input")?;
         let output = process.stdout.take().context("a process without standard output")?;
         Ok(Self { process, input, output: BufReader::new(output).lines() })
     }
 
-    /// The next line it writes.
-    pub(crate) async fn hear(&mut self) -> anyhow::Result<String> {
-        let line = timeout(PATIENCE, self.output.next_line()).await.context("a process does not answer")??;
-        line.context("a process ended too early; what it wrote says why")
+    /// Starts this program again, with other arguments.
+    pub(crate) fn this_program<'a>(arguments: impl IntoIterator<Item = &'a String>) -> anyhow::Result<Self> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(arguments);
+        Self::start(command)
     }
 
-    /// Lets it go on and waits for what it says.
+    /// The next line it writes.
+    pub(crate) async fn next_line(&mut self) -> anyhow::Result<String> {
+        let line = timeout(TIMEOUT, self.output.next_line()).await.context("a process writes nothing")??;
+        line.context("a process ended too early; its last output says why")
+    }
+
+    /// Writes an empty line and waits for the line in response.
     pub(crate) async fn ask(&mut self) -> anyhow::Result<String> {
         self.input.write_all(b"\n").await?;
         self.input.flush().await?;
-        self.hear().await
+        self.next_line().await
     }
 
-    /// Ends it.
+    /// Kills it and waits until it is gone.
     pub(crate) async fn end(mut self) -> anyhow::Result<ExitStatus> {
         // It may have ended by itself.
         self.process.start_kill().ok();

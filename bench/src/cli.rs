@@ -1,12 +1,12 @@
 //! The command line.
 
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::{figure::Scenario, roomwire_server::Bounds, server::Against};
+use crate::{peer::Peer, workload::Workload};
 
-/// Measures Roomwire next to plain socketioxide.
+/// Measures Roomwire and its peers side by side, in turns.
 #[derive(Debug, Parser)]
 #[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Cli {
@@ -18,74 +18,89 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Compare both servers, in turns (the default)
-    Compare(CompareArgs),
     /// Measure what each operation on shared state costs Redis
     RedisCosts,
-    /// Run a server of plain socketioxide until standard input ends
-    ServeRaw(ServeArgs),
-    /// Run a server of Roomwire until standard input ends
-    ServeRoomwire(ServeArgs),
+    /// Run a server until standard input ends
+    Serve(ServeArgs),
     /// Connect clients to a server; each step waits for a line on standard input
     Load(LoadArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct CompareArgs {
-    /// Fewer and shorter rounds: under a minute
+    /// Short rounds of the peers in Rust only; fails if Roomwire is far above its peers
     #[arg(long)]
     pub(crate) quick: bool,
-    /// How many rounds, each with both servers
+    /// Rounds, each with all peers [default: 9; quick: 3]
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) rounds: Option<u32>,
-    /// Next to what
-    #[arg(long, value_name = "WHAT", default_value = "socketioxide")]
-    pub(crate) against: Against,
-    /// Measure only this
-    #[arg(long, value_name = "SCENARIO")]
-    pub(crate) only: Vec<Scenario>,
+    /// Measure only this workload; may be repeated
+    #[arg(long, value_name = "WORKLOAD")]
+    pub(crate) only: Vec<Workload>,
+    /// Measure only this peer; may be repeated
+    #[arg(long, value_name = "PEER")]
+    pub(crate) peer: Vec<Peer>,
+    /// At most so many clients in each workload: to try it out, not to compare
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) clients: Option<u32>,
+    /// Folder for tables, plots and samples
+    #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
+    pub(crate) output: PathBuf,
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServeArgs {
+    /// Which server
+    pub(crate) peer: Peer,
     /// Where to listen; port 0 lets the system choose
     #[arg(long, default_value = "127.0.0.1:0")]
     pub(crate) address: SocketAddr,
-    /// The Redis in which Roomwire keeps its state, instead of in memory
-    #[arg(long)]
+    /// The Redis server, for peers that use one
+    #[arg(long, value_name = "URL")]
     pub(crate) redis: Option<String>,
-    /// The secret of the tokens by which Roomwire knows its clients; everybody is admitted without one
-    #[arg(long)]
-    pub(crate) secret: Option<String>,
-    /// How much one client of Roomwire may have
-    #[arg(long, default_value = "without-rates")]
-    pub(crate) limits: Bounds,
-    /// How many worker threads
+    /// Worker threads
     #[arg(long, default_value_t = 2)]
     pub(crate) workers: usize,
 }
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct LoadArgs {
+    /// What to do
+    pub(crate) workload: Workload,
     /// Where the server listens
     #[arg(long)]
     pub(crate) address: SocketAddr,
-    /// The credentials of each client
+    /// The token of each client
     #[arg(long)]
     pub(crate) token: Option<String>,
-    /// What to do
-    #[arg(long)]
-    pub(crate) scenario: Scenario,
-    /// How many rooms
+    /// Rooms
     #[arg(long)]
     pub(crate) rooms: usize,
-    /// How many clients join each room
+    /// The number of the first room
+    #[arg(long, default_value_t = 0)]
+    pub(crate) first_room: usize,
+    /// Clients in each room
     #[arg(long)]
     pub(crate) members: usize,
-    /// How many messages are sent to each room, after those that warm the server up
+    /// Messages to each room, after those that warm the server up
     #[arg(long, default_value_t = 0)]
     pub(crate) messages: usize,
-    /// How many of them may be on their way at one time
+    /// Messages in flight in each room
     #[arg(long, default_value_t = 1)]
     pub(crate) in_flight: usize,
+    /// Bytes of a message
+    #[arg(long, default_value_t = 64)]
+    pub(crate) payload: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
 }

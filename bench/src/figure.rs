@@ -1,85 +1,92 @@
-//! What is measured.
+//! The figures that a workload gives.
 
-use std::fmt;
-
-use clap::ValueEnum;
-
-/// What clients do while a server is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub(crate) enum Scenario {
-    /// Messages to 500 clients in one room, one after the other
-    Hall,
-    /// The same, four at a time
-    Burst,
-    /// Messages to 50 rooms of 10 clients
-    Rooms,
-    /// Clients that connect, join a room and do nothing else
-    Idle,
-    /// The same with the state of Roomwire in Redis; measured only when it is asked for
-    Redis,
-}
-
-impl Scenario {
-    pub(crate) const ALL: [Self; 5] = [Self::Hall, Self::Burst, Self::Rooms, Self::Idle, Self::Redis];
-}
-
-impl fmt::Display for Scenario {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Hall => "hall",
-            Self::Burst => "burst",
-            Self::Rooms => "rooms",
-            Self::Idle => "idle",
-            Self::Redis => "redis",
-        })
-    }
-}
+use serde::Serialize;
 
 /// One number about a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Figure {
-    HallCpu,
-    BurstCpu,
+    RoomCpu,
+    RoomKernel,
+    RoomLatency,
+    InFlightCpu,
     RoomsCpu,
-    ConnectedMemory,
-    JoinedMemory,
+    Room1kCpu,
+    Room16kCpu,
     ConnectCpu,
     JoinCpu,
-    RedisCpu,
+    ConnectAndJoinCpu,
+    ConnectedMemory,
+    JoinedMemory,
+    ServerMemory,
+    ElsewhereCpu,
 }
 
 impl Figure {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::HallCpu,
-        Self::BurstCpu,
+    pub(crate) const ALL: [Self; 14] = [
+        Self::RoomCpu,
+        Self::RoomKernel,
+        Self::RoomLatency,
+        Self::InFlightCpu,
         Self::RoomsCpu,
-        Self::ConnectedMemory,
-        Self::JoinedMemory,
+        Self::Room1kCpu,
+        Self::Room16kCpu,
         Self::ConnectCpu,
         Self::JoinCpu,
-        Self::RedisCpu,
+        Self::ConnectAndJoinCpu,
+        Self::ConnectedMemory,
+        Self::JoinedMemory,
+        Self::ServerMemory,
+        Self::ElsewhereCpu,
     ];
 
-    /// What it says, and in what unit.
+    /// What it says, and in which unit.
     pub(crate) fn label(self) -> &'static str {
         match self {
-            Self::HallCpu => "CPU per delivered message, one room of 500 [µs]",
-            Self::BurstCpu => "CPU per delivered message, four at a time [µs]",
+            Self::RoomCpu => "CPU per delivered message, one room of 500 [µs]",
+            Self::RoomKernel => "share of the kernel in it [%]",
+            Self::RoomLatency => "p99 latency, one room of 500 [ms]",
+            Self::InFlightCpu => "CPU per delivered message, four in flight [µs]",
             Self::RoomsCpu => "CPU per delivered message, 50 rooms of 10 [µs]",
-            Self::ConnectedMemory => "memory per idle client, connected [KiB]",
-            Self::JoinedMemory => "memory per idle client, in one room [KiB]",
+            Self::Room1kCpu => "CPU per delivered message, 1 KiB [µs]",
+            Self::Room16kCpu => "CPU per delivered message, 16 KiB [µs]",
             Self::ConnectCpu => "CPU per connect [µs]",
             Self::JoinCpu => "CPU per join [µs]",
-            Self::RedisCpu => "CPU per connect and join, state in Redis [µs]",
+            Self::ConnectAndJoinCpu => "CPU per connect and join [µs]",
+            Self::ConnectedMemory => "resident memory per idle client, connected [KiB]",
+            Self::JoinedMemory => "resident memory per idle client, in one room [KiB]",
+            Self::ServerMemory => "resident memory of a server with 8,000 idle clients [MiB]",
+            Self::ElsewhereCpu => "CPU of a node without members per broadcast elsewhere [µs]",
         }
     }
 
-    /// How many times that of the plain library it may be.
-    pub(crate) fn bound(self) -> Option<f64> {
+    /// The name of its plot.
+    pub(crate) fn file_name(self) -> &'static str {
         match self {
-            Self::HallCpu | Self::BurstCpu | Self::RoomsCpu | Self::ConnectedMemory => Some(1.1),
-            Self::RedisCpu => Some(1.6),
-            Self::JoinedMemory | Self::ConnectCpu | Self::JoinCpu => None,
+            Self::RoomCpu => "room-cpu",
+            Self::RoomKernel => "room-kernel",
+            Self::RoomLatency => "room-latency",
+            Self::InFlightCpu => "in-flight-cpu",
+            Self::RoomsCpu => "rooms-cpu",
+            Self::Room1kCpu => "room-1k-cpu",
+            Self::Room16kCpu => "room-16k-cpu",
+            Self::ConnectCpu => "connect-cpu",
+            Self::JoinCpu => "join-cpu",
+            Self::ConnectAndJoinCpu => "connect-and-join-cpu",
+            Self::ConnectedMemory => "connected-memory",
+            Self::JoinedMemory => "joined-memory",
+            Self::ServerMemory => "server-memory",
+            Self::ElsewhereCpu => "elsewhere-cpu",
         }
+    }
+
+    /// True if less is better, so that a ratio says something.
+    pub(crate) fn is_cost(self) -> bool {
+        self != Self::RoomKernel
+    }
+
+    /// True for memory, which hardly differs from round to round.
+    pub(crate) fn is_memory(self) -> bool {
+        matches!(self, Self::ConnectedMemory | Self::JoinedMemory | Self::ServerMemory)
     }
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: Roomwire next to plain socketioxide, in turns, in the same run.
+//! `cargo xtask bench`: Roomwire and its peers, in turns, in the same run.
 
 mod child;
 mod cli;
@@ -8,27 +8,35 @@ mod crowd;
 mod figure;
 mod load;
 mod measurement;
-mod raw_server;
+mod peer;
+mod peer_process;
+mod plot;
+mod ratio;
+mod receipts;
 mod redis_costs;
+mod report;
+mod room;
 mod roomwire_server;
 mod samples;
-mod server;
-mod table;
+mod serve;
+mod socketioxide_server;
 mod token;
 mod usage;
+mod workload;
+
+use std::process::ExitCode;
 
 use clap::Parser;
 
 use crate::cli::{Cli, Command};
 
-fn main() -> anyhow::Result<()> {
+fn main() -> anyhow::Result<ExitCode> {
     let cli = Cli::parse();
-    match cli.command {
-        None => comparison::run(&cli.compare),
-        Some(Command::Compare(args)) => comparison::run(&args),
-        Some(Command::ServeRaw(args)) => server::run(server::Kind::Raw, &args),
-        Some(Command::ServeRoomwire(args)) => server::run(server::Kind::Roomwire, &args),
+    let done = match cli.command {
+        None => return comparison::run(&cli.compare),
+        Some(Command::Serve(args)) => serve::run(&args),
         Some(Command::Load(args)) => load::run(&args),
         Some(Command::RedisCosts) => redis_costs::run(),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use axum::Router;
-use clap::ValueEnum;
 use roomwire_auth_jwt::JwtAuthenticator;
 use roomwire_axum_adapter::Server;
 use roomwire_core::config::{Algorithm, Limits, LogLevel, Logger};
@@ -11,58 +10,30 @@ use roomwire_service::{Client, Data, Error, Gateway, RoomId, WebSocketConfig, We
 use roomwire_state_memory::MemoryState;
 use roomwire_state_redis::{RedisConfig, RedisState};
 
-use crate::{cli::ServeArgs, server::Say};
+use crate::{peer::Peer, serve::Say, token};
 
-/// How much one client may have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Bounds {
-    /// As much as by default
-    Default,
-    /// As often as it likes
-    WithoutRates,
-    /// As much as any key allows
-    Unlimited,
-}
-
-impl Bounds {
-    /// As what `--limits` takes it.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Default => "default",
-            Self::WithoutRates => "without-rates",
-            Self::Unlimited => "unlimited",
-        }
-    }
-
-    fn of(self) -> Limits {
-        match self {
-            Self::Default => Limits::default(),
-            Self::WithoutRates => Limits::default().without_rates(),
-            Self::Unlimited => Limits::unlimited(),
-        }
-    }
-}
+/// More than the clients of any workload, and no more than 20,000 open files allow.
+const CONNECTIONS: u32 = 9_000;
 
 /// Begins to serve; returns where.
-pub(crate) async fn start(args: &ServeArgs) -> anyhow::Result<SocketAddr> {
-    let ServeArgs { address, redis, secret, limits, .. } = args;
+pub(crate) async fn start(address: SocketAddr, peer: Peer, redis: Option<&str>) -> anyhow::Result<SocketAddr> {
     let mut config = WebSocketConfig {
         host: address.ip(),
         port: address.port(),
-        // The plain library has no such bounds.
-        max_connections: 1_000_000,
-        limits: limits.of(),
-        // Nor does it log that it listens.
+        // All clients of the largest workload.
+        max_connections: CONNECTIONS,
+        limits: limits(peer),
+        // Nor do they log that they listen.
         logger: Logger { level: LogLevel::Warn, ..Logger::default() },
         ..WebSocketConfig::default()
     };
-    // All its clients come from one address.
-    config.limits.connections_per_address = Some(1_000_000);
+    // All clients come from one address.
+    config.limits.connections_per_address = Some(CONNECTIONS);
     config.limits.reconnects_per_second = 100_000;
     config.limits.reconnect_burst = 100_000;
-    if let Some(secret) = secret {
+    if peer == Peer::RoomwireTokens {
         config.auth.algorithms = vec![Algorithm::Hs256];
-        config.auth.secret = Some(secret.as_str().into());
+        config.auth.secret = Some(token::SECRET.into());
     }
     let auth = config.auth.clone();
     let mut builder = WebSocketService::builder(config);
@@ -79,6 +50,15 @@ pub(crate) async fn start(args: &ServeArgs) -> anyhow::Result<SocketAddr> {
     let address = server.local_addr()?;
     tokio::spawn(server.run_until(std::future::pending()));
     Ok(address)
+}
+
+fn limits(peer: Peer) -> Limits {
+    match peer {
+        Peer::RoomwireLimits => Limits::default(),
+        Peer::RoomwireUnlimited => Limits::unlimited(),
+        // A client sends as fast as the others receive, which no honest one does.
+        _ => Limits::default().without_rates(),
+    }
 }
 
 async fn join(service: WebSocketService, client: Client, Data(room): Data<RoomId>) -> Result<(), Error> {

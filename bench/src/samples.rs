@@ -1,85 +1,101 @@
-//! Figures of several rounds.
+//! The figures of all rounds.
 
 use std::collections::BTreeMap;
 
-use crate::figure::Figure;
+use serde_json::{Value, json};
 
-/// What was measured, in the order of the rounds.
+use crate::{
+    figure::Figure,
+    peer::Peer,
+    ratio::{Bound, Ratio},
+};
+
+/// The value of each round, by figure and peer. A round whose measurement failed has none.
 #[derive(Debug, Default)]
-pub(crate) struct Samples(BTreeMap<Figure, Pair>);
+pub(crate) struct Samples(BTreeMap<(Figure, Peer), BTreeMap<u32, f64>>);
 
-#[derive(Debug, Default)]
-struct Pair {
-    raw: Vec<f64>,
-    roomwire: Vec<f64>,
-}
-
-/// One figure of both servers.
+/// A median and its spread.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Summary {
-    /// The medians.
-    pub(crate) raw: f64,
-    pub(crate) roomwire: f64,
-    /// Roomwire's figure, divided by that of the plain library in the same round: the median.
-    pub(crate) ratio: f64,
-    /// The least and the most of it.
+    pub(crate) median: f64,
     pub(crate) least: f64,
     pub(crate) most: f64,
+    pub(crate) rounds: usize,
 }
 
 impl Samples {
-    /// Of Roomwire, or of what it is measured next to.
-    pub(crate) fn add(&mut self, is_roomwire: bool, figure: Figure, value: f64) {
-        let pair = self.0.entry(figure).or_default();
-        if is_roomwire { pair.roomwire.push(value) } else { pair.raw.push(value) }
+    pub(crate) fn add(&mut self, figure: Figure, peer: Peer, round: u32, value: f64) {
+        self.0.entry((figure, peer)).or_default().insert(round, value);
     }
 
-    /// Nothing for a figure that was not taken.
-    pub(crate) fn summary(&self, figure: Figure) -> Option<Summary> {
-        let Pair { raw, roomwire } = self.0.get(&figure)?;
-        let ratios: Vec<f64> = raw.iter().zip(roomwire).map(|(raw, roomwire)| roomwire / raw).collect();
-        Some(Summary {
-            raw: median(raw)?,
-            roomwire: median(roomwire)?,
-            ratio: median(&ratios)?,
-            least: ratios.iter().copied().reduce(f64::min)?,
-            most: ratios.iter().copied().reduce(f64::max)?,
+    /// `None` for a figure that was not measured.
+    pub(crate) fn summary(&self, figure: Figure, peer: Peer) -> Option<Summary> {
+        summarize(self.0.get(&(figure, peer))?.values().copied().collect())
+    }
+
+    /// The ratio within each round, summarized.
+    pub(crate) fn ratio(&self, figure: Figure, ratio: Ratio) -> Option<Summary> {
+        let measured = self.0.get(&(figure, ratio.measured))?;
+        let reference = self.0.get(&(figure, ratio.reference))?;
+        let both = |(round, value): (&u32, &f64)| Some(value / reference.get(round)?);
+        summarize(measured.iter().filter_map(both).collect())
+    }
+
+    /// True if the medians keep the bound.
+    pub(crate) fn keeps(&self, figure: Figure, ratio: Ratio, bound: Bound) -> Option<bool> {
+        Some(match bound {
+            Bound::Times(times) => self.ratio(figure, ratio)?.median <= times,
+            Bound::MoreMicroseconds(more) => {
+                let [measured, reference] = [ratio.measured, ratio.reference].map(|peer| self.summary(figure, peer));
+                measured?.median - reference?.median <= more
+            }
         })
+    }
+
+    /// Every single value, for whoever evaluates them otherwise.
+    pub(crate) fn to_json(&self) -> Value {
+        let rows = self.0.iter().map(|((figure, peer), rounds)| {
+            json!({ "figure": figure.file_name(), "label": figure.label(), "peer": peer.argument(), "rounds": rounds })
+        });
+        rows.collect()
     }
 }
 
-fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => None,
-        even if even.is_multiple_of(2) => Some(f64::midpoint(sorted[middle - 1], sorted[middle])),
-        _ => Some(sorted[middle]),
-    }
+fn summarize(mut values: Vec<f64>) -> Option<Summary> {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    let median = match values.len() {
+        0 => return None,
+        even if even.is_multiple_of(2) => f64::midpoint(values[middle - 1], values[middle]),
+        _ => values[middle],
+    };
+    Some(Summary { median, least: *values.first()?, most: *values.last()?, rounds: values.len() })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Samples, Summary, median};
-    use crate::figure::Figure;
+    use super::{Samples, Summary, summarize};
+    use crate::{figure::Figure, peer::Peer, ratio::Ratio};
 
     #[test]
     fn a_median_stands_in_the_middle() {
+        let median = |values: &[f64]| summarize(values.to_vec()).map(|summary| summary.median);
         assert_eq!(median(&[]), None);
         assert_eq!(median(&[3.0, 1.0, 2.0]), Some(2.0));
         assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), Some(2.5));
     }
 
     #[test]
-    fn a_ratio_is_taken_within_each_round() {
+    fn a_ratio_is_taken_within_each_round_that_has_both() {
         let mut samples = Samples::default();
-        for (raw, roomwire) in [(1.0, 2.0), (2.0, 2.0), (4.0, 5.0)] {
-            samples.add(false, Figure::HallCpu, raw);
-            samples.add(true, Figure::HallCpu, roomwire);
+        for (round, (roomwire, raw)) in (1..).zip([(2.0, 1.0), (2.0, 2.0), (5.0, 4.0)]) {
+            samples.add(Figure::RoomCpu, Peer::Socketioxide, round, raw);
+            samples.add(Figure::RoomCpu, Peer::Roomwire, round, roomwire);
         }
-        let summary = Summary { raw: 2.0, roomwire: 2.0, ratio: 1.25, least: 1.0, most: 2.0 };
-        assert_eq!(samples.summary(Figure::HallCpu), Some(summary));
-        assert_eq!(samples.summary(Figure::RoomsCpu), None);
+        samples.add(Figure::RoomCpu, Peer::Roomwire, 4, 100.0);
+        let ratio = Ratio { measured: Peer::Roomwire, reference: Peer::Socketioxide };
+        let summary = Summary { median: 1.25, least: 1.0, most: 2.0, rounds: 3 };
+        assert_eq!(samples.ratio(Figure::RoomCpu, ratio), Some(summary));
+        assert_eq!(samples.ratio(Figure::RoomsCpu, ratio), None);
     }
 }

@@ -1,6 +1,7 @@
 //! What a process has used, as it sees it itself.
 
 use rustix::{
+    param::clock_ticks_per_second,
     process::{Resource, Rlimit, getrlimit, setrlimit},
     time::{ClockId, clock_gettime},
 };
@@ -11,7 +12,9 @@ use serde::{Deserialize, Serialize};
 pub(crate) struct Usage {
     /// User and system time of all its threads.
     pub(crate) cpu_nanoseconds: i64,
-    /// Resident memory. Nothing where the system does not tell (anywhere but on Linux).
+    /// The system time in it. `None` where the system does not tell (anywhere but on Linux).
+    pub(crate) system_nanoseconds: Option<i64>,
+    /// Resident memory. `None` where the system does not tell (anywhere but on Linux).
     pub(crate) resident_bytes: Option<u64>,
 }
 
@@ -19,7 +22,11 @@ impl Usage {
     /// Of this process.
     pub(crate) fn now() -> Self {
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
-        Self { cpu_nanoseconds: cpu.tv_sec * 1_000_000_000 + cpu.tv_nsec, resident_bytes: resident() }
+        Self {
+            cpu_nanoseconds: cpu.tv_sec * 1_000_000_000 + cpu.tv_nsec,
+            system_nanoseconds: system(),
+            resident_bytes: resident(),
+        }
     }
 
     /// Microseconds of CPU since an earlier moment.
@@ -27,10 +34,24 @@ impl Usage {
         (self.cpu_nanoseconds - earlier.cpu_nanoseconds) as f64 / 1000.0
     }
 
+    /// The share of system time in the CPU time since an earlier moment, in percent.
+    pub(crate) fn kernel_share_since(&self, earlier: &Self) -> Option<f64> {
+        let system = (self.system_nanoseconds? - earlier.system_nanoseconds?) as f64 / 1000.0;
+        Some(100.0 * system / self.microseconds_since(earlier))
+    }
+
     /// KiB that came on top since an earlier moment.
     pub(crate) fn kibibytes_since(&self, earlier: &Self) -> Option<f64> {
         Some((self.resident_bytes? as f64 - earlier.resident_bytes? as f64) / 1024.0)
     }
+}
+
+/// In steps of a clock tick, which is ten milliseconds.
+fn system() -> Option<i64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the program, in parentheses, may contain spaces. System time is the 13th field after it.
+    let ticks: i64 = stat.rsplit_once(')')?.1.split_whitespace().nth(12)?.parse().ok()?;
+    Some(ticks * (1_000_000_000 / i64::try_from(clock_ticks_per_second()).ok()?))
 }
 
 fn resident() -> Option<u64> {
