@@ -55,7 +55,7 @@ impl Figure {
             Self::ConnectAndJoinCpu => "CPU per connect and join [µs]",
             Self::ConnectedMemory => "resident memory per idle client, connected [KiB]",
             Self::JoinedMemory => "resident memory per idle client, in one room [KiB]",
-            Self::ServerMemory => "resident memory of a server with 8,000 idle clients [MiB]",
+            Self::ServerMemory => "resident memory of the server with all idle clients [MiB]",
             Self::ElsewhereCpu => "CPU of a node without members per broadcast elsewhere [µs]",
         }
     }

@@ -22,7 +22,7 @@ pub(crate) enum Task {
     Ci(CiArgs),
     /// Give random bytes to every parser that reads bytes from outside
     Fuzz(FuzzArgs),
-    /// Measure against plain socketioxide
+    /// Measure Roomwire and its peers side by side
     Bench(BenchArgs),
 }
 
@@ -109,7 +109,7 @@ pub(crate) struct FuzzArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
-    /// A short run, to see that it works rather than to compare figures
+    /// A short run of the peers in Rust, which fails only on wide margins
     #[arg(long)]
     pub(crate) quick: bool,
     /// Passed on to the benchmark
