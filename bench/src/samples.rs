@@ -52,7 +52,7 @@ impl Samples {
         })
     }
 
-    /// Every single value, for whoever evaluates them otherwise.
+    /// The value of each round, for other evaluations.
     pub(crate) fn to_json(&self) -> Value {
         let rows = self.0.iter().map(|((figure, peer), rounds)| {
             json!({ "figure": figure.file_name(), "label": figure.label(), "peer": peer.argument(), "rounds": rounds })
