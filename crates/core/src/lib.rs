@@ -8,13 +8,14 @@
 //! |---|---|---|
 //! | [`StateStore`] | a state backend (`roomwire-state-memory`, …) | `roomwire-service` |
 //! | [`Backplane`] | the same backend | `roomwire-service` |
-//! | [`LocalDelivery`] | a server (`roomwire-axum-adapter`) or a test | `roomwire-service` |
+//! | [`ClientTransport`] | a server (`roomwire-axum-adapter`) or a test | `roomwire-service` |
 //! | [`Authenticator`] | `roomwire-auth-jwt`, or the application | `roomwire-service` |
 //! | [`RoomPolicy`] | the application | `roomwire-service` |
 //!
 //! It depends on no runtime, no web framework and no database. Applications use its types through `roomwire-service`,
 //! which re-exports what a handler needs.
 
+mod ack_id;
 mod address_key;
 pub mod clock;
 pub mod config;
@@ -36,6 +37,7 @@ mod record;
 mod revocation;
 
 pub use crate::config::WebSocketConfig;
+pub use ack_id::AckId;
 pub use address_key::AddressKey;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use envelope::{EncodedPayload, Envelope, EnvelopeError, NodeMessage};
@@ -51,11 +53,11 @@ pub use names::{
 };
 pub use payload::{Binary, IntoPayload, Payload};
 pub use ports::{
-    AckId, Actor, Answer, Authenticator, Backplane, BackplaneEvent, BackplaneEvents, Channel, Conflation,
-    ConnectRequest, DefaultPolicy, DeletedRoom, DeletionId, Delivery, Departure, JoinOutcome, LeaseStatus, LiveClient,
-    LocalDelivery, Member, MemberRecord, MessageLimit, NewClient, NewRoom, NodeSummary, OutboundEvent, Page,
-    PageRequest, ReapOutcome, Refusal, RemovedByOthers, RestoredDifferently, RoomChange, RoomPolicy, RoomSummary,
-    RoomUid, StateError, StateStore, StoredClient, Undeliverable,
+    Actor, Answer, Authenticator, Backplane, BackplaneEvent, BackplaneEvents, Channel, ClientTransport, Conflation,
+    ConnectRequest, DefaultPolicy, DeletedRoom, DeletionId, Departure, JoinOutcome, LeaseStatus, LiveClient, Member,
+    MemberRecord, MessageLimit, NewClient, NewRoom, NodeSummary, OutboundEvent, Page, PageRequest, ReapOutcome,
+    Refusal, RemovedByOthers, RestoredDifferently, RoomChange, RoomPolicy, RoomSummary, RoomUid, StateError,
+    StateStore, StoredClient, Undeliverable,
 };
 pub use reason::{DisconnectReason, LeaveReason};
 pub use record::{Metadata, WebSocketClient, WebSocketRoom};
