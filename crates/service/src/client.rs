@@ -10,8 +10,8 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
 use roomwire_core::{
-    ClientId, ClientKey, DisconnectReason, Identity, Incarnation, LiveClient, Metadata, NameError, Namespace,
-    NewClient, Payload, RoomId, RoomKey, RoomUid, Timestamp, ToClientId, UserId,
+    ClientId, ClientKey, ClientTransport, DisconnectReason, Identity, Incarnation, LiveClient, Metadata, NameError,
+    Namespace, NewClient, Payload, RoomId, RoomKey, RoomUid, Timestamp, ToClientId, UserId,
 };
 
 use crate::{
@@ -28,6 +28,7 @@ pub struct Client(Arc<Inner>);
 
 struct Inner {
     key: ClientKey,
+    transport: Arc<dyn ClientTransport>,
     user: Option<UserId>,
     /// Its identity, replaced when it authenticates again.
     identity: RwLock<Arc<Identity>>,
@@ -106,6 +107,7 @@ impl Client {
             Known { metadata: new.metadata.clone(), claim: Some(claim), arrival: Some(arrival), ..Known::default() };
         Self(Arc::new(Inner {
             key: new.key.clone(),
+            transport: init.transport,
             user: new.user.clone(),
             identity: RwLock::new(init.identity),
             handshake: init.auth,
@@ -240,6 +242,11 @@ impl Client {
 
     pub(crate) fn key(&self) -> &ClientKey {
         &self.0.key
+    }
+
+    /// Its connection.
+    pub(crate) fn transport(&self) -> &Arc<dyn ClientTransport> {
+        &self.0.transport
     }
 
     pub(crate) fn room_key(&self, room: &RoomId) -> RoomKey {

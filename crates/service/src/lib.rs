@@ -46,9 +46,9 @@ pub use authorized::AuthorizedClient;
 pub use client::Client;
 pub use events::{ServiceEvent, ServiceEvents};
 pub use gateway::{
-    Around, Backpressure, Data, Debounce, DebounceLayer, Dispatcher, Encoded, Event, EventLayer, EventService,
-    FromEvent, Gateway, GatewayError, Handler, Incoming, IntoGateways, IntoReply, Layered, LeftRooms, RateLimit,
-    RateLimitLayer, Requirement, Session, State,
+    Around, Data, Debounce, DebounceLayer, Dispatcher, Encoded, Event, EventLayer, EventService, FromEvent, Gateway,
+    GatewayError, Handler, Incoming, IntoGateways, IntoReply, Layered, LeftRooms, RateLimit, RateLimitLayer,
+    Requirement, Session, State,
 };
 pub use health::{Availability, Health, Refused};
 pub use refusal_log::{Refusal, RefusalLog};

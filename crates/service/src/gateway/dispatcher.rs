@@ -2,9 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use roomwire_core::{Error, ErrorCode, EventName, Namespace};
+use roomwire_core::{ClientTransport, Error, ErrorCode, EventName, Namespace};
 
-use super::{Backpressure, Gateway, GatewayError, Session, error::Problem, route::Routes};
+use super::{Gateway, GatewayError, Session, error::Problem, route::Routes};
 use crate::{Handshake, WebSocketService, task};
 
 /// One gateway, or several for different namespaces.
@@ -80,6 +80,8 @@ impl Dispatcher {
     /// Authenticates a client and registers it with the store. Await it before the client gets its CONNECT packet: its
     /// session then accepts events at once, and none is lost.
     ///
+    /// The service sends to the client through `transport`, from [`opened`](Session::opened) on.
+    ///
     /// A node has one session of a client id at a time. While a former session of the id ends, this waits until its
     /// events are handled, its `Left` and `ClientDisconnected` are reported and its `on_disconnect` has returned. It
     /// waits at most five seconds for the handlers of its events, and five for `on_disconnect`. So the events of one id
@@ -98,7 +100,7 @@ impl Dispatcher {
         &self,
         namespace: &Namespace,
         handshake: Handshake,
-        backpressure: Option<Arc<dyn Backpressure>>,
+        transport: Arc<dyn ClientTransport>,
     ) -> Result<Session, Error> {
         let Some(routes) = self.routes.get(namespace).cloned() else {
             return Err(Error::with_message(ErrorCode::InvalidName, "Invalid namespace"));
@@ -111,11 +113,11 @@ impl Dispatcher {
             let node = service.node.clone();
             node.check_running()?;
             node.session_begins();
-            let registered = service.register(handshake, identity).await;
+            let registered = service.register(handshake, identity, transport).await;
             if registered.is_err() {
                 node.session_ends();
             }
-            Ok(Session::new(service, registered?, routes, backpressure))
+            Ok(Session::new(service, registered?, routes))
         })
         .await
     }

@@ -1,23 +1,12 @@
 //! The queue of a client's received events, in order.
 
-use std::{collections::VecDeque, fmt, sync::Arc};
+use std::{collections::VecDeque, sync::Arc};
 
 use parking_lot::Mutex;
-use roomwire_core::{DisconnectReason, Error, config::Limits};
+use roomwire_core::{ClientTransport, DisconnectReason, Error, config::Limits};
 
 use super::{Incoming, deferred::DeferredKey, respond::ReplyTo};
 use crate::metrics::{self, Limit};
-
-/// How a server stops reading from a client that sends events faster than they are handled.
-///
-/// The calls come in pairs and must not wait.
-pub trait Backpressure: fmt::Debug + Send + Sync + 'static {
-    /// Pause reading from this client.
-    fn pause(&self);
-
-    /// Resume reading.
-    fn resume(&self);
-}
 
 /// One job of a client's worker.
 #[derive(Debug)]
@@ -74,7 +63,7 @@ pub(super) struct Mailbox {
     /// The server stops reading from the client at this number of events, and at this number of bytes.
     pause_at: usize,
     pause_at_bytes: usize,
-    backpressure: Option<Arc<dyn Backpressure>>,
+    transport: Arc<dyn ClientTransport>,
 }
 
 #[derive(Debug, Default)]
@@ -99,9 +88,9 @@ const AFTER_PAUSE: usize = 16_384;
 const KEPT_CAPACITY: usize = 16;
 
 impl Mailbox {
-    pub(super) fn new(limits: &Limits, backpressure: Option<Arc<dyn Backpressure>>) -> Self {
+    pub(super) fn new(limits: &Limits, transport: Arc<dyn ClientTransport>) -> Self {
         let (pause_at, pause_at_bytes) = (limits.mailbox, limits.byte_burst as usize);
-        Self { queue: Mutex::default(), pause_at, pause_at_bytes, backpressure }
+        Self { queue: Mutex::default(), pause_at, pause_at_bytes, transport }
     }
 
     /// Puts a job at the end; `Connected` goes to the front.
@@ -139,9 +128,8 @@ impl Mailbox {
         if pauses {
             queue.paused = true;
             metrics::limited(Limit::Mailbox);
-            if let Some(backpressure) = &self.backpressure {
-                backpressure.pause();
-            }
+            // Under the lock, as below, so that the calls come in pairs.
+            self.transport.pause();
         }
         let idle = !queue.working && (queue.opened || queue.closed);
         queue.working |= idle;
@@ -183,9 +171,7 @@ impl Mailbox {
         let has_room = queue.jobs.len() <= self.pause_at / 2 && queue.bytes <= self.pause_at_bytes / 2;
         if queue.paused && has_room {
             queue.paused = false;
-            if let Some(backpressure) = &self.backpressure {
-                backpressure.resume();
-            }
+            self.transport.resume();
         }
         job
     }

@@ -31,7 +31,6 @@ pub use event::Event;
 pub use extract::{Data, FromEvent, LeftRooms, Requirement, State};
 pub use handler::Handler;
 pub use layered::{Around, EventLayer, Layered};
-pub use mailbox::Backpressure;
 pub use rate_limit::{RateLimit, RateLimitLayer};
 pub use reply::{Encoded, IntoReply};
 pub use session::{Incoming, Session};

@@ -53,8 +53,6 @@ impl Inner {
     /// Sends the outcome of an event to its client.
     pub(super) fn answer(&self, to: &ReplyTo, reply: Result<Payload, Error>) {
         let service = &self.service;
-        // A handler that ends late must not respond in the next session of the same client id.
-        let Some(_claim) = self.client.claim() else { return };
         if let Err(error) = &reply {
             log_internal(&self.client, error);
         }
@@ -70,12 +68,12 @@ impl Inner {
         let Ok(payload) = payload else { return };
         match to {
             ReplyTo::Acknowledgement(ack) => {
-                service.node.acknowledge(&service.namespace, self.client.key(), *ack, &payload);
+                service.node.acknowledge(&self.client, *ack, &payload);
             }
             ReplyTo::ErrorEvent { .. } => {
                 let event = OutboundEvent::new(EventName::ERROR, payload);
                 // A client that has disconnected gets no response.
-                let _ = service.node.deliver_to_client(&service.namespace, self.client.id(), &event);
+                let _ = service.node.deliver_to_client(&self.client, &event);
             }
         }
     }

@@ -14,7 +14,7 @@ use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, Escaped, EventNam
 use tokio::sync::Notify;
 
 use super::{
-    Backpressure, Event,
+    Event,
     client_rate::ClientRate,
     deferred::{Deferred, Sequence, Waiting},
     mailbox::{Accepted, Job, Mailbox},
@@ -71,13 +71,8 @@ pub(super) struct Inner {
 
 impl Session {
     /// For a session that is already counted.
-    pub(super) fn new(
-        service: WebSocketService,
-        client: Client,
-        routes: Arc<Routes>,
-        backpressure: Option<Arc<dyn Backpressure>>,
-    ) -> Self {
-        let mailbox = Mailbox::new(&service.config().limits, backpressure);
+    pub(super) fn new(service: WebSocketService, client: Client, routes: Arc<Routes>) -> Self {
+        let mailbox = Mailbox::new(&service.config().limits, client.transport().clone());
         let rate = ClientRate::new(&service.config().limits);
         let claim = Mutex::new(client.claim());
         Self(Arc::new(Inner {
@@ -229,9 +224,10 @@ impl Inner {
 
     /// Waits while the client's send buffer is above the high watermark, unless it has disconnected.
     async fn let_it_catch_up(&self) {
-        if let Some(delivery) = self.service.node.behind(&self.client) {
+        let transport = self.client.transport();
+        if transport.above_high_watermark() {
             tokio::select! {
-                () = delivery.caught_up(self.client.key()) => {}
+                () = transport.drained() => {}
                 () = self.hung_up.notified() => self.hung_up.notify_one(),
             }
         }

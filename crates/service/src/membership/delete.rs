@@ -105,9 +105,7 @@ impl Node {
         namespace.note_deleted(uid);
         let Some(local) = namespace.room(&room.room) else { return };
         for member in local.members() {
-            if let Some(client) = namespace.client(&member) {
-                drop(self.forget_membership(&namespace, &client, room, uid).await);
-            }
+            drop(self.forget_membership(&namespace, &member, room, uid).await);
         }
     }
 

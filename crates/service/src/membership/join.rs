@@ -231,7 +231,7 @@ impl Node {
     ) -> Result<(), StateError> {
         let (room, uid) = (membership.room.clone(), membership.uid);
         let mut known = client.known();
-        local.add(client.id().clone());
+        local.add(client.clone());
         known.rooms.push(membership);
         self.events.send(|| ServiceEvent::Joined { room: client.room_key(&room), client: client.id().clone() });
         if namespace.was_deleted(uid) {

@@ -1,6 +1,6 @@
 //! This node's clients of a namespace, by their ids and by their users.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
 use roomwire_core::{ClientId, UserId};
 
@@ -10,7 +10,7 @@ use crate::client::Client;
 #[derive(Debug, Default)]
 pub(super) struct LocalClients {
     by_id: HashMap<ClientId, Client>,
-    by_user: HashMap<UserId, BTreeSet<ClientId>>,
+    by_user: HashMap<UserId, BTreeMap<ClientId, Client>>,
 }
 
 impl LocalClients {
@@ -18,9 +18,9 @@ impl LocalClients {
         &self.by_id
     }
 
-    /// The ids of a user's clients, sorted.
-    pub(super) fn of_user(&self, user: &UserId) -> impl Iterator<Item = &ClientId> {
-        self.by_user.get(user).into_iter().flatten()
+    /// A user's clients, sorted by id.
+    pub(super) fn of_user(&self, user: &UserId) -> impl Iterator<Item = &Client> {
+        self.by_user.get(user).into_iter().flat_map(BTreeMap::values)
     }
 
     /// Replaces another connection with this id.
@@ -29,7 +29,7 @@ impl LocalClients {
             self.disown(&before);
         }
         if let Some(user) = client.user() {
-            self.by_user.entry(user.clone()).or_default().insert(client.id().clone());
+            self.by_user.entry(user.clone()).or_default().insert(client.id().clone(), client.clone());
         }
         self.by_id.insert(client.id().clone(), client);
     }
@@ -48,6 +48,20 @@ impl LocalClients {
         clients.remove(client.id());
         if clients.is_empty() {
             self.by_user.remove(user);
+        }
+    }
+}
+
+/// Calls `deliver` for each of these clients except one.
+pub(super) fn for_each(
+    clients: &HashMap<ClientId, Client>,
+    except: Option<&ClientId>,
+    mut deliver: impl FnMut(&Client),
+) {
+    let except = except.and_then(|except| clients.get(except));
+    for client in clients.values() {
+        if Some(client) != except {
+            deliver(client);
         }
     }
 }

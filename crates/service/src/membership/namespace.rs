@@ -9,7 +9,10 @@ use parking_lot::{Mutex, RwLock};
 use roomwire_core::{ClientId, ClientKey, Namespace, RoomId, RoomKey, RoomUid, StateError, Timestamp, UserId};
 
 use super::{
-    LocalRoom, arrivals::Arrivals, client_id_claims::ClientIdClaims, local_clients::LocalClients,
+    LocalRoom,
+    arrivals::Arrivals,
+    client_id_claims::ClientIdClaims,
+    local_clients::{LocalClients, for_each},
     own_deletions::OwnDeletions,
 };
 use crate::{
@@ -95,24 +98,19 @@ impl NamespaceState {
         self.clients.write().remove(client);
     }
 
-    /// Runs `deliver` over the ids of all clients. It must not wait.
-    pub(crate) fn with_clients<R>(&self, deliver: impl FnOnce(&mut dyn Iterator<Item = &ClientId>) -> R) -> R {
-        deliver(&mut self.clients.read().by_id().keys())
+    /// Calls `deliver` for each client except one. It must not wait and must not touch the namespace.
+    pub(crate) fn for_each_client(&self, except: Option<&ClientId>, deliver: impl FnMut(&Client)) {
+        for_each(self.clients.read().by_id(), except, deliver);
     }
 
-    /// Like [`Self::with_clients`], for the ids of one user's clients.
-    pub(crate) fn with_clients_of<R>(
-        &self,
-        user: &UserId,
-        deliver: impl FnOnce(&mut dyn Iterator<Item = &ClientId>) -> R,
-    ) -> R {
-        deliver(&mut self.clients.read().of_user(user))
+    /// Like [`Self::for_each_client`], for one user's clients.
+    pub(crate) fn for_each_client_of(&self, user: &UserId, deliver: impl FnMut(&Client)) {
+        self.clients.read().of_user(user).for_each(deliver);
     }
 
-    /// One user's clients.
+    /// One user's clients, sorted by id.
     pub(crate) fn clients_of(&self, user: &UserId) -> Vec<Client> {
-        let clients = self.clients.read();
-        clients.of_user(user).filter_map(|client| clients.by_id().get(client).cloned()).collect()
+        self.clients.read().of_user(user).cloned().collect()
     }
 
     pub(crate) fn room(&self, room: &RoomId) -> Option<Arc<LocalRoom>> {

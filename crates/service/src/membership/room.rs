@@ -1,17 +1,21 @@
 //! A room as this node sees it: its own members, and the subscription they share.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use parking_lot::Mutex;
 use roomwire_core::{Channel, ClientId, Escaped, RoomKey, StateError};
 
-use crate::node::{Deadline, Node};
+use super::local_clients::for_each;
+use crate::{
+    client::Client,
+    node::{Deadline, Node},
+};
 
 /// This node's members of a room.
 #[derive(Debug)]
 pub(crate) struct LocalRoom {
     key: RoomKey,
-    members: Mutex<HashSet<ClientId>>,
+    members: Mutex<HashMap<ClientId, Client>>,
     /// Locked during subscribe and unsubscribe, so that the two never overlap.
     subscription: tokio::sync::Mutex<Subscription>,
 }
@@ -34,25 +38,26 @@ impl LocalRoom {
         &self.key
     }
 
-    /// Runs `deliver` over the members, exclusive of joins, leaves and other deliveries: all members see
-    /// all messages in one order. `deliver` must not wait and must not touch the room.
-    pub(crate) fn with_members<R>(&self, deliver: impl FnOnce(&mut dyn Iterator<Item = &ClientId>) -> R) -> R {
-        deliver(&mut self.members.lock().iter())
+    /// Calls `deliver` for each member except one, exclusive of joins, leaves and other deliveries: all members see all
+    /// messages in one order. `deliver` must not wait and must not touch the room.
+    pub(crate) fn for_each_member(&self, except: Option<&ClientId>, deliver: impl FnMut(&Client)) {
+        let members = self.members.lock();
+        for_each(&members, except, deliver);
     }
 
-    /// A copy of the members, sorted.
-    pub(crate) fn members(&self) -> Vec<ClientId> {
-        let mut members: Vec<ClientId> = self.members.lock().iter().cloned().collect();
-        members.sort_unstable();
+    /// A copy of the members, sorted by id.
+    pub(crate) fn members(&self) -> Vec<Client> {
+        let mut members: Vec<Client> = self.members.lock().values().cloned().collect();
+        members.sort_unstable_by(|a, b| a.id().cmp(b.id()));
         members
     }
 
-    pub(super) fn add(&self, client: ClientId) {
-        self.members.lock().insert(client);
+    pub(super) fn add(&self, client: Client) {
+        self.members.lock().insert(client.id().clone(), client);
     }
 
     pub(super) fn remove(&self, client: &ClientId) -> bool {
-        self.members.lock().remove(client)
+        self.members.lock().remove(client).is_some()
     }
 
     /// Subscribes this node to the room, if necessary, and increments the use count; a single attempt. Returns false if

@@ -1,14 +1,39 @@
-//! Delivers events to the connections of this node, and disconnects slow consumers.
+//! Delivers events to the clients of this node, and disconnects slow consumers.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use roomwire_core::{
-    AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, Error, ErrorCode, Escaped, LocalDelivery,
-    OutboundEvent, Payload, RoomId, Undeliverable, UserId,
+    AckId, Answer, ClientId, DisconnectReason, Error, ErrorCode, Escaped, OutboundEvent, Payload, RoomId,
+    Undeliverable, UserId,
 };
 
 use super::Node;
 use crate::{client::Client, membership::NamespaceState, metrics};
+
+/// The result of queueing one event for several clients.
+#[derive(Debug, Default)]
+struct Delivery {
+    /// The number of clients that the event was queued for.
+    queued: usize,
+    /// The number of clients that did not get the event.
+    failed: usize,
+    /// Those with a full send buffer.
+    slow: Vec<Client>,
+}
+
+impl Delivery {
+    fn send(&mut self, client: &Client, event: &OutboundEvent) {
+        match client.transport().send(event) {
+            Ok(()) => self.queued += 1,
+            Err(problem) => {
+                self.failed += 1;
+                if problem == Undeliverable::BufferFull {
+                    self.slow.push(client.clone());
+                }
+            }
+        }
+    }
+}
 
 impl Node {
     /// Delivers to this node's members of a room, all in the same order.
@@ -19,84 +44,65 @@ impl Node {
         except: Option<&ClientId>,
         event: &OutboundEvent,
     ) {
-        let (Some(delivery), Some(room)) = (self.delivery.get(), namespace.room(room_name)) else { return };
-        let outcome = room.with_members(|members| {
-            let mut chosen = members.filter(|member| Some(*member) != except);
-            delivery.deliver(namespace.name(), &mut chosen, event)
-        });
-        tracing::debug!(target: "roomwire", room_name = %Escaped(room_name), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent");
-        self.complete_delivery(namespace, outcome);
+        let Some(room) = namespace.room(room_name) else { return };
+        let mut delivery = Delivery::default();
+        room.for_each_member(except, |member| delivery.send(member, event));
+        tracing::debug!(target: "roomwire", room_name = %Escaped(room_name), event = ?event.name, queued = delivery.queued, failed = delivery.failed, "sent");
+        self.complete_delivery(delivery);
     }
 
     /// Delivers to all clients of a namespace on this node.
     pub(crate) fn deliver_to_all(&self, namespace: &NamespaceState, except: Option<&ClientId>, event: &OutboundEvent) {
-        let Some(delivery) = self.delivery.get() else { return };
-        let outcome = namespace.with_clients(|clients| {
-            let mut chosen = clients.filter(|client| Some(*client) != except);
-            delivery.deliver(namespace.name(), &mut chosen, event)
-        });
+        let mut delivery = Delivery::default();
+        namespace.for_each_client(except, |client| delivery.send(client, event));
         tracing::debug!(
             target: "roomwire",
-            namespace = %Escaped(namespace.name()), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent"
+            namespace = %Escaped(namespace.name()), event = ?event.name, queued = delivery.queued, failed = delivery.failed, "sent"
         );
-        self.complete_delivery(namespace, outcome);
+        self.complete_delivery(delivery);
     }
 
     /// Delivers to all clients of a user in a namespace on this node.
     pub(crate) fn deliver_to_user(&self, namespace: &NamespaceState, user: &UserId, event: &OutboundEvent) {
-        let Some(delivery) = self.delivery.get() else { return };
-        let outcome = namespace.with_clients_of(user, |clients| delivery.deliver(namespace.name(), clients, event));
+        let mut delivery = Delivery::default();
+        namespace.for_each_client_of(user, |client| delivery.send(client, event));
         tracing::debug!(
             target: "roomwire",
-            namespace = %Escaped(namespace.name()), event = ?event.name, queued = outcome.queued, failed = outcome.failed.len(), "sent to a user"
+            namespace = %Escaped(namespace.name()), event = ?event.name, queued = delivery.queued, failed = delivery.failed, "sent to a user"
         );
-        self.complete_delivery(namespace, outcome);
+        self.complete_delivery(delivery);
     }
 
     /// Delivers to one client of this node.
     ///
     /// # Errors
-    /// `CLIENT_NOT_FOUND` if it is not connected here, or was disconnected because this message did not fit.
-    pub(crate) fn deliver_to_client(
-        &self,
-        namespace: &NamespaceState,
-        client: &ClientId,
-        event: &OutboundEvent,
-    ) -> Result<(), Error> {
-        let Some(delivery) = self.delivery.get() else { return Err(ErrorCode::ClientNotFound.into()) };
-        let outcome = delivery.deliver(namespace.name(), &mut std::iter::once(client), event);
-        let reached = outcome.queued == 1;
-        tracing::debug!(target: "roomwire", client = %Escaped(&client), event = ?event.name, reached, "sent");
-        self.complete_delivery(namespace, outcome);
+    /// `CLIENT_NOT_FOUND` if it has disconnected, or is disconnected because this message did not fit.
+    pub(crate) fn deliver_to_client(&self, client: &Client, event: &OutboundEvent) -> Result<(), Error> {
+        let mut delivery = Delivery::default();
+        delivery.send(client, event);
+        let reached = delivery.queued == 1;
+        tracing::debug!(target: "roomwire", client = %Escaped(client.id()), event = ?event.name, reached, "sent");
+        self.complete_delivery(delivery);
         if reached { Ok(()) } else { Err(ErrorCode::ClientNotFound.into()) }
     }
 
-    /// The client's connection, if its send buffer is above the high watermark.
-    pub(crate) fn behind(&self, client: &Client) -> Option<&Arc<dyn LocalDelivery>> {
-        self.delivery.get().filter(|delivery| delivery.is_behind(client.key()))
-    }
-
     /// Sends the acknowledgement a client asked for. Does nothing if the client has disconnected.
-    pub(crate) fn acknowledge(&self, namespace: &NamespaceState, client: &ClientKey, ack: AckId, payload: &Payload) {
-        let Some(delivery) = self.delivery.get() else { return };
-        if let Err(problem) = delivery.acknowledge(client, ack, payload) {
-            self.complete_delivery(namespace, Delivery { queued: 0, failed: vec![(client.client.clone(), problem)] });
+    pub(crate) fn acknowledge(&self, client: &Client, ack: AckId, payload: &Payload) {
+        if client.transport().acknowledge(ack, payload) == Err(Undeliverable::BufferFull) {
+            self.disconnect_slow_consumer(client);
         }
     }
 
     /// Sends an event to one client of this node and waits for its acknowledgement.
     pub(crate) async fn emit_with_ack_local(
         &self,
-        client: &ClientKey,
+        client: &Client,
         event: &OutboundEvent,
         timeout: Duration,
     ) -> Answer {
-        let Some(delivery) = self.delivery.get() else { return Answer::Undelivered(Undeliverable::Gone) };
-        let answer = delivery.ask(client, event, timeout).await;
+        let answer = client.transport().emit_with_ack(event, timeout).await;
         if answer == Answer::Undelivered(Undeliverable::BufferFull) {
-            let namespace = self.namespace(&client.namespace);
-            let failed = vec![(client.client.clone(), Undeliverable::BufferFull)];
-            self.complete_delivery(&namespace, Delivery { queued: 0, failed });
+            self.disconnect_slow_consumer(client);
         }
         answer
     }
@@ -120,26 +126,23 @@ impl Node {
         }
     }
 
-    /// Starts to disconnect a client of this node, whether it is activated or not. Does not affect a later session of
-    /// the same id.
+    /// Starts to disconnect a client of this node, whether it is activated or not.
     pub(crate) fn disconnect_here(&self, client: &Client, reason: DisconnectReason) {
-        let Some(_claim) = client.claim() else { return };
         client.note_reason(reason);
-        if let Some(delivery) = self.delivery.get() {
-            delivery.disconnect(client.key(), reason);
+        client.transport().disconnect(reason);
+    }
+
+    /// Counts deliveries, and disconnects the clients that would otherwise have a silent gap. Call it without the lock
+    /// of the room or namespace: a transport may close its session at once.
+    fn complete_delivery(&self, delivery: Delivery) {
+        metrics::delivered(delivery.queued);
+        for client in delivery.slow {
+            self.disconnect_slow_consumer(&client);
         }
     }
 
-    /// Counts deliveries, and disconnects the clients that would otherwise have a silent gap.
-    fn complete_delivery(&self, namespace: &NamespaceState, outcome: Delivery) {
-        metrics::delivered(outcome.queued);
-        for (client, problem) in outcome.failed {
-            if problem == Undeliverable::BufferFull
-                && let Some(client) = namespace.client(&client)
-            {
-                self.refusals.send_buffer_full(&client);
-                self.disconnect_here(&client, DisconnectReason::SlowConsumer);
-            }
-        }
+    fn disconnect_slow_consumer(&self, client: &Client) {
+        self.refusals.send_buffer_full(client);
+        self.disconnect_here(client, DisconnectReason::SlowConsumer);
     }
 }

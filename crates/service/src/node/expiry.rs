@@ -109,13 +109,11 @@ fn end_those_due(node: &Weak<Node>, expiries: &Expiries) -> Option<Option<Durati
 impl Node {
     /// Sends the reason to the client and disconnects it.
     fn token_expired(&self, client: &Client) {
-        let Some(_claim) = client.claim() else { return };
         tracing::debug!(target: "roomwire", client = %Escaped(client.id()), "disconnected: its token has expired");
         if let Ok(payload) = Payload::encode(&Error::new(ErrorCode::TokenExpired)) {
             let event = OutboundEvent::new(EventName::ERROR, payload);
-            let namespace = self.namespace(client.namespace());
             // A client that has disconnected does not need it.
-            let _ = self.deliver_to_client(&namespace, client.id(), &event);
+            let _ = self.deliver_to_client(client, &event);
         }
         self.disconnect_here(client, DisconnectReason::TokenExpired);
     }

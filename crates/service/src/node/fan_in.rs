@@ -7,13 +7,13 @@ use std::{
 
 use futures_util::StreamExt;
 use roomwire_core::{
-    Answer, BackplaneEvent, BackplaneEvents, Channel, ClientId, ClientKey, Conflation, ConflationKey, EncodedPayload,
-    Envelope, Escaped, EventName, NameError, Namespace, NodeMessage, NodeProcess, OutboundEvent, Payload, RoomId,
+    Answer, BackplaneEvent, BackplaneEvents, Channel, ClientId, Conflation, ConflationKey, EncodedPayload, Envelope,
+    Escaped, EventName, NameError, Namespace, NodeMessage, NodeProcess, OutboundEvent, Payload, RoomId,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::Node;
-use crate::{limits, membership::NamespaceState, metrics};
+use crate::{client::Client, limits, membership::NamespaceState, metrics};
 
 /// Runs until the token is cancelled, the backplane is closed or the node is dropped.
 pub(super) fn spawn(node: Weak<Node>, mut incoming: BackplaneEvents, stop: CancellationToken) {
@@ -67,7 +67,9 @@ impl Node {
                 if let Some(event) = self.outbound(&sender, event, payload) {
                     self.when_arrived(&namespace, &client, move |node, namespace, client| {
                         // If the client has disconnected, the message is dropped, as on its own node.
-                        let _ = node.deliver_to_client(namespace, client, &event);
+                        if let Some(client) = namespace.client(client) {
+                            let _ = node.deliver_to_client(&client, &event);
+                        }
                     });
                 }
             }
@@ -77,8 +79,8 @@ impl Node {
                     for client in clients {
                         let (sender, event) = (sender.clone(), event.clone());
                         self.when_arrived(&namespace, &client, move |node, namespace, client| {
-                            let client = ClientKey::new(namespace.name().clone(), client.clone());
-                            node.clone().request_ack_for(sender, request, client, event, timeout);
+                            let known = namespace.client(client);
+                            node.clone().request_ack_for((sender, request), client.clone(), known, event, timeout);
                         });
                     }
                 }
@@ -125,21 +127,25 @@ impl Node {
         });
     }
 
-    /// Requests an acknowledgement from one client of this node on behalf of another node.
+    /// Requests an acknowledgement from one client of this node on behalf of another node. A client that is not
+    /// connected does not acknowledge.
     fn request_ack_for(
         self: Arc<Self>,
-        requester: NodeProcess,
-        request: u64,
-        client: ClientKey,
+        (requester, request): (NodeProcess, u64),
+        client: ClientId,
+        known: Option<Client>,
         event: OutboundEvent,
         timeout: Duration,
     ) {
         tokio::spawn(async move {
-            let payload = match self.emit_with_ack_local(&client, &event, timeout).await {
-                Answer::Acknowledged(payload) => Some(EncodedPayload::from(&payload)),
-                Answer::TimedOut | Answer::Undelivered(_) => None,
+            let payload = match &known {
+                Some(known) => match self.emit_with_ack_local(known, &event, timeout).await {
+                    Answer::Acknowledged(payload) => Some(EncodedPayload::from(&payload)),
+                    Answer::TimedOut | Answer::Undelivered(_) => None,
+                },
+                None => None,
             };
-            let message = NodeMessage::AckResponse { request, client: client.client, payload };
+            let message = NodeMessage::AckResponse { request, client, payload };
             let Ok(bytes) = self.envelope(message) else { return };
             if let Err(error) = self.bounded(self.backplane.publish(&Channel::Node(requester), bytes)).await {
                 tracing::debug!(target: "roomwire", error = %Escaped(&error), "an answer could not be passed on");
@@ -165,7 +171,7 @@ impl Node {
     fn conflated(&self, event: OutboundEvent, room: &RoomId, key: Option<String>) -> Option<OutboundEvent> {
         let Some(key) = key else { return Some(event) };
         match ConflationKey::new(key) {
-            Ok(key) => Some(OutboundEvent { conflation: Some(Conflation { room: room.clone(), key }.into()), ..event }),
+            Ok(key) => Some(event.with_conflation(Conflation { room: room.clone(), key })),
             Err(error) => self.unreadable(&error),
         }
     }

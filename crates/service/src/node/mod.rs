@@ -23,15 +23,15 @@ mod twins;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
 };
 
 use parking_lot::{Mutex, RwLock};
 use roomwire_core::{
-    Authenticator, Backplane, Clock, Envelope, Error, ErrorCode, Incarnation, LocalDelivery, LogThrottle, MessageLimit,
-    Namespace, NodeId, NodeMessage, NodeProcess, RoomPolicy, StateStore, WebSocketConfig,
+    Authenticator, Backplane, Clock, Envelope, Error, ErrorCode, Incarnation, LogThrottle, MessageLimit, Namespace,
+    NodeId, NodeMessage, NodeProcess, RoomPolicy, StateStore, WebSocketConfig,
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -79,7 +79,8 @@ pub(crate) struct Node {
     compare_now: Arc<Notify>,
     /// The number of re-registrations of all clients, including one in progress.
     restorations: AtomicU64,
-    delivery: OnceLock<Arc<dyn LocalDelivery>>,
+    /// Whether a server holds its connections.
+    is_mounted: AtomicBool,
     namespaces: RwLock<BTreeMap<Namespace, Arc<NamespaceState>>>,
     /// Sessions that are being admitted, are connected, or still run a handler.
     sessions: AtomicUsize,
@@ -141,7 +142,7 @@ impl Node {
             beat_now: Arc::default(),
             compare_now: Arc::default(),
             restorations: AtomicU64::new(0),
-            delivery: OnceLock::new(),
+            is_mounted: AtomicBool::new(false),
             namespaces: RwLock::default(),
             sessions: AtomicUsize::new(0),
             shutting_down: AtomicBool::new(false),
@@ -189,11 +190,12 @@ impl Node {
         self.namespaces.read().values().cloned().collect()
     }
 
-    /// Connects the service to the server that holds its connections.
-    pub(crate) fn attach(&self, delivery: Arc<dyn LocalDelivery>) -> Result<(), Error> {
-        self.delivery
-            .set(delivery)
-            .map_err(|_| Error::internal("this service is mounted already; build a second one for a second server"))
+    /// Marks the service as mounted on a server.
+    pub(crate) fn attach_server(&self) -> Result<(), Error> {
+        if self.is_mounted.swap(true, Ordering::Relaxed) {
+            return Err(Error::internal("this service is mounted already; build a second one for a second server"));
+        }
+        Ok(())
     }
 
     /// Rejects work that must not begin during shutdown.

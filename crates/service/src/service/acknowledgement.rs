@@ -45,8 +45,8 @@ impl WebSocketService {
     ) -> Result<T, Error> {
         let client = client.to_client_id()?;
         let event = self.outbound(event, data)?;
-        let answer = if self.namespace.client(&client).is_some() {
-            match self.node.emit_with_ack_local(&self.client_key(client), &event, timeout).await {
+        let answer = if let Some(client) = self.namespace.client(&client) {
+            match self.node.emit_with_ack_local(&client, &event, timeout).await {
                 Answer::Acknowledged(payload) => Some(payload),
                 Answer::TimedOut => None,
                 Answer::Undelivered(_) => return Err(ErrorCode::ClientNotFound.into()),
@@ -137,12 +137,12 @@ impl WebSocketService {
         let asked: FuturesUnordered<_> = clients
             .into_iter()
             .map(|client| async move {
-                let key = self.client_key(client);
-                let answer = match self.node.emit_with_ack_local(&key, event, timeout).await {
+                let Some(local) = self.namespace.client(&client) else { return (client, None) };
+                let answer = match self.node.emit_with_ack_local(&local, event, timeout).await {
                     Answer::Acknowledged(payload) => Some(payload),
                     Answer::TimedOut | Answer::Undelivered(_) => None,
                 };
-                (key.client, answer)
+                (client, answer)
             })
             .collect();
         asked.collect().await

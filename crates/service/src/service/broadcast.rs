@@ -140,5 +140,5 @@ impl WebSocketService {
 
 fn latest(room: &RoomKey, key: &str, event: OutboundEvent) -> Result<OutboundEvent, Error> {
     let conflation = Conflation { room: room.room.clone(), key: ConflationKey::new(key)? };
-    Ok(OutboundEvent { conflation: Some(conflation.into()), ..event })
+    Ok(event.with_conflation(conflation))
 }

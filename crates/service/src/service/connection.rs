@@ -3,7 +3,9 @@
 use std::{fmt, net::IpAddr, sync::Arc};
 
 use http::HeaderMap;
-use roomwire_core::{ClientId, DisconnectReason, Error, Identity, Metadata, NewClient, Payload, RoomId};
+use roomwire_core::{
+    ClientId, ClientTransport, DisconnectReason, Error, Identity, Metadata, NewClient, Payload, RoomId,
+};
 
 use super::WebSocketService;
 use crate::{Client, limits, task};
@@ -65,9 +67,13 @@ impl WebSocketService {
     ///
     /// # Cancellation
     /// A dropped call may leave the client registered until its id is registered again or the node stops.
-    pub async fn handle_connection(&self, handshake: Handshake) -> Result<Client, Error> {
+    pub async fn handle_connection(
+        &self,
+        handshake: Handshake,
+        transport: Arc<dyn ClientTransport>,
+    ) -> Result<Client, Error> {
         let (handshake, identity) = self.identify(handshake).await?;
-        let client = self.register(handshake, identity).await?;
+        let client = self.register(handshake, identity, transport).await?;
         self.node.activate(&self.namespace, &client);
         Ok(client)
     }
@@ -97,7 +103,12 @@ impl WebSocketService {
     }
 
     /// For a client with an established identity.
-    pub(crate) async fn register(&self, handshake: Handshake, identity: Arc<Identity>) -> Result<Client, Error> {
+    pub(crate) async fn register(
+        &self,
+        handshake: Handshake,
+        identity: Arc<Identity>,
+        transport: Arc<dyn ClientTransport>,
+    ) -> Result<Client, Error> {
         limits::notes(&self.config().limits, &handshake.metadata, 0)?;
         let new = NewClient {
             key: self.client_key(handshake.client),
@@ -105,14 +116,15 @@ impl WebSocketService {
             metadata: handshake.metadata,
             connected_at: self.node.clock.now(),
         };
-        self.node.register(&self.namespace, new, ClientInit { auth: handshake.auth, identity }).await
+        self.node.register(&self.namespace, new, ClientInit { auth: handshake.auth, identity, transport }).await
     }
 }
 
-/// The credentials a client presented. Only this node knows them.
+/// The credentials a client presented, and its connection. Only this node knows them.
 pub(crate) struct ClientInit {
     pub(crate) auth: Payload,
     pub(crate) identity: Arc<Identity>,
+    pub(crate) transport: Arc<dyn ClientTransport>,
 }
 
 /// Omits everything that may be a secret.

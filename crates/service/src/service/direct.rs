@@ -23,8 +23,8 @@ impl WebSocketService {
     ) -> Result<(), Error> {
         let client = client.to_client_id()?;
         let event = self.outbound(event, data)?;
-        if self.namespace.client(&client).is_some() {
-            return self.node.deliver_to_client(&self.namespace, &client, &event);
+        if let Some(client) = self.namespace.client(&client) {
+            return self.node.deliver_to_client(&client, &event);
         }
         self.node.fits_message(&event.payload)?;
         let until = self.node.deadline();

@@ -14,8 +14,7 @@ mod users;
 use std::{fmt, sync::Arc};
 
 use roomwire_core::{
-    ClientKey, Error, EventName, IntoPayload, LocalDelivery, Namespace, NodeId, OutboundEvent, RoomKey, ToRoom,
-    WebSocketConfig,
+    ClientKey, Error, EventName, IntoPayload, Namespace, NodeId, OutboundEvent, RoomKey, ToRoom, WebSocketConfig,
 };
 
 pub use acknowledgement::RoomAnswers;
@@ -123,13 +122,13 @@ impl WebSocketService {
         &self.node.refusals
     }
 
-    /// Connects this service to the server that holds its connections. For authors of servers: the
-    /// adapters do it when they mount a service.
+    /// Marks this service as mounted on a server. For authors of servers: the adapters do it when they mount a service,
+    /// so that a service has one server.
     ///
     /// # Errors
-    /// `INTERNAL` if it is connected already.
-    pub fn attach_delivery(&self, delivery: Arc<dyn LocalDelivery>) -> Result<(), Error> {
-        self.node.attach(delivery)
+    /// `INTERNAL` if it is mounted already.
+    pub fn attach_server(&self) -> Result<(), Error> {
+        self.node.attach_server()
     }
 
     pub(crate) fn in_namespace(&self, namespace: &Namespace) -> Self {

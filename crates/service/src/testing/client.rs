@@ -6,7 +6,7 @@ use roomwire_core::{ClientId, DisconnectReason, Error, ErrorCode, EventName, Int
 use serde::{Deserialize, de::DeserializeOwned};
 use tokio::sync::{mpsc, oneshot};
 
-use super::connections::{Connection, Connections};
+use super::connection::Connection;
 use crate::{Client, Incoming};
 
 /// How long a test waits for an expected event.
@@ -17,7 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct TestClient {
     connection: Arc<Connection>,
     incoming: mpsc::Receiver<Received>,
-    connections: Arc<Connections>,
 }
 
 /// An event that a test client received.
@@ -71,12 +70,8 @@ struct ErrorAck {
 }
 
 impl TestClient {
-    pub(super) fn new(
-        connection: Arc<Connection>,
-        incoming: mpsc::Receiver<Received>,
-        connections: Arc<Connections>,
-    ) -> Self {
-        Self { connection, incoming, connections }
+    pub(super) fn new(connection: Arc<Connection>, incoming: mpsc::Receiver<Received>) -> Self {
+        Self { connection, incoming }
     }
 
     /// The client's id.
@@ -162,7 +157,7 @@ impl TestClient {
 
     /// Closes the connection like a client that disconnects.
     pub fn disconnect(&self) {
-        self.connections.close(&self.connection, DisconnectReason::ClientDisconnected);
+        self.connection.close(DisconnectReason::ClientDisconnected);
     }
 
     fn send(&self, event: &str, data: impl IntoPayload, ack: Option<roomwire_core::AckId>) {

@@ -26,7 +26,7 @@
 //! ```
 
 mod client;
-mod connections;
+mod connection;
 mod server;
 
 pub use client::{Received, TestClient};

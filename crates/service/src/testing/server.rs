@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use super::{
     TestClient,
-    connections::{Connection, Connections},
+    connection::{Connection, TestTransport},
 };
 use crate::{Dispatcher, GatewayError, Handshake, IntoGateways, WebSocketService};
 
@@ -23,7 +23,6 @@ use crate::{Dispatcher, GatewayError, Handshake, IntoGateways, WebSocketService}
 #[derive(Clone, Debug)]
 pub struct TestServer {
     dispatcher: Dispatcher,
-    connections: Arc<Connections>,
     next_id: Arc<AtomicU64>,
 }
 
@@ -45,10 +44,9 @@ impl TestServer {
     /// # Errors
     /// Mistakes in the gateways; a service that is mounted already.
     pub fn new(service: WebSocketService, gateways: impl IntoGateways) -> Result<Self, TestServerError> {
-        let connections = Arc::new(Connections::default());
-        service.attach_delivery(connections.clone()).map_err(TestServerError::Service)?;
+        service.attach_server().map_err(TestServerError::Service)?;
         let dispatcher = Dispatcher::new(service, gateways)?;
-        Ok(Self { dispatcher, connections, next_id: Arc::default() })
+        Ok(Self { dispatcher, next_id: Arc::default() })
     }
 
     /// The service under test.
@@ -72,11 +70,9 @@ impl TestServer {
     /// # Errors
     /// As [`connect`](Self::connect), and `INVALID_NAME` for a namespace without a gateway.
     pub async fn connect_with(&self, namespace: &Namespace, handshake: Handshake) -> Result<TestClient, Error> {
-        let session = self.dispatcher.admit(namespace, handshake, None).await?;
+        let transport = Arc::new(TestTransport::default());
+        let session = self.dispatcher.admit(namespace, handshake, transport.clone()).await?;
         let (outgoing, incoming) = mpsc::channel(self.service().config().limits.send_buffer);
-        let connection = Arc::new(Connection::new(session, outgoing));
-        self.connections.add(connection.clone());
-        connection.session.opened();
-        Ok(TestClient::new(connection, incoming, self.connections.clone()))
+        Ok(TestClient::new(Connection::open(session, transport, outgoing), incoming))
     }
 }

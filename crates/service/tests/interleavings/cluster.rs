@@ -18,7 +18,7 @@ use tokio::time::sleep;
 use crate::{
     backend::Backend,
     calls::Calls,
-    connections::Connection,
+    connections::{Connection, Transport},
     node::{Node, Phase, RuntimeClock},
     profile::Profile,
     random::Random,
@@ -143,7 +143,8 @@ impl Cluster {
         let handshake = Handshake { auth: Payload::encode(&number).expect("a number"), ..handshake };
         self.random.note(|| format!("{number} {} connects to {}", id_of(device), node.place));
         let namespace = Namespace::root();
-        let admission = node.dispatcher.admit(&namespace, handshake, None);
+        let transport = Arc::new(Transport::default());
+        let admission = node.dispatcher.admit(&namespace, handshake, transport.clone());
         let admitted = if may_go { self.abandon(admission).await? } else { admission.await };
         let session = match admitted {
             Ok(session) => session,
@@ -161,7 +162,7 @@ impl Cluster {
         };
         let registered = node.store.registered_at(&ClientKey::new(Namespace::root(), id_of(device)));
         let node_is = (node.place, node.number);
-        let connection = Connection::new(number, node_is, session, registered, self.random.clone());
+        let connection = Connection::new(number, node_is, (session, transport), registered, self.random.clone());
         self.connections.lock().push(connection.clone());
         node.connections.add(&connection);
         if node.store.is_severed() {

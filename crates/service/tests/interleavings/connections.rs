@@ -2,15 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, Weak},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use roomwire_core::{
-    AckId, Answer, ClientId, ClientKey, Delivery, DisconnectReason, LocalDelivery, Namespace, OutboundEvent, Payload,
-    Undeliverable,
+    AckId, Answer, ClientId, ClientTransport, DisconnectReason, OutboundEvent, Payload, Undeliverable,
 };
 use roomwire_service::{Client, Incoming, Session};
 use tokio::sync::oneshot;
@@ -29,6 +28,7 @@ pub(crate) struct Connection {
     pub(crate) session: Session,
     /// When the store registered it.
     pub(crate) registered: u64,
+    transport: Arc<Transport>,
     random: Random,
     fixture: Mutex<Fixture>,
     opened: OnceLock<u64>,
@@ -52,7 +52,7 @@ impl Connection {
     pub(crate) fn new(
         number: u64,
         (place, node): (usize, u64),
-        session: Session,
+        (session, transport): (Session, Arc<Transport>),
         registered: u64,
         random: Random,
     ) -> Arc<Self> {
@@ -62,6 +62,7 @@ impl Connection {
             node,
             session,
             registered,
+            transport,
             random,
             fixture: Mutex::new(Fixture::Waiting),
             opened: OnceLock::new(),
@@ -163,18 +164,14 @@ impl Connection {
 }
 
 /// The connections of one node, by their clients' ids.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Connections {
-    random: Random,
     by_id: Mutex<BTreeMap<ClientId, Arc<Connection>>>,
 }
 
 impl Connections {
-    pub(crate) fn new(random: Random) -> Arc<Self> {
-        Arc::new(Self { random, by_id: Mutex::default() })
-    }
-
-    pub(crate) fn add(&self, connection: &Arc<Connection>) {
+    pub(crate) fn add(self: &Arc<Self>, connection: &Arc<Connection>) {
+        connection.transport.0.get_or_init(|| (Arc::downgrade(self), Arc::downgrade(connection)));
         self.by_id.lock().insert(connection.id().clone(), connection.clone());
     }
 
@@ -197,28 +194,26 @@ impl Connections {
     pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
         self.by_id.lock().values().cloned().collect()
     }
+}
 
-    fn get(&self, client: &ClientId) -> Result<Arc<Connection>, Undeliverable> {
-        self.by_id.lock().get(client).cloned().ok_or(Undeliverable::Gone)
+/// How the service reaches a connection, once that was added to those of its node. The connection owns it.
+#[derive(Debug, Default)]
+pub(crate) struct Transport(OnceLock<(Weak<Connections>, Weak<Connection>)>);
+
+impl Transport {
+    fn connection(&self) -> Result<Arc<Connection>, Undeliverable> {
+        self.0.get().and_then(|(_, connection)| connection.upgrade()).ok_or(Undeliverable::Gone)
     }
 }
 
 #[async_trait]
-impl LocalDelivery for Connections {
-    fn deliver(&self, _: &Namespace, clients: &mut dyn Iterator<Item = &ClientId>, event: &OutboundEvent) -> Delivery {
-        let number = event.payload.decode().ok();
-        let mut delivery = Delivery::default();
-        for client in clients {
-            match self.get(client).and_then(|connection| connection.receive(number)) {
-                Ok(()) => delivery.queued += 1,
-                Err(problem) => delivery.failed.push((client.clone(), problem)),
-            }
-        }
-        delivery
+impl ClientTransport for Transport {
+    fn send(&self, event: &OutboundEvent) -> Result<(), Undeliverable> {
+        self.connection()?.receive(event.payload.decode().ok())
     }
 
-    fn acknowledge(&self, client: &ClientKey, AckId(ack): AckId, payload: &Payload) -> Result<(), Undeliverable> {
-        let connection = self.get(&client.client)?;
+    fn acknowledge(&self, AckId(ack): AckId, payload: &Payload) -> Result<(), Undeliverable> {
+        let connection = self.connection()?;
         connection.receive(None)?;
         match connection.waiting.lock().remove(&ack) {
             Some(waiting) => drop(waiting.send(payload.clone())),
@@ -228,13 +223,13 @@ impl LocalDelivery for Connections {
     }
 
     /// The client acknowledges with the number of its connection and the question.
-    async fn ask(&self, client: &ClientKey, event: &OutboundEvent, timeout: Duration) -> Answer {
-        let asked = self.get(&client.client).and_then(|connection| connection.receive(None).map(|()| connection));
+    async fn emit_with_ack(&self, event: &OutboundEvent, timeout: Duration) -> Answer {
+        let asked = self.connection().and_then(|connection| connection.receive(None).map(|()| connection));
         let connection = match asked {
             Ok(connection) => connection,
             Err(problem) => return Answer::Undelivered(problem),
         };
-        self.random.yield_randomly("ask").await;
+        connection.random.yield_randomly("ask").await;
         if !connection.is_open() {
             tokio::time::sleep(timeout).await;
             return Answer::TimedOut;
@@ -243,9 +238,12 @@ impl LocalDelivery for Connections {
         Answer::Acknowledged(Payload::encode(&[connection.number, question]).expect("can be encoded"))
     }
 
-    fn disconnect(&self, client: &ClientKey, reason: DisconnectReason) {
-        let Ok(connection) = self.get(&client.client) else { return };
+    fn disconnect(&self, reason: DisconnectReason) {
+        let Some((connections, connection)) = self.0.get() else { return };
+        let Some(connection) = connection.upgrade() else { return };
         connection.close(reason);
-        self.remove(&connection);
+        if let Some(connections) = connections.upgrade() {
+            connections.remove(&connection);
+        }
     }
 }

@@ -99,8 +99,7 @@ impl Node {
         let (store, bus) = (FaultyStore::new(store, random.clone()), FaultyBus::new(backplane, random.clone()));
         let builder = WebSocketService::builder(WebSocketConfig { node_id, ..config }).clock(clock);
         let service = builder.state_and_backplane(store.clone(), bus.clone()).build().await.expect("builds");
-        let connections = Connections::new(random.clone());
-        service.attach_delivery(connections.clone()).expect("is not attached yet");
+        let connections = Arc::new(Connections::default());
         let events = Mutex::new(Reports { stream: Some(service.events()), read: Vec::new() });
         let handled = Arc::new(Mutex::default());
         let gateway = gateway(&random, &calls, &handled);

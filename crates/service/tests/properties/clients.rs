@@ -7,7 +7,7 @@ use roomwire_service::{
 };
 use roomwire_state_memory::MemoryState;
 
-use crate::fixture::{Cluster, Ledger, Moment, config, eventually, watched};
+use crate::fixture::{Cluster, Ledger, Moment, Wire, config, eventually, watched};
 
 fn code<T>(result: Result<T, Error>) -> ErrorCode {
     result.err().expect("refused").code()
@@ -111,7 +111,7 @@ async fn a_server_may_do_without_sessions() {
     let service = WebSocketService::builder(config()).state(MemoryState::new()).build().await.expect("builds");
     let ledger = Ledger::of([service.clone()]);
     let handshake = Handshake::new(ClientId::new("c").expect("valid"));
-    let client = service.handle_connection(handshake).await.expect("connects");
+    let client = service.handle_connection(handshake, Wire::unused()).await.expect("connects");
     service.join_room(&client, "b").await.expect("joins");
     service.join_room(&client, "a").await.expect("joins");
     let rooms = service.handle_disconnect(&client, DisconnectReason::PingTimeout).await;

@@ -10,7 +10,7 @@ use roomwire_service::{
 use roomwire_state_memory::MemoryHub;
 use tokio::task::JoinSet;
 
-use crate::fixture::{Cluster, Ledger, Moment, Node, config, eventually, yield_randomly};
+use crate::fixture::{Cluster, Ledger, Moment, Node, Wire, config, eventually, yield_randomly};
 
 /// Two nodes that renew their leases often.
 async fn cluster() -> Cluster {
@@ -277,7 +277,7 @@ async fn a_client_that_was_admitted_before_the_loss_and_opens_after_it_is_active
     let node = &cluster.nodes[0];
     let dispatcher = Dispatcher::new(node.service.clone(), Gateway::new()).expect("mounts");
     let handshake = Handshake::new(ClientId::new("early").expect("valid"));
-    let session = dispatcher.admit(&Namespace::root(), handshake, None).await.expect("admitted");
+    let session = dispatcher.admit(&Namespace::root(), handshake, Wire::unused()).await.expect("admitted");
     let go_on = lose(&cluster).await;
     go_on();
     node.store.heartbeat().await;
@@ -288,7 +288,7 @@ async fn a_client_that_was_admitted_before_the_loss_and_opens_after_it_is_active
     })
     .await;
     let handshake = Handshake::new(ClientId::new("quiet").expect("valid"));
-    let session = dispatcher.admit(&Namespace::root(), handshake, None).await.expect("admitted");
+    let session = dispatcher.admit(&Namespace::root(), handshake, Wire::unused()).await.expect("admitted");
     let go_on = lose(&cluster).await;
     go_on();
     node.store.heartbeat().await;
@@ -304,7 +304,7 @@ async fn a_client_that_is_activated_while_its_node_cleans_up_is_reported_connect
     let node = &cluster.nodes[0];
     let dispatcher = Dispatcher::new(node.service.clone(), Gateway::new()).expect("mounts");
     let handshake = Handshake::new(ClientId::new("early").expect("valid"));
-    let session = dispatcher.admit(&Namespace::root(), handshake, None).await.expect("admitted");
+    let session = dispatcher.admit(&Namespace::root(), handshake, Wire::unused()).await.expect("admitted");
     let reaped = node.store.hold(Moment::After, "reap");
     node.store.fence().await;
     reaped.reached().await;

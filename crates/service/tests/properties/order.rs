@@ -14,7 +14,7 @@ use roomwire_service::{
 use roomwire_state_memory::MemoryState;
 use tokio::sync::Barrier;
 
-use crate::fixture::{Ledger, config, eventually, server, within, yield_randomly};
+use crate::fixture::{Ledger, Wire, config, eventually, server, within, yield_randomly};
 
 /// What a client's handlers saw, and whether two of them ran at one time.
 #[derive(Clone, Debug, Default)]
@@ -162,7 +162,7 @@ async fn what_comes_between_admission_and_opening_is_handled_after_on_connect() 
     for _ in 0..200 {
         let (dispatcher, seen) = session().await;
         let handshake = Handshake::new(ClientId::new("c").expect("valid"));
-        let session = dispatcher.admit(&Namespace::root(), handshake, None).await.expect("admitted");
+        let session = dispatcher.admit(&Namespace::root(), handshake, Wire::unused()).await.expect("admitted");
         session.receive(incoming("first"));
         session.receive(incoming("second"));
         yield_randomly().await;
@@ -178,7 +178,7 @@ async fn a_session_that_is_closed_before_it_is_opened_stays_closed() {
     let (dispatcher, seen) = session().await;
     let ledger = Ledger::of([dispatcher.service().clone()]);
     let handshake = Handshake::new(ClientId::new("c").expect("valid"));
-    let session = dispatcher.admit(&Namespace::root(), handshake, None).await.expect("admitted");
+    let session = dispatcher.admit(&Namespace::root(), handshake, Wire::unused()).await.expect("admitted");
     session.receive(incoming("early"));
     session.closed(DisconnectReason::ConnectionLost);
     session.opened();
@@ -195,7 +195,7 @@ async fn what_was_sent_before_a_disconnect_is_handled_before_on_disconnect() {
     for _ in 0..200 {
         let (dispatcher, seen) = session().await;
         let handshake = Handshake::new(ClientId::new("c").expect("valid"));
-        let session = dispatcher.admit(&Namespace::root(), handshake, None).await.expect("admitted");
+        let session = dispatcher.admit(&Namespace::root(), handshake, Wire::unused()).await.expect("admitted");
         session.opened();
         ["first", "second"].into_iter().for_each(|name| session.receive(incoming(name)));
         session.closed(DisconnectReason::ClientDisconnected);

@@ -165,15 +165,15 @@ async fn refusals_are_forgotten_after_a_pause_of_a_second() {
 async fn what_is_no_event_counts_as_one() {
     let config = WebSocketConfig { limits: narrow(), ..config() };
     let service = WebSocketService::builder(config).state(MemoryState::new()).build().await.expect("builds");
-    let wire = Wire::of(&service);
+    let wire = Wire::unused();
     let dispatcher = Dispatcher::new(service, Gateway::new()).expect("mounts");
-    let id = ClientId::new("c").expect("valid");
-    let session = dispatcher.admit(&Namespace::root(), Handshake::new(id.clone()), None).await.expect("admitted");
+    let handshake = Handshake::new(ClientId::new("c").expect("valid"));
+    let session = dispatcher.admit(&Namespace::root(), handshake, wire.clone()).await.expect("admitted");
     let refuse = || session.refuse(None, None, 0, Error::with_message(ErrorCode::InvalidPayload, "nonsense"));
     (0..3 + 30).for_each(|_| refuse());
     assert_eq!(wire.disconnects(), []);
     (0..3).for_each(|_| refuse());
-    assert_eq!(wire.disconnects(), [(id, DisconnectReason::RateLimited)], "once");
+    assert_eq!(wire.disconnects(), [DisconnectReason::RateLimited], "once");
 }
 
 #[tokio::test(start_paused = true)]

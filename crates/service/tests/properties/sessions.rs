@@ -13,7 +13,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::fixture::{Ledger, config, eventually, server, within};
+use crate::fixture::{Ledger, Wire, config, eventually, server, within};
 
 async fn join(service: WebSocketService, client: Client) -> Result<(), Error> {
     service.join_room(&client, "r").await
@@ -23,7 +23,7 @@ async fn session(gateway: Gateway) -> (WebSocketService, Session) {
     let service = WebSocketService::builder(config()).state(MemoryState::new()).build().await.expect("builds");
     let dispatcher = Dispatcher::new(service.clone(), gateway).expect("mounts");
     let handshake = Handshake::new(ClientId::new("c").expect("valid"));
-    let session = dispatcher.admit(&Namespace::root(), handshake, None).await.expect("admitted");
+    let session = dispatcher.admit(&Namespace::root(), handshake, Wire::unused()).await.expect("admitted");
     (service, session)
 }
 

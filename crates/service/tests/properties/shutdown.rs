@@ -20,7 +20,7 @@ use tokio::{
     time::Instant,
 };
 
-use crate::fixture::{Cluster, Ledger, Node, config, eventually, watched, within, yield_randomly};
+use crate::fixture::{Cluster, Ledger, Node, Wire, config, eventually, watched, within, yield_randomly};
 
 async fn join(service: WebSocketService, client: Client) -> Result<(), Error> {
     service.join_room(&client, "r").await
@@ -133,7 +133,7 @@ async fn a_client_that_is_admitted_but_not_active_is_disconnected_when_it_opens(
     let node = node(Duration::from_secs(60), Gateway::new()).await;
     let dispatcher = Dispatcher::new(node.service.clone(), Gateway::new().on_connect(never)).expect("mounts");
     let handshake = Handshake::new(ClientId::new("late").expect("valid"));
-    let session = dispatcher.admit(&Namespace::root(), handshake, None).await.expect("admitted");
+    let session = dispatcher.admit(&Namespace::root(), handshake, Wire::unused()).await.expect("admitted");
     let stopping = tokio::spawn({
         let service = node.service.clone();
         async move { service.shutdown().await }

@@ -8,7 +8,7 @@ use roomwire_state_memory::MemoryHub;
 use tokio::time::{Instant, sleep};
 
 use super::{cluster, compared, id, member, resurrect};
-use crate::fixture::{Moment, eventually};
+use crate::fixture::{Moment, Wire, eventually};
 
 #[tokio::test(start_paused = true)]
 async fn a_gap_an_outage_and_a_loss_are_followed_by_a_comparison_at_once() {
@@ -39,7 +39,8 @@ async fn a_client_that_is_connecting_or_disconnecting_is_not_repaired() {
     let (cluster, ledger) = cluster().await;
     let [node, other] = &cluster.nodes[..] else { panic!("two nodes") };
     let dispatcher = Dispatcher::new(node.service.clone(), Gateway::new()).expect("mounts");
-    let session = dispatcher.admit(&Namespace::root(), Handshake::new(id("early")), None).await.expect("admitted");
+    let session =
+        dispatcher.admit(&Namespace::root(), Handshake::new(id("early")), Wire::unused()).await.expect("admitted");
     // The store knows it, and the node does not know that.
     let answer = node.store.hold(Moment::After, "connect");
     let server = node.server.clone();
@@ -82,7 +83,7 @@ async fn a_client_that_was_registered_and_never_came_is_taken_out() {
     eventually("it is out", async || other.service.client_count().await.expect("answers") == 0).await;
     // No caller waited for its end.
     let answer = node.store.hold(Moment::After, "connect");
-    let connecting = node.service.handle_connection(Handshake::new(id("c")));
+    let connecting = node.service.handle_connection(Handshake::new(id("c")), Wire::unused());
     tokio::select! {
         _ = connecting => panic!("is held"),
         () = answer.reached() => {}
@@ -113,7 +114,8 @@ async fn a_client_that_was_admitted_before_the_store_lost_everything_and_opens_a
     let (cluster, _ledger) = cluster().await;
     let node = &cluster.nodes[0];
     let dispatcher = Dispatcher::new(node.service.clone(), Gateway::new()).expect("mounts");
-    let session = dispatcher.admit(&Namespace::root(), Handshake::new(id("early")), None).await.expect("admitted");
+    let session =
+        dispatcher.admit(&Namespace::root(), Handshake::new(id("early")), Wire::unused()).await.expect("admitted");
     node.store.replace(Arc::new(MemoryHub::new().node()));
     node.store.heartbeat().await;
     session.opened();

@@ -12,7 +12,7 @@ use roomwire_state_memory::MemoryState;
 use tokio::time::{Instant, sleep};
 
 use super::{HandlerLog, connect, connected, disconnected, gateway, id, told, try_to_connect};
-use crate::fixture::{Ledger, Log, config, server, within};
+use crate::fixture::{Ledger, Log, Wire, config, server, within};
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_comes_back_while_its_handler_works_is_told_apart_from_its_former_stay() {
@@ -188,14 +188,14 @@ async fn a_session_that_never_opened_and_a_client_without_a_session_make_way_too
     let dispatcher = Dispatcher::new(service.clone(), Gateway::new()).expect("mounts");
     let began = Instant::now();
     for _ in 0..3 {
-        drop(dispatcher.admit(&Namespace::root(), Handshake::new(id()), None).await.expect("admitted"));
+        drop(dispatcher.admit(&Namespace::root(), Handshake::new(id()), Wire::unused()).await.expect("admitted"));
     }
     let ledger = Ledger::of([service.clone()]);
     for _ in 0..3 {
-        let client = service.handle_connection(Handshake::new(id())).await.expect("connects");
+        let client = service.handle_connection(Handshake::new(id()), Wire::unused()).await.expect("connects");
         let reason = DisconnectReason::ClientDisconnected;
         tokio::join!(service.handle_disconnect(&client, reason), async {
-            let next = service.handle_connection(Handshake::new(id())).await.expect("connects");
+            let next = service.handle_connection(Handshake::new(id()), Wire::unused()).await.expect("connects");
             service.handle_disconnect(&next, reason).await;
         });
     }
