@@ -28,12 +28,12 @@
 //! [`testing`] drives a gateway without any socket.
 
 mod authorized;
-mod client;
 mod client_refusals;
 mod events;
 mod gateway;
 mod health;
 mod limits;
+mod local;
 mod membership;
 mod metrics;
 mod node;
@@ -43,7 +43,6 @@ mod task;
 pub mod testing;
 
 pub use authorized::AuthorizedClient;
-pub use client::Client;
 pub use events::{ServiceEvent, ServiceEvents};
 pub use gateway::{
     Around, Data, Debounce, DebounceLayer, Dispatcher, Encoded, Event, EventLayer, EventService, FromEvent, Gateway,
@@ -51,6 +50,7 @@ pub use gateway::{
     Requirement, Session, State,
 };
 pub use health::{Availability, Health, Refused};
+pub use local::Client;
 pub use refusal_log::{Refusal, RefusalLog};
 pub use roomwire_core::{
     Actor, Authenticator, Binary, ClientId, ConnectRequest, DefaultPolicy, DisconnectReason, Error, ErrorCode,

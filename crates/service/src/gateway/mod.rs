@@ -34,7 +34,6 @@ pub use layered::{Around, EventLayer, Layered};
 pub use rate_limit::{RateLimit, RateLimitLayer};
 pub use reply::{Encoded, IntoReply};
 pub use session::{Incoming, Session};
-pub(crate) use session_end::HANDLER_GRACE;
 
 use self::{
     error::Problem,

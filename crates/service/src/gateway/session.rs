@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Client, WebSocketService, limits,
-    membership::ClientIdClaim,
+    local::ClientIdClaim,
     metrics::{self, Limit},
 };
 

@@ -3,7 +3,6 @@
 use std::{
     pin::pin,
     sync::{Arc, atomic::Ordering},
-    time::Duration,
 };
 
 use roomwire_core::{DisconnectReason, Escaped, EventName, Payload, RoomId};
@@ -16,10 +15,7 @@ use super::{
     route,
     session::Inner,
 };
-
-/// How long the cleanup after a disconnect waits for the handlers of earlier events, and how long the next session of
-/// the same client id waits for `on_disconnect`.
-pub(crate) const HANDLER_GRACE: Duration = Duration::from_secs(5);
+use crate::local::HANDLER_GRACE;
 
 impl Session {
     /// Ends the session after its connection closed. Events received before are handled first, for at most five

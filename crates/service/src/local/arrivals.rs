@@ -29,7 +29,7 @@ pub(crate) struct Arrival {
 
 impl Arrivals {
     /// Begins to queue actions for a client. Its id must be claimed.
-    pub(super) fn begin(self: &Arc<Self>, client: &ClientId) -> Arrival {
+    pub(crate) fn begin(self: &Arc<Self>, client: &ClientId) -> Arrival {
         self.0.lock().insert(client.clone(), Waiting::default());
         Arrival { client: client.clone(), arrivals: self.clone() }
     }
@@ -52,7 +52,7 @@ impl Arrivals {
 impl Arrival {
     /// Activates the client: runs the waiting actions in order. Later actions cannot overtake them. Returns false if an
     /// action was dropped.
-    pub(super) fn end(self) -> bool {
+    pub(crate) fn end(self) -> bool {
         let mut arriving = self.arrivals.0.lock();
         let waiting = arriving.remove(&self.client).unwrap_or_default();
         // Under the lock, so that the next action waits.

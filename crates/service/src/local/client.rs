@@ -14,9 +14,9 @@ use roomwire_core::{
     Namespace, NewClient, Payload, RoomId, RoomKey, RoomUid, Timestamp, ToClientId, UserId,
 };
 
-use crate::{
-    membership::{Arrival, ClientIdClaim, WeakClaim},
-    service::ClientInit,
+use super::{
+    arrivals::Arrival,
+    client_id_claims::{ClientIdClaim, WeakClaim},
 };
 
 /// A client that is connected to this node.
@@ -45,6 +45,13 @@ struct Inner {
     /// Locked by changes of the client's memberships, from before the store call until this node's memory agrees with
     /// the answer. Counts these changes.
     membership: tokio::sync::Mutex<u64>,
+}
+
+/// The credentials a client presented, and its connection. Only this node knows them.
+pub(crate) struct ClientInit {
+    pub(crate) auth: Payload,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) transport: Arc<dyn ClientTransport>,
 }
 
 /// This node's knowledge of a client's memberships.

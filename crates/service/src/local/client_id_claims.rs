@@ -22,6 +22,10 @@ use parking_lot::Mutex;
 use roomwire_core::ClientId;
 use tokio::{sync::Notify, time::Instant};
 
+/// How long the cleanup after a disconnect waits for the handlers of earlier events, and how long the next session of
+/// the same client id waits for `on_disconnect`.
+pub(crate) const HANDLER_GRACE: Duration = Duration::from_secs(5);
+
 /// The shortest time between two warnings about an unreleased id.
 const WARN_EVERY: Duration = Duration::from_secs(60);
 
@@ -60,7 +64,7 @@ impl ClientIdClaims {
     ///
     /// # Cancellation
     /// Dropping the future claims nothing.
-    pub(super) async fn claim(self: &Arc<Self>, client: &ClientId) -> ClientIdClaim {
+    pub(crate) async fn claim(self: &Arc<Self>, client: &ClientId) -> ClientIdClaim {
         loop {
             let released = match self.claimed.lock().entry(client.clone()) {
                 Vacant(free) => return self.insert(free),
@@ -83,7 +87,7 @@ impl ClientIdClaims {
     }
 
     /// Whether to log that an id was not released.
-    pub(super) fn is_warning_due(&self) -> bool {
+    pub(crate) fn is_warning_due(&self) -> bool {
         let mut warned_at = self.warned_at.lock();
         let is_due = warned_at.is_none_or(|before| before.elapsed() >= WARN_EVERY);
         if is_due {
@@ -102,7 +106,7 @@ impl ClientIdClaims {
 
 impl ClientIdClaim {
     /// Records that the store has removed the client, or that the call is queued.
-    pub(super) fn deregistered(&self) {
+    pub(crate) fn deregistered(&self) {
         self.0.is_deregistered.store(true, Ordering::Release);
     }
 

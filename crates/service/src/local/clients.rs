@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use roomwire_core::{ClientId, UserId};
 
-use crate::client::Client;
+use super::Client;
 
 /// Clients, each once. Users without clients have no entry.
 #[derive(Debug, Default)]

@@ -9,16 +9,13 @@ use parking_lot::{Mutex, RwLock};
 use roomwire_core::{ClientId, ClientKey, Namespace, RoomId, RoomKey, RoomUid, StateError, Timestamp, UserId};
 
 use super::{
-    LocalRoom,
+    Client, LocalRoom,
     arrivals::Arrivals,
     client_id_claims::ClientIdClaims,
-    local_clients::{LocalClients, for_each},
+    clients::{LocalClients, for_each},
     own_deletions::OwnDeletions,
 };
-use crate::{
-    client::Client,
-    node::{Deadline, Node},
-};
+use crate::node::{Deadline, Node};
 
 /// The number of deleted rooms to remember, for joins in flight at the deletion.
 const DELETED_ROOMS: usize = 4096;
@@ -31,7 +28,7 @@ pub(crate) struct NamespaceState {
     rooms: RwLock<HashMap<RoomId, Arc<LocalRoom>>>,
     deleted: Mutex<DeletedRooms>,
     /// The deletions of rooms by this node.
-    pub(super) own_deletions: Arc<OwnDeletions>,
+    pub(crate) own_deletions: Arc<OwnDeletions>,
     /// Read-locked by deletions of rooms, until the members are reported to have left.
     deletions: tokio::sync::RwLock<()>,
     /// The ids of connected clients.
@@ -39,7 +36,7 @@ pub(crate) struct NamespaceState {
     /// The clients that may be registered in the store and are not active yet.
     pub(crate) arrivals: Arc<Arrivals>,
     /// Locked while the first client subscribes to the namespace's channel.
-    pub(super) subscribed: tokio::sync::Mutex<bool>,
+    pub(crate) subscribed: tokio::sync::Mutex<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -89,12 +86,12 @@ impl NamespaceState {
         self.clients.read().by_id().len()
     }
 
-    pub(super) fn add_client(&self, client: Client) {
+    pub(crate) fn add_client(&self, client: Client) {
         self.clients.write().add(client);
     }
 
     /// Removes a client, unless another connection took its id.
-    pub(super) fn remove_client(&self, client: &Client) {
+    pub(crate) fn remove_client(&self, client: &Client) {
         self.clients.write().remove(client);
     }
 
@@ -118,7 +115,7 @@ impl NamespaceState {
     }
 
     /// Returns the room, subscribed, with its use count incremented. Pair it with [`Self::exit_room`].
-    pub(super) async fn enter_room(
+    pub(crate) async fn enter_room(
         self: &Arc<Self>,
         node: &Arc<Node>,
         room: &RoomId,
@@ -168,7 +165,7 @@ impl NamespaceState {
     }
 
     /// Locked by the deletion of a room, until the members are reported to have left.
-    pub(super) async fn deletes(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
+    pub(crate) async fn deletes(&self) -> tokio::sync::RwLockReadGuard<'_, ()> {
         self.deletions.read().await
     }
 
@@ -192,7 +189,7 @@ impl NamespaceState {
     }
 
     /// Like [`Self::report_deletion_once`], for all deleted rooms of this name except one.
-    pub(super) async fn report_deletions_once(
+    pub(crate) async fn report_deletions_once(
         &self,
         room: &RoomId,
         but: RoomUid,
@@ -219,13 +216,13 @@ impl NamespaceState {
     }
 
     /// The number of deletions recorded so far.
-    pub(super) fn deletions_noted(&self) -> u64 {
+    pub(crate) fn deletions_noted(&self) -> u64 {
         self.deleted.lock().noted
     }
 
     /// Records that the store has this room. If its deletion was recorded before the request, the store lost the
     /// deletion with its data, and nodes restored the room.
-    pub(super) fn note_restored(&self, uid: RoomUid, noted_before: u64) {
+    pub(crate) fn note_restored(&self, uid: RoomUid, noted_before: u64) {
         let mut deleted = self.deleted.lock();
         if deleted.known.get(&uid).is_some_and(|number| *number <= noted_before) {
             deleted.known.remove(&uid);
@@ -237,4 +234,9 @@ impl NamespaceState {
     pub(crate) fn was_deleted(&self, uid: RoomUid) -> bool {
         self.deleted.lock().known.contains_key(&uid)
     }
+}
+
+/// Removes a client from this node's room. Exit the room if the client was in it.
+pub(crate) fn take_out(namespace: &NamespaceState, client: &Client, room: &RoomId) -> Option<Arc<LocalRoom>> {
+    namespace.room(room).filter(|local| local.remove(client.id()))
 }

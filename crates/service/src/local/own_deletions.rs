@@ -46,7 +46,7 @@ pub(crate) struct WaitingDeletion {
 
 impl OwnDeletions {
     /// Call it before the store call.
-    pub(super) fn begin(self: &Arc<Self>, room: &RoomId) -> WaitingDeletion {
+    pub(crate) fn begin(self: &Arc<Self>, room: &RoomId) -> WaitingDeletion {
         *self.state.lock().waiting.entry(room.clone()).or_default() += 1;
         WaitingDeletion { room: room.clone(), deletions: self.clone(), is_over: AtomicBool::new(false) }
     }
@@ -64,7 +64,7 @@ impl OwnDeletions {
 
     /// Reports that a client left a deleted room, unless that was reported before, or another node deleted the room.
     /// When this returns, the report exists, whichever caller made it.
-    pub(super) fn report_once(&self, uid: RoomUid, client: &ClientId, report: impl FnOnce()) {
+    pub(crate) fn report_once(&self, uid: RoomUid, client: &ClientId, report: impl FnOnce()) {
         let mut state = self.state.lock();
         let Some(deleted) = state.unreported.get_mut(&uid) else { return };
         if deleted.members.remove(client) {
@@ -89,7 +89,7 @@ impl OwnDeletions {
 impl WaitingDeletion {
     /// Records that the store has deleted this incarnation of the room, with these members, and ends the wait.
     /// Idempotent.
-    pub(super) fn answered(&self, uid: RoomUid, members: impl IntoIterator<Item = ClientId>) {
+    pub(crate) fn answered(&self, uid: RoomUid, members: impl IntoIterator<Item = ClientId>) {
         let members = HashSet::from_iter(members);
         if !members.is_empty() && !self.is_over.load(Ordering::Acquire) {
             let room = self.room.clone();

@@ -5,11 +5,8 @@ use std::collections::HashMap;
 use parking_lot::Mutex;
 use roomwire_core::{Channel, ClientId, Escaped, RoomKey, StateError};
 
-use super::local_clients::for_each;
-use crate::{
-    client::Client,
-    node::{Deadline, Node},
-};
+use super::{Client, clients::for_each};
+use crate::node::{Deadline, Node};
 
 /// This node's members of a room.
 #[derive(Debug)]
@@ -34,7 +31,7 @@ impl LocalRoom {
         Self { key, members: Mutex::default(), subscription: tokio::sync::Mutex::default() }
     }
 
-    pub(super) fn key(&self) -> &RoomKey {
+    pub(crate) fn key(&self) -> &RoomKey {
         &self.key
     }
 
@@ -52,11 +49,11 @@ impl LocalRoom {
         members
     }
 
-    pub(super) fn add(&self, client: Client) {
+    pub(crate) fn add(&self, client: Client) {
         self.members.lock().insert(client.id().clone(), client);
     }
 
-    pub(super) fn remove(&self, client: &ClientId) -> bool {
+    pub(crate) fn remove(&self, client: &ClientId) -> bool {
         self.members.lock().remove(client).is_some()
     }
 

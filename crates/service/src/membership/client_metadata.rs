@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roomwire_core::{Error, ErrorCode, Metadata, StateError};
 
-use crate::{client::Client, node::Node};
+use crate::{local::Client, node::Node};
 
 impl Node {
     /// Replaces the metadata of a client: in the store, then in this node's memory. After a failure the old metadata

@@ -8,8 +8,11 @@ use roomwire_core::{
 };
 use tokio::sync::{MutexGuard, RwLockReadGuard};
 
-use super::{NamespaceState, WaitingDeletion, leave::take_out};
-use crate::{ServiceEvent, client::Client, node::Node};
+use crate::{
+    ServiceEvent,
+    local::{Client, NamespaceState, WaitingDeletion, take_out},
+    node::Node,
+};
 
 impl Node {
     /// Deletes a room: the store first, then this node, then the others.

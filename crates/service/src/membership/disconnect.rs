@@ -5,13 +5,11 @@ use std::sync::Arc;
 use roomwire_core::{Channel, ClientId, DisconnectReason, Error, ErrorCode, Escaped, NewClient, RoomId, StateError};
 use tokio::sync::oneshot;
 
-use super::{Arrival, ClientIdClaim, LocalRoom, NamespaceState, leave::take_out};
 use crate::{
     ServiceEvent,
-    client::Client,
+    local::{Arrival, Client, ClientIdClaim, ClientInit, LocalRoom, NamespaceState, take_out},
     metrics,
     node::{Deadline, EndedClient, Node},
-    service::ClientInit,
 };
 
 impl Node {

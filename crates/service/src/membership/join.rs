@@ -5,11 +5,9 @@ use std::sync::Arc;
 use roomwire_core::{Error, ErrorCode, Incarnation, RoomId, StateError};
 use tokio::sync::RwLockReadGuard;
 
-use super::{LocalRoom, NamespaceState};
 use crate::{
-    ServiceEvent,
-    client::{Client, Membership},
-    limits,
+    ServiceEvent, limits,
+    local::{Client, LocalRoom, Membership, NamespaceState},
     node::{Deadline, Node},
 };
 

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use roomwire_core::{Error, ErrorCode, Escaped, LeaveReason, RoomId};
 use tokio::sync::oneshot;
 
-use super::{LocalRoom, NamespaceState};
-use crate::{client::Client, node::Node};
+use crate::{
+    local::{Client, NamespaceState, take_out},
+    node::Node,
+};
 
 impl Node {
     /// Stops the delivery first, then updates the store. Succeeds also while the store is unavailable: then the store
@@ -38,9 +40,4 @@ impl Node {
         }
         Ok(())
     }
-}
-
-/// Removes a client from this node's room. Exit the room if the client was in it.
-pub(crate) fn take_out(namespace: &NamespaceState, client: &Client, room: &RoomId) -> Option<Arc<LocalRoom>> {
-    namespace.room(room).filter(|local| local.remove(client.id()))
 }

@@ -6,7 +6,7 @@ use roomwire_core::StateError;
 use tokio::time::{Instant, timeout_at};
 
 use super::Node;
-use crate::gateway::HANDLER_GRACE;
+use crate::local::HANDLER_GRACE;
 
 /// The time limit of one operation, which includes waiting for a lock, every call and every retry.
 #[derive(Clone, Copy, Debug)]

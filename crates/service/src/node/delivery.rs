@@ -8,7 +8,10 @@ use roomwire_core::{
 };
 
 use super::Node;
-use crate::{client::Client, membership::NamespaceState, metrics};
+use crate::{
+    local::{Client, NamespaceState},
+    metrics,
+};
 
 /// The result of queueing one event for several clients.
 #[derive(Debug, Default)]

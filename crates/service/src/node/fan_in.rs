@@ -13,7 +13,11 @@ use roomwire_core::{
 use tokio_util::sync::CancellationToken;
 
 use super::Node;
-use crate::{client::Client, limits, membership::NamespaceState, metrics};
+use crate::{
+    limits,
+    local::{Client, NamespaceState},
+    metrics,
+};
 
 /// Runs until the token is cancelled, the backplane is closed or the node is dropped.
 pub(super) fn spawn(node: Weak<Node>, mut incoming: BackplaneEvents, stop: CancellationToken) {

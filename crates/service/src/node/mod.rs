@@ -43,7 +43,7 @@ use self::{
 pub(crate) use self::{
     deadline::Deadline, incarnation::CurrentIncarnation, pending_acks::PendingAcks, pending_writes::EndedClient,
 };
-use crate::{RefusalLog, events::EventBus, membership::NamespaceState, service::refused};
+use crate::{RefusalLog, events::EventBus, local::NamespaceState, service::refused};
 
 /// The state of one process, shared by every handle of its service.
 #[derive(Debug)]

@@ -18,10 +18,7 @@ use roomwire_core::{
 };
 
 use super::Node;
-use crate::{
-    client::{Client, Membership},
-    membership::WaitingDeletion,
-};
+use crate::local::{Client, Membership, WaitingDeletion};
 
 /// The number of writes that are retried concurrently.
 const AT_ONCE: usize = 16;

@@ -9,8 +9,7 @@ use tokio::time::Instant;
 use super::{Deadline, Node};
 use crate::{
     ServiceEvent,
-    client::{Client, News},
-    membership::take_out,
+    local::{Client, News, take_out},
     task,
 };
 

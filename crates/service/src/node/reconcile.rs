@@ -18,10 +18,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::Node;
-use crate::{
-    client::{Client, Membership},
-    membership::NamespaceState,
-};
+use crate::local::{Client, Membership, NamespaceState};
 
 /// Runs until the token is cancelled or the node is dropped, in its own task so that it never delays the heartbeat.
 pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {

@@ -12,8 +12,7 @@ use super::{
     reconcile::{ClientSnapshot, Differences, StoredEntries, View},
 };
 use crate::{
-    client::{Client, Membership},
-    membership::take_out,
+    local::{Client, Membership, take_out},
     metrics,
 };
 

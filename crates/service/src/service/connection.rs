@@ -8,7 +8,7 @@ use roomwire_core::{
 };
 
 use super::WebSocketService;
-use crate::{Client, limits, task};
+use crate::{Client, limits, local::ClientInit, task};
 
 /// What is known about a client when it connects.
 #[derive(Clone)]
@@ -118,13 +118,6 @@ impl WebSocketService {
         };
         self.node.register(&self.namespace, new, ClientInit { auth: handshake.auth, identity, transport }).await
     }
-}
-
-/// The credentials a client presented, and its connection. Only this node knows them.
-pub(crate) struct ClientInit {
-    pub(crate) auth: Payload,
-    pub(crate) identity: Arc<Identity>,
-    pub(crate) transport: Arc<dyn ClientTransport>,
 }
 
 /// Omits everything that may be a secret.

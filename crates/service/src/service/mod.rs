@@ -20,10 +20,9 @@ use roomwire_core::{
 pub use acknowledgement::RoomAnswers;
 pub use builder::WebSocketServiceBuilder;
 pub(crate) use builder::refused;
-pub(crate) use connection::ClientInit;
 pub use connection::Handshake;
 
-use crate::{Health, RefusalLog, events::ServiceEvents, limits, membership::NamespaceState, node::Node};
+use crate::{Health, RefusalLog, events::ServiceEvents, limits, local::NamespaceState, node::Node};
 
 /// Rooms, clients and messages of one namespace.
 ///
