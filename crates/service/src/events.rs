@@ -118,7 +118,7 @@ pub enum ServiceEvent {
 const BACKLOG: usize = 8192;
 
 /// Publishes events.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct EventBus(broadcast::Sender<ServiceEvent>);
 
 impl Default for EventBus {

@@ -28,6 +28,7 @@
 //! [`testing`] drives a gateway without any socket.
 
 mod authorized;
+mod backend;
 mod client_refusals;
 mod events;
 mod gateway;

@@ -15,7 +15,7 @@ use super::{
     clients::{LocalClients, for_each},
     own_deletions::OwnDeletions,
 };
-use crate::node::{Deadline, Node};
+use crate::backend::{Backend, Deadline};
 
 /// The number of deleted rooms to remember, for joins in flight at the deletion.
 const DELETED_ROOMS: usize = 4096;
@@ -117,19 +117,19 @@ impl NamespaceState {
     /// Returns the room, subscribed, with its use count incremented. Pair it with [`Self::exit_room`].
     pub(crate) async fn enter_room(
         self: &Arc<Self>,
-        node: &Arc<Node>,
+        backend: &Arc<Backend>,
         room: &RoomId,
         until: Deadline,
     ) -> Result<Arc<LocalRoom>, StateError> {
         // A caller in a retry backoff does not block others.
-        let entered = node.retrying(until, || self.try_to_enter(node, room)).await;
+        let entered = backend.retrying(until, || self.try_to_enter(backend, room)).await;
         if entered.is_err()
             && let Some(local) = self.room(room)
         {
-            let (namespace, node) = (self.clone(), node.clone());
+            let (namespace, backend) = (self.clone(), backend.clone());
             // In the background: the caller has waited long enough.
             tokio::spawn(async move {
-                if local.abandon(&node).await {
+                if local.abandon(&backend).await {
                     namespace.drop_retired(&local);
                 }
             });
@@ -137,13 +137,13 @@ impl NamespaceState {
         entered
     }
 
-    async fn try_to_enter(&self, node: &Node, room: &RoomId) -> Result<Arc<LocalRoom>, StateError> {
+    async fn try_to_enter(&self, backend: &Backend, room: &RoomId) -> Result<Arc<LocalRoom>, StateError> {
         loop {
             let local = self.room(room).unwrap_or_else(|| {
                 let key = RoomKey::new(self.name.clone(), room.clone());
                 self.rooms.write().entry(room.clone()).or_insert_with(|| Arc::new(LocalRoom::new(key))).clone()
             });
-            if local.enter(node).await? {
+            if local.enter(backend).await? {
                 return Ok(local);
             }
             self.drop_retired(&local);
@@ -151,8 +151,8 @@ impl NamespaceState {
     }
 
     /// Decrements the use count of a room.
-    pub(crate) async fn exit_room(&self, node: &Node, local: &Arc<LocalRoom>, until: Deadline) {
-        if local.exit(node, until).await {
+    pub(crate) async fn exit_room(&self, backend: &Backend, local: &Arc<LocalRoom>, until: Deadline) {
+        if local.exit(backend, until).await {
             self.drop_retired(local);
         }
     }

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use roomwire_core::{Channel, ClientId, Escaped, RoomKey, StateError};
 
 use super::{Client, clients::for_each};
-use crate::node::{Deadline, Node};
+use crate::backend::{Backend, Deadline};
 
 /// This node's members of a room.
 #[derive(Debug)]
@@ -59,13 +59,13 @@ impl LocalRoom {
 
     /// Subscribes this node to the room, if necessary, and increments the use count; a single attempt. Returns false if
     /// the room was retired in the meantime: look it up again.
-    pub(super) async fn enter(&self, node: &Node) -> Result<bool, StateError> {
+    pub(super) async fn enter(&self, backend: &Backend) -> Result<bool, StateError> {
         let mut subscription = self.subscription.lock().await;
         if subscription.retired {
             return Ok(false);
         }
         if !subscription.in_force {
-            node.backplane.subscribe(&Channel::Room(self.key.clone())).await?;
+            backend.backplane.subscribe(&Channel::Room(self.key.clone())).await?;
             subscription.in_force = true;
         }
         subscription.users += 1;
@@ -73,25 +73,25 @@ impl LocalRoom {
     }
 
     /// Decrements the use count. Returns true if it is zero: the room is retired and unsubscribed.
-    pub(super) async fn exit(&self, node: &Node, until: Deadline) -> bool {
+    pub(super) async fn exit(&self, backend: &Backend, until: Deadline) -> bool {
         let mut subscription = self.subscription.lock().await;
         subscription.users = subscription.users.saturating_sub(1);
-        self.retire_unused(&mut subscription, node, until).await
+        self.retire_unused(&mut subscription, backend, until).await
     }
 
     /// Undoes a failed `enter`. Returns true if the use count is zero and the room is retired.
-    pub(super) async fn abandon(&self, node: &Node) -> bool {
+    pub(super) async fn abandon(&self, backend: &Backend) -> bool {
         let mut subscription = self.subscription.lock().await;
-        self.retire_unused(&mut subscription, node, node.deadline()).await
+        self.retire_unused(&mut subscription, backend, backend.deadline()).await
     }
 
-    async fn retire_unused(&self, subscription: &mut Subscription, node: &Node, until: Deadline) -> bool {
+    async fn retire_unused(&self, subscription: &mut Subscription, backend: &Backend, until: Deadline) -> bool {
         if subscription.users > 0 {
             return false;
         }
         let channel = Channel::Room(self.key.clone());
         if !std::mem::replace(&mut subscription.retired, true)
-            && let Err(error) = node.call(until, node.backplane.unsubscribe(&channel)).await
+            && let Err(error) = backend.call(until, backend.backplane.unsubscribe(&channel)).await
         {
             // The subscription remains, which costs a little and is harmless.
             tracing::debug!(target: "roomwire", room = ?self.key, error = %Escaped(&error), "subscription could not be ended");

@@ -10,13 +10,17 @@ impl Node {
     /// Replaces the metadata of a client: in the store, then in this node's memory. After a failure the old metadata
     /// applies, in the store as soon as it answers.
     pub(crate) async fn set_client_metadata(self: Arc<Self>, client: Client, metadata: Metadata) -> Result<(), Error> {
-        let until = self.deadline();
+        let until = self.backend.deadline();
         let _membership = until.turn(client.change_membership()).await?;
         if !client.is_connected() {
             return Err(ErrorCode::ClientNotFound.into());
         }
         let incarnation = until.turn(self.incarnation.lock()).await?;
-        match self.retrying(until, || self.store.set_client_metadata(&incarnation, client.key(), &metadata)).await {
+        match self
+            .backend
+            .retrying(until, || self.backend.store.set_client_metadata(&incarnation, client.key(), &metadata))
+            .await
+        {
             Ok(()) => {
                 client.known().metadata = metadata;
                 Ok(())
@@ -33,12 +37,16 @@ impl Node {
 
     /// Writes the metadata of a client to the store again.
     pub(crate) async fn write_metadata_again(&self, client: &Client) -> Result<(), StateError> {
-        let until = self.deadline();
+        let until = self.backend.deadline();
         let _membership = until.turn(client.change_membership()).await?;
         let incarnation = until.turn(self.incarnation.lock()).await?;
         let metadata = client.metadata();
         if client.is_connected() {
-            match self.call(until, self.store.set_client_metadata(&incarnation, client.key(), &metadata)).await {
+            match self
+                .backend
+                .call(until, self.backend.store.set_client_metadata(&incarnation, client.key(), &metadata))
+                .await
+            {
                 // It is restored with its metadata.
                 Ok(()) | Err(StateError::ClientNotFound) => {}
                 Err(error) => return Err(error),

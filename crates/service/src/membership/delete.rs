@@ -20,7 +20,7 @@ impl Node {
         let namespace = self.namespace(&room.namespace);
         let reporting = namespace.deletes().await;
         let (waiting, deletion) = (namespace.own_deletions.begin(&room.room), DeletionId::random());
-        match self.retrying(self.deadline(), || self.store.delete_room(&room, deletion)).await {
+        match self.backend.retrying(self.backend.deadline(), || self.backend.store.delete_room(&room, deletion)).await {
             Ok(Some(deleted)) => Ok(self.finish_deletion(room, deleted, &waiting, reporting).await?),
             Ok(None) => Err(ErrorCode::RoomNotFound.into()),
             Err(error) => {
@@ -41,7 +41,7 @@ impl Node {
     ) -> Result<(), StateError> {
         let namespace = self.namespace(&room.namespace);
         let reporting = namespace.deletes().await;
-        let resolved = self.bounded(self.store.resolve_deletion(room, deletion)).await?;
+        let resolved = self.backend.bounded(self.backend.store.resolve_deletion(room, deletion)).await?;
         if let Some(deleted) = resolved {
             // The heartbeat retries the rest.
             let _ = self.finish_deletion(room.clone(), deleted, waiting, reporting).await;
@@ -89,11 +89,11 @@ impl Node {
     /// Publishes to the other nodes that this incarnation of a room was deleted.
     pub(crate) async fn announce_deletion(&self, room: &RoomKey, uid: RoomUid) -> Result<(), StateError> {
         let channel = Channel::Room(room.clone());
-        if !self.backplane.may_reach_others(&channel) {
+        if !self.backend.backplane.may_reach_others(&channel) {
             return Ok(());
         }
         match self.envelope(NodeMessage::RoomDeleted { room: room.clone(), uid }) {
-            Ok(message) => self.bounded(self.backplane.publish(&channel, message)).await,
+            Ok(message) => self.backend.bounded(self.backend.backplane.publish(&channel, message)).await,
             // Two names and a number never exceed the limit, and a retry would not help.
             Err(error) => {
                 tracing::error!(target: "roomwire", ?room, error = %Escaped(&error), "a deletion could not be passed on");
@@ -126,7 +126,7 @@ impl Node {
                 self.end_failed_join(client.key(), room);
             }
             if let Some(local) = take_out(namespace, client, &room.room) {
-                namespace.exit_room(self, &local, self.deadline()).await;
+                namespace.exit_room(&self.backend, &local, self.backend.deadline()).await;
             }
         }
         membership

@@ -7,9 +7,10 @@ use tokio::sync::oneshot;
 
 use crate::{
     ServiceEvent,
-    local::{Arrival, Client, ClientIdClaim, ClientInit, LocalRoom, NamespaceState, take_out},
+    backend::Deadline,
+    local::{Arrival, Client, ClientIdClaim, ClientInit, HANDLER_GRACE, LocalRoom, NamespaceState, take_out},
     metrics,
-    node::{Deadline, EndedClient, Node},
+    node::{EndedClient, Node},
 };
 
 impl Node {
@@ -25,7 +26,7 @@ impl Node {
         let claim = self.claim_client_id(namespace, &new.key.client).await?;
         // The node may have begun to shut down meanwhile.
         self.check_running()?;
-        let until = self.deadline();
+        let until = self.backend.deadline();
         self.hear_namespace(namespace, until).await?;
         // The disconnect of an earlier client of this id is reported before the connect of this one.
         self.confirm_ends(&new.key, until).await?;
@@ -36,9 +37,9 @@ impl Node {
             let incarnation = until.turn(self.incarnation.lock()).await?;
             let connect = || async {
                 self.reap_lost_incarnations_within(until, &incarnation).await?;
-                self.store.connect(&incarnation, &new).await
+                self.backend.store.connect(&incarnation, &new).await
             };
-            match self.retrying(until, connect).await {
+            match self.backend.retrying(until, connect).await {
                 Ok(()) => {
                     let registered = (incarnation.clone(), self.restorations());
                     return Ok(Client::new(&new, init, registered, (claim, arrival)));
@@ -74,7 +75,7 @@ impl Node {
             self.events.send(|| ServiceEvent::ClientConnected { client: client.key().clone() });
             if *restorations != self.restorations() {
                 // This was the state when the store lost them.
-                self.compare_at_once();
+                self.backend.compare_at_once();
             }
         } else {
             // The node lost its lease since, and re-registered the clients that were active by then. The end of the lost
@@ -133,7 +134,7 @@ impl Node {
         // A caller that has stopped waiting regards it as disconnected.
         let _ = gone.send(client.left_rooms());
         self.end_client(client.key(), end, &memberships);
-        let removed_by_others = match self.confirm_ends(client.key(), self.deadline()).await {
+        let removed_by_others = match self.confirm_ends(client.key(), self.backend.deadline()).await {
             Ok(removed) => removed,
             Err(error) => {
                 tracing::debug!(target: "roomwire", client = %Escaped(client.id()), error = %Escaped(&error), "the store is told later of a disconnect");
@@ -146,9 +147,9 @@ impl Node {
         let mut rooms = client.left_rooms();
         rooms.retain(|room| !removed_by_others.contains(&client.room_key(room)));
         client.known().left.clone_from(&rooms);
-        let until = self.deadline();
+        let until = self.backend.deadline();
         for local in locals {
-            namespace.exit_room(&self, &local, until).await;
+            namespace.exit_room(&self.backend, &local, until).await;
         }
         if welcomed {
             metrics::client_disconnected(reason.as_str());
@@ -175,17 +176,26 @@ impl Node {
         })
     }
 
+    /// The deadline of a reconnecting client that waits for the end of its former session: for an event handler and
+    /// `on_disconnect`, for the store, and for messages about deleted rooms.
+    fn end_of_former_stay(&self) -> Deadline {
+        let handlers = 2 * HANDLER_GRACE;
+        let store = self.config.retry_config.timeout.max(self.config.state.timeout);
+        Deadline::within(handlers + store + self.look_again_after())
+    }
+
     /// Subscribes to the namespace's channel before its first client is activated.
     async fn hear_namespace(&self, namespace: &NamespaceState, until: Deadline) -> Result<(), StateError> {
         // A caller in a retry backoff does not block others.
-        self.retrying(until, || async {
-            let mut subscribed = namespace.subscribed.lock().await;
-            if !*subscribed {
-                self.backplane.subscribe(&Channel::Namespace(namespace.name().clone())).await?;
-                *subscribed = true;
-            }
-            Ok(())
-        })
-        .await
+        self.backend
+            .retrying(until, || async {
+                let mut subscribed = namespace.subscribed.lock().await;
+                if !*subscribed {
+                    self.backend.backplane.subscribe(&Channel::Namespace(namespace.name().clone())).await?;
+                    *subscribed = true;
+                }
+                Ok(())
+            })
+            .await
     }
 }

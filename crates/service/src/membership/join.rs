@@ -6,9 +6,11 @@ use roomwire_core::{Error, ErrorCode, Incarnation, RoomId, StateError};
 use tokio::sync::RwLockReadGuard;
 
 use crate::{
-    ServiceEvent, limits,
+    ServiceEvent,
+    backend::Deadline,
+    limits,
     local::{Client, LocalRoom, Membership, NamespaceState},
-    node::{Deadline, Node},
+    node::Node,
 };
 
 impl Node {
@@ -21,7 +23,7 @@ impl Node {
         room: RoomId,
     ) -> Result<(), Error> {
         self.check_running()?;
-        let until = self.deadline();
+        let until = self.backend.deadline();
         let _membership = until.turn(client.change_membership()).await?;
         if client.is_in(&room) {
             return Ok(self.join_again(&namespace, &client, &room, until).await?);
@@ -41,7 +43,7 @@ impl Node {
                 confirmed?;
             }
         }
-        let local = namespace.enter_room(&self, &room, until).await?;
+        let local = namespace.enter_room(&self.backend, &room, until).await?;
         let joined = self.join_in_store(&namespace, &client, &room, &local, until).await;
         self.undo_failed_join(&namespace, &client, local, joined, until).await.map_err(Error::from)
     }
@@ -61,9 +63,9 @@ impl Node {
                 self.end_failed_join(client.key(), local.key());
                 let (node, namespace) = (self.clone(), namespace.clone());
                 // The caller has waited long enough.
-                tokio::spawn(async move { namespace.exit_room(&node, &local, node.deadline()).await });
+                tokio::spawn(async move { namespace.exit_room(&node.backend, &local, node.backend.deadline()).await });
             }
-            Err(_) => namespace.exit_room(self, &local, until).await,
+            Err(_) => namespace.exit_room(&self.backend, &local, until).await,
         }
         joined
     }
@@ -121,7 +123,8 @@ impl Node {
         // Until this node knows which of the two has the member.
         client.doubt_membership(room);
         let former = [(client.room_key(room), known.uid)];
-        let removed = self.call(until, self.store.removed_by_others(&incarnation, client.key(), &former)).await?;
+        let removed =
+            self.backend.call(until, self.backend.store.removed_by_others(&incarnation, client.key(), &former)).await?;
         if removed.rooms.is_empty() {
             // The store lost the room, and it was created again.
             client.set_room_uid(room, joined.uid);
@@ -144,7 +147,7 @@ impl Node {
         until: Deadline,
     ) -> Result<(), StateError> {
         let key = client.room_key(&membership.room);
-        let local = namespace.enter_room(self, &membership.room, until).await;
+        let local = namespace.enter_room(&self.backend, &membership.room, until).await;
         let local = local.inspect_err(|_| self.end_failed_join(client.key(), &key))?;
         let joined = self.report_and_take_part(namespace, client, membership, &local, until).await;
         self.undo_failed_join(namespace, client, local, joined, until).await
@@ -176,13 +179,13 @@ impl Node {
         let (mut healed, mut mended) = (false, false);
         loop {
             let incarnation = until.turn(self.incarnation.lock()).await?;
-            let (gaps, deletions) = (self.gaps(), namespace.deletions_noted());
+            let (gaps, deletions) = (self.backend.gaps(), namespace.deletions_noted());
             let is_here = || namespace.client(client.id()).as_ref() == Some(client);
             if client.is_untold() && is_here() {
                 // The client's new connect is reported first.
                 self.put_back_alone(&incarnation, client, until).await?;
             }
-            match self.retrying(until, || self.store.join(&incarnation, client.key(), &key)).await {
+            match self.backend.retrying(until, || self.backend.store.join(&incarnation, client.key(), &key)).await {
                 Ok(outcome) => {
                     namespace.note_restored(outcome.uid, deletions);
                     return Ok((

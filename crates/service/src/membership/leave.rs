@@ -31,12 +31,12 @@ impl Node {
         // A caller that has stopped waiting has left too.
         let _ = left.send(Ok(()));
         self.end_membership(client.key(), &membership, &incarnation, LeaveReason::Left);
-        if let Err(error) = self.confirm_ends(client.key(), self.deadline()).await {
+        if let Err(error) = self.confirm_ends(client.key(), self.backend.deadline()).await {
             tracing::debug!(target: "roomwire", ?room, error = %Escaped(&error), "the store is told later of a leave");
         }
         drop(turn);
         if let Some(local) = local {
-            namespace.exit_room(&self, &local, self.deadline()).await;
+            namespace.exit_room(&self.backend, &local, self.backend.deadline()).await;
         }
         Ok(())
     }

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 use roomwire_core::{ClientKey, Incarnation, RemovedByOthers, RoomKey, RoomUid, StateError};
 
 use super::{
-    Deadline, Node,
+    Node,
     pending_writes::{ClientEnds, EndedClient, EndedMembership, LeftReport, PendingClient},
 };
-use crate::ServiceEvent;
+use crate::{ServiceEvent, backend::Deadline};
 
 impl Node {
     /// Asks the store to confirm what ended for a client on this node, and reports it: every `Left` before the
@@ -116,7 +116,7 @@ impl Node {
         for EndedMembership { room, report } in left {
             let Some(report) = report.filter(|report| report.incarnation == *lost) else { continue };
             let membership = [(room.clone(), report.uid)];
-            let removed = self.bounded(self.store.removed_by_others(lost, client, &membership)).await;
+            let removed = self.backend.bounded(self.backend.store.removed_by_others(lost, client, &membership)).await;
             if removed.is_ok_and(|removed| removed.rooms.is_empty())
                 && self.pending_writes.remove_left(client, &pending, &room)
             {
@@ -134,13 +134,16 @@ impl Node {
         until: Deadline,
     ) -> Result<bool, StateError> {
         let Some(LeftReport { uid, incarnation: own, is_in_doubt, .. }) = report else {
-            return self.call(until, self.store.leave(incarnation, client, room)).await;
+            return self.backend.call(until, self.backend.store.leave(incarnation, client, room)).await;
         };
-        if own == incarnation && self.call(until, self.store.leave(incarnation, client, room)).await? && !is_in_doubt {
+        if own == incarnation
+            && self.backend.call(until, self.backend.store.leave(incarnation, client, room)).await?
+            && !is_in_doubt
+        {
             return Ok(true);
         }
         let membership = [(room.clone(), *uid)];
-        let removed = self.call(until, self.store.removed_by_others(own, client, &membership)).await?;
+        let removed = self.backend.call(until, self.backend.store.removed_by_others(own, client, &membership)).await?;
         Ok(removed.rooms.is_empty())
     }
 
@@ -154,7 +157,7 @@ impl Node {
         until: Deadline,
     ) -> Result<RemovedByOthers, StateError> {
         let reports = || left.iter().filter_map(|end| Some((&end.room, end.report.as_ref()?)));
-        let ended = self.call(until, self.store.disconnect(incarnation, client)).await?;
+        let ended = self.backend.call(until, self.backend.store.disconnect(incarnation, client)).await?;
         let mut in_doubt = BTreeMap::<&Incarnation, Vec<(RoomKey, RoomUid)>>::new();
         for (room, LeftReport { uid, incarnation: own, is_in_doubt, .. }) in reports() {
             if own != incarnation || *is_in_doubt || !ended.contains(room) {
@@ -166,7 +169,7 @@ impl Node {
         }
         let mut removed = RemovedByOthers::default();
         for (own, rooms) in in_doubt {
-            let found = self.call(until, self.store.removed_by_others(own, client, &rooms)).await?;
+            let found = self.backend.call(until, self.backend.store.removed_by_others(own, client, &rooms)).await?;
             removed.rooms.extend(found.rooms);
             removed.client |= found.client && *own == gone.incarnation;
         }

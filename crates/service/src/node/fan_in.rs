@@ -26,15 +26,15 @@ pub(super) fn spawn(node: Weak<Node>, mut incoming: BackplaneEvents, stop: Cance
             let Some(node) = node.upgrade() else { return };
             match event {
                 BackplaneEvent::Message(bytes) => node.receive(&bytes),
-                BackplaneEvent::Interrupted => node.backplane_is_away(),
-                BackplaneEvent::Gap => node.backplane_had_a_gap(),
-                BackplaneEvent::Refused(refusal) => node.note_refusal(&refusal),
-                BackplaneEvent::Unreadable(reason) => node.message_is_lost(&reason),
+                BackplaneEvent::Interrupted => node.backend.backplane_is_away(),
+                BackplaneEvent::Gap => node.backend.backplane_had_a_gap(),
+                BackplaneEvent::Refused(refusal) => node.backend.note_refusal(&refusal),
+                BackplaneEvent::Unreadable(reason) => node.backend.message_is_lost(&reason),
             }
         }
         // The backplane was closed. If this node closed it, this is ignored.
         if let Some(node) = node.upgrade() {
-            node.backplane_is_away();
+            node.backend.backplane_is_away();
         }
     }));
 }
@@ -44,7 +44,7 @@ impl Node {
     fn receive(self: &Arc<Self>, bytes: &[u8]) {
         let envelope = match Envelope::decode(bytes) {
             Ok(envelope) => envelope,
-            Err(error) => return self.message_is_lost(&error),
+            Err(error) => return self.backend.message_is_lost(&error),
         };
         if envelope.from.is_of(&self.process) {
             return;
@@ -151,7 +151,9 @@ impl Node {
             };
             let message = NodeMessage::AckResponse { request, client, payload };
             let Ok(bytes) = self.envelope(message) else { return };
-            if let Err(error) = self.bounded(self.backplane.publish(&Channel::Node(requester), bytes)).await {
+            if let Err(error) =
+                self.backend.bounded(self.backend.backplane.publish(&Channel::Node(requester), bytes)).await
+            {
                 tracing::debug!(target: "roomwire", error = %Escaped(&error), "an answer could not be passed on");
             }
         });
@@ -181,7 +183,7 @@ impl Node {
     }
 
     fn unreadable(&self, error: &NameError) -> Option<OutboundEvent> {
-        self.message_is_lost(error);
+        self.backend.message_is_lost(error);
         None
     }
 }

@@ -8,8 +8,8 @@ use roomwire_core::{
 use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
-use super::{Deadline, Node};
-use crate::ServiceEvent;
+use super::Node;
+use crate::{ServiceEvent, backend::Deadline};
 
 /// The number of memberships that one call of the store cleans up.
 const REAP_BATCH: usize = 256;
@@ -22,7 +22,7 @@ const AT_LEAST: Duration = Duration::from_millis(250);
 
 /// Runs until the token is cancelled or the node is dropped.
 pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
-    let (beat_now, every) = (node.beat_now.clone(), node.config.lease.heartbeat);
+    let (beat_now, every) = (node.backend.beat_now.clone(), node.config.lease.heartbeat);
     let node = Arc::downgrade(node);
     tokio::spawn(stop.run_until_cancelled_owned(async move {
         // A long cleanup after other nodes must not cost this node its own lease.
@@ -32,7 +32,7 @@ pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
             let Some(node) = node.upgrade() else { return };
             node.refusals.flush();
             let status = node.renew().await;
-            node.report_lost_messages();
+            node.backend.report_lost_messages();
             let next = if status.is_some() { every } else { every.min(AGAIN.mul_f64(rand::random_range(0.6..=1.0))) };
             if let Some(status) = status
                 && upkeep.as_ref().is_none_or(AbortOnDropHandle::is_finished)
@@ -58,23 +58,23 @@ impl Node {
             let incarnation = self.incarnation.current();
             match self.renew_once(&incarnation).await {
                 Ok(status) => {
-                    self.state_answers();
+                    self.backend.state_answers();
                     return Some(status);
                 }
                 Err(StateError::Fenced) if !healed => match self.re_register(&incarnation).await {
                     Ok(()) => {
                         healed = true;
-                        self.compare_soon();
+                        self.backend.compare_soon();
                     }
                     Err(error) => {
-                        self.state_is_away(&error);
+                        self.backend.state_is_away(&error);
                         return None;
                     }
                 },
                 Err(error) => {
                     // A lease lost twice in a moment, or not begun again yet, does not mean that the store is down.
                     if !matches!(error, StateError::Fenced) {
-                        self.state_is_away(&error);
+                        self.backend.state_is_away(&error);
                     }
                     return None;
                 }
@@ -85,13 +85,14 @@ impl Node {
     /// Asks the store to extend the lease. If the store reports lost data, all clients are re-registered.
     pub(super) async fn renew_once(&self, incarnation: &Incarnation) -> Result<LeaseStatus, StateError> {
         // A third of the lease: a call that gets no answer leaves time for another one.
-        let until = self.deadline().min(Deadline::within(self.config.lease.duration / 3));
-        let status = self.call(until, self.store.renew_lease(incarnation, self.config.lease.duration)).await?;
+        let until = self.backend.deadline().min(Deadline::within(self.config.lease.duration / 3));
+        let status =
+            self.backend.call(until, self.backend.store.renew_lease(incarnation, self.config.lease.duration)).await?;
         if status.behind {
             tracing::warn!(target: "roomwire", incarnation = %Escaped(&incarnation), "the store lost writes of this node, re-registering its clients");
-            self.state_lost_data();
+            self.backend.state_lost_data();
             self.note_incomplete();
-            self.compare_soon();
+            self.backend.compare_soon();
         }
         Ok(status)
     }
@@ -108,7 +109,7 @@ impl Node {
                 tracing::debug!(target: "roomwire", dead = %Escaped(&dead), error = %Escaped(&error), "clean-up was interrupted, trying again");
             }
         }
-        if !self.is_incomplete() && self.take_comparison_due() {
+        if !self.is_incomplete() && self.backend.take_comparison_due() {
             self.compare_now.notify_one();
         }
     }
@@ -120,7 +121,9 @@ impl Node {
             if seen.is_empty() {
                 continue;
             }
-            if let Err(error) = self.call(self.patience(), self.store.touch(incarnation, &seen)).await {
+            if let Err(error) =
+                self.backend.call(self.backend.patience(), self.backend.store.touch(incarnation, &seen)).await
+            {
                 tracing::debug!(target: "roomwire", error = %Escaped(&error), "activity could not be noted");
             }
         }
@@ -130,7 +133,10 @@ impl Node {
     /// it.
     pub(super) async fn reap(&self, incarnation: &Incarnation, dead: &Incarnation) -> Result<(), StateError> {
         loop {
-            let outcome = self.call(self.patience(), self.store.reap(incarnation, dead, REAP_BATCH)).await?;
+            let outcome = self
+                .backend
+                .call(self.backend.patience(), self.backend.store.reap(incarnation, dead, REAP_BATCH))
+                .await?;
             outcome.departures.into_iter().for_each(|departure| self.report_departure(departure));
             for client in outcome.clients {
                 self.confirm_left_under(dead, &client).await;

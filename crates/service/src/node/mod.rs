@@ -1,21 +1,15 @@
 //! One node: the state that all handles of a service share.
 
-mod backend_health;
-mod call_retry;
 mod confirm_ends;
-mod deadline;
 mod delivery;
 mod expiry;
 mod fan_in;
 mod incarnation;
 mod lease;
-mod lost_messages;
-mod message_size;
 mod pending_acks;
 mod pending_writes;
 mod re_register;
 mod reconcile;
-mod refusals;
 mod repair;
 mod revocations;
 mod twins;
@@ -30,30 +24,28 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 use roomwire_core::{
-    Authenticator, Backplane, Clock, Envelope, Error, ErrorCode, Incarnation, LogThrottle, MessageLimit, Namespace,
-    NodeId, NodeMessage, NodeProcess, RoomPolicy, StateStore, WebSocketConfig,
+    Authenticator, Backplane, Clock, Envelope, Error, ErrorCode, Incarnation, LogThrottle, Namespace, NodeId,
+    NodeMessage, NodeProcess, RoomPolicy, StateStore, WebSocketConfig,
 };
 use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
-use self::{
-    backend_health::BackendHealth, expiry::Expiries, lost_messages::LostMessages, pending_writes::PendingWrites,
-    revocations::Revocations, twins::Twins,
+use self::{expiry::Expiries, pending_writes::PendingWrites, revocations::Revocations, twins::Twins};
+pub(crate) use self::{incarnation::CurrentIncarnation, pending_acks::PendingAcks, pending_writes::EndedClient};
+use crate::{
+    RefusalLog,
+    backend::{Backend, Deadline},
+    events::EventBus,
+    local::NamespaceState,
 };
-pub(crate) use self::{
-    deadline::Deadline, incarnation::CurrentIncarnation, pending_acks::PendingAcks, pending_writes::EndedClient,
-};
-use crate::{RefusalLog, events::EventBus, local::NamespaceState, service::refused};
 
 /// The state of one process, shared by every handle of its service.
 #[derive(Debug)]
 pub(crate) struct Node {
-    pub(crate) config: WebSocketConfig,
+    pub(crate) config: Arc<WebSocketConfig>,
+    pub(crate) backend: Arc<Backend>,
     pub(crate) id: NodeId,
     /// Distinguishes this process from others with the same node id.
     pub(crate) process: NodeProcess,
-    pub(crate) store: Arc<dyn StateStore>,
-    pub(crate) backplane: Arc<dyn Backplane>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) incarnation: CurrentIncarnation,
     pub(crate) events: EventBus,
@@ -66,15 +58,9 @@ pub(crate) struct Node {
     revocations: Revocations,
     pub(crate) pending_acks: PendingAcks,
     pending_writes: PendingWrites,
-    backend_health: BackendHealth,
     twins: Twins,
-    lost_messages: LostMessages,
     /// Limits warnings about damaged client records.
     damage_log: Mutex<LogThrottle>,
-    /// The largest message of the backplane, read at the start.
-    message_limit: Option<MessageLimit>,
-    /// Requests a heartbeat now.
-    beat_now: Arc<Notify>,
     /// Requests a comparison of this node with the store now.
     compare_now: Arc<Notify>,
     /// The number of re-registrations of all clients, including one in progress.
@@ -95,8 +81,6 @@ pub(crate) struct Node {
     cleaning_up: tokio::sync::Mutex<()>,
     /// The runtime for the work of clients. Sessions may be dropped by a thread outside of it.
     pub(crate) runtime: tokio::runtime::Handle,
-    /// Ends the background tasks: cancelled when the service stops or its last handle is dropped.
-    pub(crate) stop: CancellationToken,
 }
 
 /// The application's hooks for clients: authentication and authorization.
@@ -116,30 +100,25 @@ impl Node {
         auth_hooks: AuthHooks,
     ) -> Self {
         let incarnation = CurrentIncarnation::begin(id.clone());
-        let backend_health = BackendHealth::begin(&*clock);
-        let message_limit = backplane.message_limit();
+        let config = Arc::new(config);
+        let backend = Backend::new(config.clone(), store, backplane, clock.clone());
         Self {
             config,
             id,
             process: incarnation.current().process(),
-            store,
-            backplane,
             clock,
             incarnation,
-            events: EventBus::default(),
-            refusals: Arc::default(),
+            events: backend.events.clone(),
+            refusals: backend.refusals.clone(),
+            backend: Arc::new(backend),
             authenticator: auth_hooks.authenticator,
             policy: auth_hooks.policy,
             expiries: Arc::default(),
             revocations: Revocations::default(),
             pending_acks: PendingAcks::default(),
             pending_writes: PendingWrites::default(),
-            backend_health,
             twins: Twins::default(),
-            lost_messages: LostMessages::default(),
             damage_log: Mutex::default(),
-            message_limit,
-            beat_now: Arc::default(),
             compare_now: Arc::default(),
             restorations: AtomicU64::new(0),
             is_mounted: AtomicBool::new(false),
@@ -151,29 +130,34 @@ impl Node {
             lost_incarnations: Mutex::default(),
             cleaning_up: tokio::sync::Mutex::default(),
             runtime: tokio::runtime::Handle::current(),
-            stop: CancellationToken::new(),
         }
     }
 
     /// Begins the lease, opens the backplane and starts the background work. Retries as `retryConfig` says if the
     /// backend is not available yet.
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), Error> {
-        self.check_payload_limit().map_err(refused)?;
+        self.backend.check_payload_limit()?;
         let until = Deadline::within(self.config.retry_config.timeout);
         // One attempt may have to connect first. No attempt uses the whole time: the next may reach another server.
         let one_try = || Deadline::within(self.config.state.connect_timeout + self.config.state.timeout);
         let incarnation = self.incarnation.current();
         let lasts = self.config.lease.duration;
-        self.retrying_at_start(until, || self.call(one_try(), self.store.begin_lease(&incarnation, lasts))).await?;
-        let incoming =
-            self.retrying_at_start(until, || self.call(one_try(), self.backplane.open(&self.process))).await?;
-        fan_in::spawn(Arc::downgrade(self), incoming, self.stop.clone());
+        self.backend
+            .retrying_at_start(until, || {
+                self.backend.call(one_try(), self.backend.store.begin_lease(&incarnation, lasts))
+            })
+            .await?;
+        let incoming = self
+            .backend
+            .retrying_at_start(until, || self.backend.call(one_try(), self.backend.backplane.open(&self.process)))
+            .await?;
+        fan_in::spawn(Arc::downgrade(self), incoming, self.backend.stop.clone());
         self.announce().await;
         // After the subscription to other nodes, before the first client is admitted.
-        self.retrying_at_start(until, || self.load_revocations()).await?;
-        expiry::spawn(self, self.stop.clone());
-        lease::spawn(self, self.stop.clone());
-        reconcile::spawn(self, self.stop.clone());
+        self.backend.retrying_at_start(until, || self.load_revocations()).await?;
+        expiry::spawn(self, self.backend.stop.clone());
+        lease::spawn(self, self.backend.stop.clone());
+        reconcile::spawn(self, self.backend.stop.clone());
         Ok(())
     }
 
@@ -228,7 +212,7 @@ impl Node {
 
     /// Ends the background work.
     pub(crate) fn stop(&self) {
-        self.stop.cancel();
+        self.backend.stop.cancel();
         self.refusals.flush_all();
     }
 
@@ -244,6 +228,6 @@ impl Node {
 
 impl Drop for Node {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.backend.stop.cancel();
     }
 }

@@ -226,7 +226,7 @@ impl Node {
 
     fn end_unconfirmed(&self, client: &ClientKey, change: impl FnOnce(&mut ClientEnds)) {
         if self.pending_writes.unreported.load(Ordering::Acquire) >= UNREPORTED {
-            self.compare_soon();
+            self.backend.compare_soon();
             return;
         }
         self.pending_writes.add(client, change);
@@ -281,7 +281,7 @@ impl Node {
             let is_done = self.pending_writes.retries.lock().is_empty();
             if is_done { Ok(()) } else { Err(StateError::unavailable("ends wait for the store")) }
         };
-        if let Err(error) = self.retrying(self.deadline(), finish).await {
+        if let Err(error) = self.backend.retrying(self.backend.deadline(), finish).await {
             tracing::debug!(target: "roomwire", error = %Escaped(&error), "not all ends were confirmed before the node stopped");
         }
     }
@@ -306,7 +306,7 @@ impl Node {
             // Must not affect a client that connects with the same id now.
             return Outcome::Later;
         }
-        self.answered(self.confirm_ends(client, self.deadline()).await)
+        self.answered(self.confirm_ends(client, self.backend.deadline()).await)
     }
 
     fn answered<T>(&self, answer: Result<T, StateError>) -> Outcome {

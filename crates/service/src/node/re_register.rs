@@ -6,9 +6,10 @@ use roomwire_core::{Escaped, Incarnation, LeaveReason, RestoredDifferently, Stat
 
 use tokio::time::Instant;
 
-use super::{Deadline, Node};
+use super::Node;
 use crate::{
     ServiceEvent,
+    backend::Deadline,
     local::{Client, News, take_out},
     task,
 };
@@ -33,7 +34,7 @@ impl Node {
         if *incarnation != *lost {
             return Ok(());
         }
-        if self.has_stopped() {
+        if self.backend.has_stopped() {
             // The lease was ended for good; a further one would have no owner.
             return Err(StateError::Fenced);
         }
@@ -52,12 +53,12 @@ impl Node {
         lost: Incarnation,
     ) -> Result<(), StateError> {
         let node = self.clone();
-        self.call(until, task::to_the_end(async move { node.re_register(&lost).await })).await
+        self.backend.call(until, task::to_the_end(async move { node.re_register(&lost).await })).await
     }
 
     async fn take_new_incarnation(&self, incarnation: &mut Incarnation) -> Result<(), StateError> {
         let next = incarnation.next();
-        self.bounded(self.store.begin_lease(&next, self.config.lease.duration)).await?;
+        self.backend.bounded(self.backend.store.begin_lease(&next, self.config.lease.duration)).await?;
         tracing::warn!(target: "roomwire", lost = %Escaped(&incarnation), next = %Escaped(&next), "this node's lease expired, re-registering its clients");
         self.mark_unannounced();
         self.incarnation.publish(&next);
@@ -71,10 +72,10 @@ impl Node {
 
     /// Whether the incarnation continues: the store lost it and lets it begin again. A reaped incarnation never does.
     async fn begin_again(&self, lost: &Incarnation) -> Result<bool, StateError> {
-        match self.bounded(self.store.begin_lease(lost, self.config.lease.duration)).await {
+        match self.backend.bounded(self.backend.store.begin_lease(lost, self.config.lease.duration)).await {
             Ok(()) => {
                 tracing::warn!(target: "roomwire", incarnation = %Escaped(&lost), "the store lost this node's data, re-registering its clients");
-                self.state_lost_data();
+                self.backend.state_lost_data();
                 Ok(true)
             }
             Err(StateError::Fenced) => Ok(false),
@@ -85,7 +86,7 @@ impl Node {
     /// Ends the lease for good: after [`Self::stop`] no further incarnation begins.
     pub(crate) async fn end_incarnation(&self) {
         let incarnation = self.incarnation.replace().await;
-        if let Err(error) = self.bounded(self.store.end_lease(&incarnation)).await {
+        if let Err(error) = self.backend.bounded(self.backend.store.end_lease(&incarnation)).await {
             tracing::warn!(target: "roomwire", error = %Escaped(&error), "lease could not be given back; it runs out by itself");
         }
     }
@@ -94,7 +95,7 @@ impl Node {
     pub(super) async fn finish_re_registration(&self) {
         if self.is_incomplete() {
             let incarnation = self.incarnation.replace().await;
-            if !self.has_stopped() {
+            if !self.backend.has_stopped() {
                 self.restore(&incarnation).await;
             }
         }
@@ -120,7 +121,7 @@ impl Node {
     async fn restore(&self, incarnation: &Incarnation) {
         // Invalidates earlier reads of the store.
         self.restorations.fetch_add(1, Ordering::SeqCst);
-        self.revocations.note_stale();
+        self.backend.compare_revocations_soon();
         // First, so that a client that connects meanwhile is not left out.
         self.incomplete.store(false, Ordering::Release);
         match self.restore_all(incarnation).await {
@@ -148,7 +149,7 @@ impl Node {
             while !left.is_empty() {
                 let (batch, later) = left.split_at(batch_len(left));
                 left = later;
-                self.put_back(incarnation, batch, self.patience()).await?;
+                self.put_back(incarnation, batch, self.backend.patience()).await?;
                 // The heartbeat may be waiting for this, which may take longer than the lease.
                 if renewed.elapsed() >= self.config.lease.heartbeat {
                     renewed = Instant::now();
@@ -183,7 +184,7 @@ impl Node {
             return Ok(());
         }
         let (node, incarnation) = (self.clone(), incarnation.clone());
-        self.call(until, task::to_the_end(async move { node.reap_lost_incarnations(&incarnation).await })).await
+        self.backend.call(until, task::to_the_end(async move { node.reap_lost_incarnations(&incarnation).await })).await
     }
 
     /// Re-registers clients, and reports those that were reported to have left.
@@ -202,7 +203,7 @@ impl Node {
                 back.push((client, news));
             }
         }
-        let restored = self.call(until, self.store.restore(incarnation, &alive)).await;
+        let restored = self.backend.call(until, self.backend.store.restore(incarnation, &alive)).await;
         for difference in restored.iter().flatten() {
             if let Some((client, news)) = back.iter_mut().find(|(client, _)| *client.key() == difference.client) {
                 self.restored_differently(incarnation, client, news, difference, until).await;
@@ -266,13 +267,15 @@ impl Node {
         namespace.note_deleted(deleted);
         client.known().leave(&room.room);
         if let Some(local) = take_out(&namespace, client, &room.room) {
-            namespace.exit_room(self, &local, self.deadline()).await;
+            namespace.exit_room(&self.backend, &local, self.backend.deadline()).await;
         }
         if began_again.is_some() {
             return;
         }
-        let removed =
-            self.call(until, self.store.removed_by_others(incarnation, client.key(), &[(room.clone(), deleted)])).await;
+        let removed = self
+            .backend
+            .call(until, self.backend.store.removed_by_others(incarnation, client.key(), &[(room.clone(), deleted)]))
+            .await;
         // A deletion reports the members that were in the store.
         if removed.is_ok_and(|removed| removed.rooms.is_empty()) {
             let (room, client, reason) = (room.clone(), client.id().clone(), LeaveReason::RoomDeleted);

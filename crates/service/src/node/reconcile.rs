@@ -130,11 +130,11 @@ impl Node {
         }
         if self.is_incomplete() {
             // The heartbeat re-registers all clients first.
-            self.compare_soon();
+            self.backend.compare_soon();
             return true;
         }
         self.repair_store().await;
-        self.revocations.note_stale();
+        self.backend.compare_revocations_soon();
         let view = self.view().await;
         let snapshots = self.snapshot_clients().await;
         let repaired = match self.read_stored(&view.incarnation).await {
@@ -149,7 +149,7 @@ impl Node {
             Err(error) => {
                 tracing::debug!(target: "roomwire", error = %Escaped(&error), "this node could not be compared with the store, trying again");
                 if matches!(error, StateError::Fenced) {
-                    self.beat_now.notify_one();
+                    self.backend.beat_now.notify_one();
                 }
                 false
             }
@@ -163,7 +163,7 @@ impl Node {
         let namespaces = Vec::from_iter(self.namespaces().iter().map(|namespace| namespace.name().clone()));
         // One node at a time does the check, in less than the interval of any of them.
         let every = self.config.lease.reconcile.mul_f64(0.75);
-        match self.store.repair(&incarnation, lease, every, &namespaces).await {
+        match self.backend.store.repair(&incarnation, lease, every, &namespaces).await {
             Ok(removed) => {
                 removed.departures.into_iter().for_each(|departure| self.report_departure(departure));
                 removed.clients.into_iter().for_each(|client| self.report_lost(client));
@@ -171,7 +171,7 @@ impl Node {
             Err(error) => {
                 tracing::debug!(target: "roomwire", error = %Escaped(&error), "the store could not be repaired, trying again");
                 if let StateError::Refused(refusal) = &error {
-                    self.note_refusal(refusal);
+                    self.backend.note_refusal(refusal);
                 }
             }
         }
@@ -184,10 +184,10 @@ impl Node {
     }
 
     async fn view(&self) -> View {
-        let health = self.health();
+        let health = self.backend.health();
         // Waits for a re-registration.
         let incarnation = self.incarnation.lock().await;
-        let gaps = health.backplane.available.then(|| self.gaps());
+        let gaps = health.backplane.available.then(|| self.backend.gaps());
         View { incarnation: incarnation.clone(), restorations: self.restorations(), gaps }
     }
 
@@ -219,7 +219,7 @@ impl Node {
         let mut stored: BTreeMap<ClientKey, StoredEntries> = BTreeMap::new();
         let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
         loop {
-            let read = self.bounded(self.store.stored_clients(incarnation, &page)).await?;
+            let read = self.backend.bounded(self.backend.store.stored_clients(incarnation, &page)).await?;
             for item in read.items {
                 stored.entry(item.key.clone()).or_default().add(item);
             }

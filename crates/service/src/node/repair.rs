@@ -90,7 +90,7 @@ impl Node {
         // A store that lost everything reports that when the lease is renewed. Then no client was removed, and the
         // heartbeat re-registers all of them.
         if self.renew_once(&view.incarnation).await?.behind {
-            self.beat_now.notify_one();
+            self.backend.beat_now.notify_one();
             return Ok(false);
         }
         for lost in found.lost.chunks(BATCH) {
@@ -126,7 +126,7 @@ impl Node {
     ) -> Result<usize, StateError> {
         let mut left = 0;
         for room in rooms {
-            left += usize::from(self.bounded(self.store.leave(incarnation, client, room)).await?);
+            left += usize::from(self.backend.bounded(self.backend.store.leave(incarnation, client, room)).await?);
         }
         Ok(left)
     }
@@ -143,16 +143,16 @@ impl Node {
         let Some(_claim) = namespace.client_ids.claim_absent(&client.client) else { return Ok(()) };
         if stored.registered {
             // It may have been deregistered since the store was read.
-            let registered_by = self.bounded(self.store.locate(client)).await?;
+            let registered_by = self.backend.bounded(self.backend.store.locate(client)).await?;
             if !registered_by.is_some_and(|incarnation| incarnation.is_of(&self.process)) {
                 return Ok(());
             }
-            let rooms = self.bounded(self.store.disconnect(incarnation, client)).await?;
+            let rooms = self.backend.bounded(self.backend.store.disconnect(incarnation, client)).await?;
             repaired.clients_removed += 1;
             repaired.memberships_removed += rooms.len();
         } else {
             // Only its entry in the list of clients may be left.
-            self.bounded(self.store.disconnect(incarnation, client)).await?;
+            self.backend.bounded(self.backend.store.disconnect(incarnation, client)).await?;
             let rooms = Vec::from_iter(stored.rooms.iter().cloned());
             repaired.memberships_removed += self.leave_all(incarnation, client, &rooms).await?;
         }
@@ -163,7 +163,7 @@ impl Node {
     async fn still_here<'a>(&self, lost: &'a [ClientSnapshot]) -> Result<Vec<&'a ClientSnapshot>, StateError> {
         let mut here = Vec::new();
         for snapshot in lost {
-            let registered_by = self.bounded(self.store.locate(snapshot.client.key())).await?;
+            let registered_by = self.backend.bounded(self.backend.store.locate(snapshot.client.key())).await?;
             if registered_by.is_none_or(|incarnation| incarnation.is_of(&self.process)) {
                 here.push(snapshot);
             }
@@ -182,7 +182,7 @@ impl Node {
         );
         let clients = Vec::from_iter(kept.iter().map(|(_, client)| client.clone()));
         repaired.busy += lost.len() - clients.len();
-        self.put_back(incarnation, &clients, self.deadline()).await?;
+        self.put_back(incarnation, &clients, self.backend.deadline()).await?;
         Ok(clients)
     }
 
@@ -196,7 +196,7 @@ impl Node {
     ) -> Result<(), StateError> {
         let ClientSnapshot { namespace, client, .. } = snapshot;
         // Only a node with a working backplane can know why they are missing.
-        let Some(gaps) = view.gaps.filter(|_| self.health().backplane.available) else { return Ok(()) };
+        let Some(gaps) = view.gaps.filter(|_| self.backend.health().backplane.available) else { return Ok(()) };
         let Some(mut turn) = snapshot.lock_unchanged() else {
             repaired.busy += 1;
             return Ok(());
@@ -209,7 +209,7 @@ impl Node {
         }
         repaired.memberships_forgotten += deleted.len();
         if !lost.is_empty() {
-            self.put_back(incarnation, std::slice::from_ref(client), self.deadline()).await?;
+            self.put_back(incarnation, std::slice::from_ref(client), self.backend.deadline()).await?;
             repaired.memberships_restored += lost.len();
         }
         Ok(())
@@ -219,7 +219,7 @@ impl Node {
     async fn forget(&self, ClientSnapshot { namespace, client, .. }: &ClientSnapshot, membership: &Membership) {
         client.known().leave(&membership.room);
         if let Some(local) = take_out(namespace, client, &membership.room) {
-            namespace.exit_room(self, &local, self.deadline()).await;
+            namespace.exit_room(&self.backend, &local, self.backend.deadline()).await;
         }
     }
 }

@@ -3,10 +3,7 @@
 //! A node that revokes writes to the store first and publishes to the other nodes second. A node that starts subscribes
 //! first and reads the store second. So every node learns of every revocation.
 
-use std::{
-    collections::BTreeMap,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::collections::BTreeMap;
 
 use parking_lot::{Mutex, RwLock};
 use roomwire_core::{
@@ -14,15 +11,13 @@ use roomwire_core::{
     Timestamp, TokenId, UserId,
 };
 
-use super::{Deadline, Node};
-use crate::{Client, metrics};
+use super::Node;
+use crate::{Client, backend::Deadline, metrics};
 
 /// What this node knows of revocations.
 #[derive(Debug, Default)]
 pub(crate) struct Revocations {
     known: RwLock<Known>,
-    /// Whether the store may have revocations that this node lacks.
-    is_stale: AtomicBool,
     /// Revocations that are stored and may be unknown to other nodes.
     untold: Mutex<Vec<Revocation>>,
 }
@@ -80,13 +75,6 @@ fn merge<S: Ord>(known: &mut BTreeMap<S, Revocation>, subject: S, new: &Revocati
     changes
 }
 
-impl Revocations {
-    /// Makes the next heartbeat compare the revocations.
-    pub(super) fn note_stale(&self) {
-        self.is_stale.store(true, Ordering::Release);
-    }
-}
-
 impl Node {
     /// The revocation that covers this identity now, if there is one.
     pub(crate) fn is_revoked(&self, identity: &Identity) -> Option<Revocation> {
@@ -131,11 +119,11 @@ impl Node {
     /// send it to the store if that fails now.
     pub(crate) async fn revoke(&self, revocation: Revocation) -> Result<(), Error> {
         self.revoked(&revocation);
-        let stored = self.retrying(self.deadline(), || self.store.revoke(&revocation)).await;
+        let stored = self.backend.retrying(self.backend.deadline(), || self.backend.store.revoke(&revocation)).await;
         if stored.is_err() {
-            self.revocations.note_stale();
+            self.backend.compare_revocations_soon();
         }
-        let told = self.tell_or_remember(revocation, self.deadline()).await;
+        let told = self.tell_or_remember(revocation, self.backend.deadline()).await;
         stored?;
         told
     }
@@ -145,14 +133,14 @@ impl Node {
         let told = self.tell_of(revocation.clone(), until).await;
         if told.is_err() {
             self.revocations.untold.lock().push(revocation);
-            self.revocations.note_stale();
+            self.backend.compare_revocations_soon();
         }
         told
     }
 
     async fn tell_of(&self, revocation: Revocation, until: Deadline) -> Result<(), Error> {
         let message = self.envelope(NodeMessage::Revoked(revocation))?;
-        Ok(self.call(until, self.backplane.publish(&Channel::Cluster, message)).await?)
+        Ok(self.backend.call(until, self.backend.backplane.publish(&Channel::Cluster, message)).await?)
     }
 
     /// Reads the revocations from the store.
@@ -164,7 +152,7 @@ impl Node {
         let mut stored = Vec::new();
         let mut wanted = PageRequest::first(PageRequest::MAX_LIMIT);
         loop {
-            let page = self.call(self.patience(), self.store.revocations(&wanted)).await?;
+            let page = self.backend.call(self.backend.patience(), self.backend.store.revocations(&wanted)).await?;
             stored.extend(page.items);
             match page.next {
                 Some(cursor) => wanted = PageRequest::after(cursor, PageRequest::MAX_LIMIT),
@@ -188,12 +176,12 @@ impl Node {
     /// reads theirs and sends them those that they lack.
     pub(super) async fn keep_revocations(&self) {
         self.revocations.known.write().drop_expired(self.clock.now());
-        if !self.revocations.is_stale.swap(false, Ordering::AcqRel) {
+        if !self.backend.take_revocations_due() {
             return;
         }
         if let Err(error) = self.compare_revocations().await {
             tracing::debug!(target: "roomwire", error = %Escaped(error), "revocations could not be compared, trying again");
-            self.revocations.note_stale();
+            self.backend.compare_revocations_soon();
         }
     }
 
@@ -208,14 +196,14 @@ impl Node {
             known.all().filter(|known| stored.of(&known.subject) != Some(known)).cloned().collect()
         };
         for revocation in missing {
-            self.call(self.patience(), self.store.revoke(&revocation)).await?;
-            self.tell_or_remember(revocation, self.patience()).await?;
+            self.backend.call(self.backend.patience(), self.backend.store.revoke(&revocation)).await?;
+            self.tell_or_remember(revocation, self.backend.patience()).await?;
         }
         let untold = std::mem::take(&mut *self.revocations.untold.lock());
         for revocation in untold {
             if revocation.is_in_force(now) {
                 // What fails is queued again, with everything after it.
-                let _ = self.tell_or_remember(revocation, self.patience()).await;
+                let _ = self.tell_or_remember(revocation, self.backend.patience()).await;
             }
         }
         Ok(())

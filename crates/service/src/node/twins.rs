@@ -36,11 +36,11 @@ impl Twins {
 impl Node {
     /// Announces the start of this process, so that another one with the same node id logs a warning.
     pub(super) async fn announce(&self) {
-        if !self.backplane.may_reach_others(&Channel::Cluster) {
+        if !self.backend.backplane.may_reach_others(&Channel::Cluster) {
             return;
         }
         let Ok(message) = self.envelope(NodeMessage::Began) else { return };
-        if let Err(error) = self.bounded(self.backplane.publish(&Channel::Cluster, message)).await {
+        if let Err(error) = self.backend.bounded(self.backend.backplane.publish(&Channel::Cluster, message)).await {
             // The first message makes the other process log its warning.
             tracing::debug!(target: "roomwire", error = %Escaped(&error), "the start could not be announced");
         }

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::WebSocketService;
-use crate::{limits, node::Deadline};
+use crate::{backend::Deadline, limits};
 
 /// The acknowledgements of a room's members.
 #[derive(Debug)]
@@ -52,8 +52,8 @@ impl WebSocketService {
                 Answer::Undelivered(_) => return Err(ErrorCode::ClientNotFound.into()),
             }
         } else {
-            self.node.fits_message(&event.payload)?;
-            let until = self.node.deadline();
+            self.node.backend.fits_message(&event.payload)?;
+            let until = self.node.backend.deadline();
             let process = self.locate_elsewhere(until, &client).await?;
             let asked = HashMap::from([(process, vec![client])]);
             self.request_acks_elsewhere(until, asked, &event, timeout).await?.pop().and_then(|(_, answer)| answer)
@@ -82,11 +82,11 @@ impl WebSocketService {
     ) -> Result<RoomAnswers<T>, Error> {
         let room = self.room_key(room)?;
         let event = self.outbound(event, data)?;
-        self.node.fits_message(&event.payload)?;
+        self.node.backend.fits_message(&event.payload)?;
         let mut elsewhere = self.members_by_process(&room).await?;
         let mut silent: HashSet<ClientId> = elsewhere.values().flatten().cloned().collect();
         let here = elsewhere.remove(&self.node.process).unwrap_or_default();
-        let until = self.node.deadline();
+        let until = self.node.backend.deadline();
         let (here, elsewhere) = tokio::join!(
             self.request_acks_here(here, &event, timeout),
             self.request_acks_elsewhere(until, elsewhere, &event, timeout)
@@ -115,7 +115,7 @@ impl WebSocketService {
         let mut page = PageRequest::first(PageRequest::MAX_LIMIT);
         loop {
             // A timeout for each page: a large room has many.
-            let read = self.node.bounded(self.node.store.members(room, &page)).await?;
+            let read = self.node.backend.bounded(self.node.backend.store.members(room, &page)).await?;
             for member in read.items {
                 if seen.insert(member.client.clone()) {
                     members.entry(member.incarnation.process()).or_default().push(member.client);

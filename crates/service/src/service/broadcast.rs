@@ -102,7 +102,7 @@ impl WebSocketService {
     }
 
     async fn to_room(&self, room: RoomKey, except: Option<ClientId>, event: &OutboundEvent) -> Result<(), Error> {
-        self.node.fits_message(&event.payload)?;
+        self.node.backend.fits_message(&event.payload)?;
         self.node.deliver_to_room(&self.namespace, &room.room, except.as_ref(), event);
         let channel = Channel::Room(room.clone());
         self.to_others(channel, || NodeMessage::ToRoom {
@@ -116,7 +116,7 @@ impl WebSocketService {
     }
 
     async fn to_all(&self, except: Option<ClientId>, event: &OutboundEvent) -> Result<(), Error> {
-        self.node.fits_message(&event.payload)?;
+        self.node.backend.fits_message(&event.payload)?;
         self.node.deliver_to_all(&self.namespace, except.as_ref(), event);
         let namespace = self.namespace_name().clone();
         self.to_others(Channel::Namespace(namespace.clone()), || NodeMessage::ToAll {
@@ -130,11 +130,11 @@ impl WebSocketService {
 
     /// Publishes one message, unless there is no other node to receive it.
     pub(super) async fn to_others(&self, channel: Channel, message: impl FnOnce() -> NodeMessage) -> Result<(), Error> {
-        if !self.node.backplane.may_reach_others(&channel) {
+        if !self.node.backend.backplane.may_reach_others(&channel) {
             return Ok(());
         }
         let bytes = self.node.envelope(message())?;
-        Ok(self.node.bounded(self.node.backplane.publish(&channel, bytes)).await?)
+        Ok(self.node.backend.bounded(self.node.backend.backplane.publish(&channel, bytes)).await?)
     }
 }
 

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use roomwire_core::{
-    Authenticator, Backplane, Clock, DefaultPolicy, Error, ErrorCode, Escaped, Namespace, NodeId, RoomPolicy,
-    StateStore, SystemClock, WebSocketConfig,
+    Authenticator, Backplane, Clock, DefaultPolicy, Error, Escaped, Namespace, NodeId, RoomPolicy, StateStore,
+    SystemClock, WebSocketConfig,
 };
 
 use super::WebSocketService;
-use crate::node::{AuthHooks, Node};
+use crate::{
+    backend::refused,
+    node::{AuthHooks, Node},
+};
 
 /// The name that a store in process memory reports.
 const IN_MEMORY: &str = "memory";
@@ -109,10 +112,4 @@ impl WebSocketServiceBuilder {
         let namespace = node.namespace(&Namespace::root());
         Ok(WebSocketService { node, namespace })
     }
-}
-
-/// This message is for the operator, not for a client: it describes the problem.
-pub(crate) fn refused(problem: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    let problem = problem.into();
-    Error::with_message(ErrorCode::Internal, format!("service cannot start: {problem}")).with_source(problem)
 }

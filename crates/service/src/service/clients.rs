@@ -6,7 +6,7 @@ use roomwire_core::{
 };
 
 use super::WebSocketService;
-use crate::{Client, limits, node::Deadline, task};
+use crate::{Client, backend::Deadline, limits, task};
 
 impl WebSocketService {
     /// One client with its rooms, wherever in the cluster it is connected.
@@ -15,7 +15,11 @@ impl WebSocketService {
     /// `CLIENT_NOT_FOUND`, `INVALID_NAME`, `STATE_UNAVAILABLE`.
     pub async fn client(&self, client: impl ToClientId) -> Result<WebSocketClient, Error> {
         let key = self.client_key(client.to_client_id()?);
-        self.node.bounded(self.node.store.client(&key)).await?.ok_or_else(|| ErrorCode::ClientNotFound.into())
+        self.node
+            .backend
+            .bounded(self.node.backend.store.client(&key))
+            .await?
+            .ok_or_else(|| ErrorCode::ClientNotFound.into())
     }
 
     /// The handle of a client that is connected to this node. `None` if it is connected elsewhere or has disconnected.
@@ -29,7 +33,7 @@ impl WebSocketService {
     /// # Errors
     /// `STATE_UNAVAILABLE`.
     pub async fn clients(&self, page: &PageRequest) -> Result<Page<WebSocketClient>, Error> {
-        Ok(self.node.bounded(self.node.store.clients(self.namespace_name(), page)).await?)
+        Ok(self.node.backend.bounded(self.node.backend.store.clients(self.namespace_name(), page)).await?)
     }
 
     /// The number of clients in this namespace, across the cluster.
@@ -37,7 +41,7 @@ impl WebSocketService {
     /// # Errors
     /// `STATE_UNAVAILABLE`.
     pub async fn client_count(&self) -> Result<u64, Error> {
-        Ok(self.node.bounded(self.node.store.client_count(self.namespace_name())).await?)
+        Ok(self.node.backend.bounded(self.node.backend.store.client_count(self.namespace_name())).await?)
     }
 
     /// The nodes of the cluster, each with the number of its clients in all namespaces, as the shared state knows them.
@@ -46,7 +50,7 @@ impl WebSocketService {
     /// # Errors
     /// `STATE_UNAVAILABLE`.
     pub async fn nodes(&self) -> Result<Vec<NodeSummary>, Error> {
-        Ok(self.node.bounded(self.node.store.nodes()).await?)
+        Ok(self.node.backend.bounded(self.node.backend.store.nodes()).await?)
     }
 
     /// The number of clients in this namespace on this node. Makes no store call.
@@ -71,7 +75,7 @@ impl WebSocketService {
     /// The process that holds a client's connection, if it is another one.
     pub(super) async fn locate_elsewhere(&self, until: Deadline, client: &ClientId) -> Result<NodeProcess, Error> {
         let key = self.client_key(client.clone());
-        let incarnation = self.node.call(until, self.node.store.locate(&key)).await?;
+        let incarnation = self.node.backend.call(until, self.node.backend.store.locate(&key)).await?;
         let process =
             incarnation.map(|incarnation| incarnation.process()).filter(|process| *process != self.node.process);
         process.ok_or_else(|| ErrorCode::ClientNotFound.into())
@@ -81,7 +85,7 @@ impl WebSocketService {
         if self.node.disconnect_local(&self.namespace, &client, reason) {
             return Ok(());
         }
-        let until = self.node.deadline();
+        let until = self.node.backend.deadline();
         let process = self.locate_elsewhere(until, &client).await?;
         let message = NodeMessage::Disconnect { namespace: self.namespace_name().clone(), client, reason };
         self.tell(until, process, message).await
@@ -90,6 +94,10 @@ impl WebSocketService {
     /// Sends a message to one other process.
     pub(super) async fn tell(&self, until: Deadline, process: NodeProcess, message: NodeMessage) -> Result<(), Error> {
         let channel = Channel::Node(process);
-        Ok(self.node.call(until, self.node.backplane.publish(&channel, self.node.envelope(message)?)).await?)
+        Ok(self
+            .node
+            .backend
+            .call(until, self.node.backend.backplane.publish(&channel, self.node.envelope(message)?))
+            .await?)
     }
 }

@@ -26,8 +26,8 @@ impl WebSocketService {
         if let Some(client) = self.namespace.client(&client) {
             return self.node.deliver_to_client(&client, &event);
         }
-        self.node.fits_message(&event.payload)?;
-        let until = self.node.deadline();
+        self.node.backend.fits_message(&event.payload)?;
+        let until = self.node.backend.deadline();
         let process = self.locate_elsewhere(until, &client).await?;
         let message = NodeMessage::ToClient {
             namespace: self.namespace_name().clone(),

@@ -19,7 +19,6 @@ use roomwire_core::{
 
 pub use acknowledgement::RoomAnswers;
 pub use builder::WebSocketServiceBuilder;
-pub(crate) use builder::refused;
 pub use connection::Handshake;
 
 use crate::{Health, RefusalLog, events::ServiceEvents, limits, local::NamespaceState, node::Node};
@@ -112,7 +111,7 @@ impl WebSocketService {
     /// at most one heartbeat old. [`ServiceEvent`](crate::ServiceEvent) reports each change.
     #[must_use]
     pub fn health(&self) -> Health {
-        self.node.health()
+        self.node.backend.health()
     }
 
     /// The log of refusals. For authors of servers: report the refusals of the server itself there.

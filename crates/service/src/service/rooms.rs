@@ -53,7 +53,7 @@ impl WebSocketService {
         // A room with a longer name could not be joined.
         limits::room(&self.config().limits, &key.room)?;
         limits::notes(&self.config().limits, &new.metadata, new.name.as_ref().map_or(0, String::len))?;
-        let created = self.node.bounded(self.node.store.create_room(&key, &new)).await?;
+        let created = self.node.backend.bounded(self.node.backend.store.create_room(&key, &new)).await?;
         self.node.events.send(|| ServiceEvent::RoomCreated { room: key });
         Ok(created)
     }
@@ -109,7 +109,11 @@ impl WebSocketService {
     /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `STATE_UNAVAILABLE`.
     pub async fn room(&self, room: impl ToRoom) -> Result<WebSocketRoom, Error> {
         let key = self.room_key(room)?;
-        self.node.bounded(self.node.store.room(&key)).await?.ok_or_else(|| ErrorCode::RoomNotFound.into())
+        self.node
+            .backend
+            .bounded(self.node.backend.store.room(&key))
+            .await?
+            .ok_or_else(|| ErrorCode::RoomNotFound.into())
     }
 
     /// A page of the rooms of this namespace, across the cluster.
@@ -117,7 +121,7 @@ impl WebSocketService {
     /// # Errors
     /// `STATE_UNAVAILABLE`.
     pub async fn rooms(&self, page: &PageRequest) -> Result<Page<RoomSummary>, Error> {
-        Ok(self.node.bounded(self.node.store.rooms(self.namespace_name(), page)).await?)
+        Ok(self.node.backend.bounded(self.node.backend.store.rooms(self.namespace_name(), page)).await?)
     }
 
     /// The number of rooms in this namespace, across the cluster.
@@ -125,7 +129,7 @@ impl WebSocketService {
     /// # Errors
     /// `STATE_UNAVAILABLE`.
     pub async fn room_count(&self) -> Result<u64, Error> {
-        Ok(self.node.bounded(self.node.store.room_count(self.namespace_name())).await?)
+        Ok(self.node.backend.bounded(self.node.backend.store.room_count(self.namespace_name())).await?)
     }
 
     /// A page of the members of a room, across the cluster; empty if the room does not exist.
@@ -133,7 +137,8 @@ impl WebSocketService {
     /// # Errors
     /// `INVALID_NAME`, `STATE_UNAVAILABLE`.
     pub async fn members(&self, room: impl ToRoom, page: &PageRequest) -> Result<Page<MemberRecord>, Error> {
-        let Page { items, next } = self.node.bounded(self.node.store.members(&self.room_key(room)?, page)).await?;
+        let Page { items, next } =
+            self.node.backend.bounded(self.node.backend.store.members(&self.room_key(room)?, page)).await?;
         Ok(Page { items: items.into_iter().map(MemberRecord::from).collect(), next })
     }
 
@@ -142,7 +147,7 @@ impl WebSocketService {
     /// # Errors
     /// `INVALID_NAME`, `STATE_UNAVAILABLE`.
     pub async fn member_count(&self, room: impl ToRoom) -> Result<u64, Error> {
-        Ok(self.node.bounded(self.node.store.member_count(&self.room_key(room)?)).await?)
+        Ok(self.node.backend.bounded(self.node.backend.store.member_count(&self.room_key(room)?)).await?)
     }
 
     async fn change_room(
@@ -152,7 +157,11 @@ impl WebSocketService {
         event: impl FnOnce(RoomKey) -> ServiceEvent,
     ) -> Result<WebSocketRoom, Error> {
         let key = self.room_key(room)?;
-        let changed = self.node.retrying(self.node.deadline(), || self.node.store.change_room(&key, change)).await?;
+        let changed = self
+            .node
+            .backend
+            .retrying(self.node.backend.deadline(), || self.node.backend.store.change_room(&key, change))
+            .await?;
         self.node.events.send(|| event(key));
         Ok(changed)
     }

@@ -51,7 +51,7 @@ impl WebSocketService {
         node.finish_pending_writes().await;
         node.stop();
         node.end_incarnation().await;
-        node.backplane.close().await;
+        node.backend.backplane.close().await;
         unfinished
     }
 

@@ -20,7 +20,7 @@ impl WebSocketService {
     /// As [`broadcast_to_room`](Self::broadcast_to_room).
     pub async fn send_to_user(&self, user: &UserId, event: &str, data: impl IntoPayload) -> Result<(), Error> {
         let event = self.outbound(event, data)?;
-        self.node.fits_message(&event.payload)?;
+        self.node.backend.fits_message(&event.payload)?;
         self.node.deliver_to_user(&self.namespace, user, &event);
         let namespace = self.namespace_name().clone();
         self.to_others(Channel::Namespace(namespace.clone()), || NodeMessage::ToUser {
@@ -51,7 +51,7 @@ impl WebSocketService {
     /// # Errors
     /// `STATE_UNAVAILABLE`.
     pub async fn user_sessions(&self, user: &UserId, page: &PageRequest) -> Result<Page<WebSocketClient>, Error> {
-        Ok(self.node.bounded(self.node.store.user_clients(self.namespace_name(), user, page)).await?)
+        Ok(self.node.backend.bounded(self.node.backend.store.user_clients(self.namespace_name(), user, page)).await?)
     }
 
     /// The number of clients of a user in this namespace, across the cluster.
@@ -59,7 +59,7 @@ impl WebSocketService {
     /// # Errors
     /// `STATE_UNAVAILABLE`.
     pub async fn user_session_count(&self, user: &UserId) -> Result<u64, Error> {
-        Ok(self.node.bounded(self.node.store.user_client_count(self.namespace_name(), user)).await?)
+        Ok(self.node.backend.bounded(self.node.backend.store.user_client_count(self.namespace_name(), user)).await?)
     }
 
     /// Revokes all tokens issued to the user up to this second, and those without a time of issue. Its clients are

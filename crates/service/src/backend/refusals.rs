@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use roomwire_core::{Clock, Escaped, Refusal, Timestamp};
 use tokio::time::Instant;
 
-use super::Node;
+use super::Backend;
 use crate::{ServiceEvent, health::Refused, metrics};
 
 /// The shortest time between two reports of one kind, and the time for which a refusal counts as current.
@@ -55,7 +55,7 @@ impl Refusals {
     }
 
     /// The latest refusal of the last minute.
-    pub(super) fn present(&self) -> Option<Refused> {
+    pub(crate) fn present(&self) -> Option<Refused> {
         let kinds = self.0.lock();
         let recent = kinds.iter().filter(|(_, seen)| seen.last.elapsed() < MINUTE);
         let (kind, seen) = recent.max_by_key(|(_, seen)| seen.last)?;
@@ -68,11 +68,11 @@ impl Refusals {
     }
 }
 
-impl Node {
+impl Backend {
     /// Handles the answer of a backend that refuses an operation.
-    pub(super) fn note_refusal(&self, refusal: &Refusal) {
+    pub(crate) fn note_refusal(&self, refusal: &Refusal) {
         metrics::state_refused(&refusal.code);
-        if !self.backend_health.refusals.note(refusal, &*self.clock) {
+        if !self.health.refusals.note(refusal, &*self.clock) {
             return;
         }
         let Refusal { what, code, meaning, words } = refusal;

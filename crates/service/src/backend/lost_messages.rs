@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use roomwire_core::{Escaped, LogThrottle};
 use tokio::time::Instant;
 
-use super::Node;
+use super::Backend;
 use crate::{ServiceEvent, metrics};
 
 /// Losses that are not reported yet.
@@ -24,14 +24,14 @@ struct Unreported {
     reason: String,
 }
 
-impl Node {
+impl Backend {
     /// Counts an unreadable message, and reports it now or within a minute.
-    pub(super) fn message_is_lost(&self, reason: &dyn fmt::Display) {
+    pub(crate) fn message_is_lost(&self, reason: &dyn fmt::Display) {
         metrics::backplane_ignored();
         tracing::debug!(target: "roomwire", error = %Escaped(reason), "message was ignored");
         self.note_gap();
         // The next heartbeat reads the revocations, whenever the gap is reported.
-        self.revocations.note_stale();
+        self.compare_revocations_soon();
         let mut unreported = self.lost_messages.0.lock();
         unreported.reason = Escaped(reason).to_string();
         if let Some(messages) = unreported.throttle.count(Instant::now().into_std()) {
@@ -40,7 +40,7 @@ impl Node {
     }
 
     /// Reports the messages lost since the last report, if that was at least a minute ago.
-    pub(super) fn report_lost_messages(&self) {
+    pub(crate) fn report_lost_messages(&self) {
         let mut unreported = self.lost_messages.0.lock();
         if let Some(messages) = unreported.throttle.due(Instant::now().into_std()) {
             self.report_unreadable(messages, &unreported.reason);

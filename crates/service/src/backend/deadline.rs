@@ -5,8 +5,7 @@ use std::time::Duration;
 use roomwire_core::StateError;
 use tokio::time::{Instant, timeout_at};
 
-use super::Node;
-use crate::local::HANDLER_GRACE;
+use super::Backend;
 
 /// The time limit of one operation, which includes waiting for a lock, every call and every retry.
 #[derive(Clone, Copy, Debug)]
@@ -19,12 +18,12 @@ impl Deadline {
     }
 
     /// The earlier of the two.
-    pub(super) fn min(self, other: Self) -> Self {
+    pub(crate) fn min(self, other: Self) -> Self {
         Self(self.0.min(other.0))
     }
 
     /// Whether the deadline is still ahead after a pause.
-    pub(super) fn leaves_time_after(self, pause: Duration) -> bool {
+    pub(crate) fn leaves_time_after(self, pause: Duration) -> bool {
         Instant::now() + pause < self.0
     }
 
@@ -34,22 +33,14 @@ impl Deadline {
     }
 }
 
-impl Node {
+impl Backend {
     /// The deadline of a caller: `state.timeout` from now.
     pub(crate) fn deadline(&self) -> Deadline {
         Deadline::within(self.config.state.timeout)
     }
 
-    /// The deadline of a reconnecting client that waits for the end of its former session: for an event handler and
-    /// `on_disconnect`, for the store, and for messages about deleted rooms.
-    pub(crate) fn end_of_former_stay(&self) -> Deadline {
-        let handlers = 2 * HANDLER_GRACE;
-        let store = self.config.retry_config.timeout.max(self.config.state.timeout);
-        Deadline::within(handlers + store + self.look_again_after())
-    }
-
     /// The deadline of background work that needs a large answer and delays no caller.
-    pub(super) fn patience(&self) -> Deadline {
+    pub(crate) fn patience(&self) -> Deadline {
         Deadline::within(self.config.retry_config.timeout.max(self.config.state.timeout))
     }
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBuilder, Retryable};
 use roomwire_core::{Escaped, StateError};
 
-use super::{Deadline, Node};
+use super::{Backend, Deadline};
 
-impl Node {
+impl Backend {
     /// Makes an idempotent call, with retries as `retryConfig` says: only while the backend is unreachable, at most
     /// `attempts` times, with exponential backoff, and never beyond its `timeout` or this deadline.
     ///
@@ -25,7 +25,7 @@ impl Node {
     }
 
     /// Like [`Self::retrying`], and logs each retry, so that the log shows what a start is waiting for.
-    pub(super) async fn retrying_at_start<T, F, Fut>(&self, until: Deadline, call: F) -> Result<T, StateError>
+    pub(crate) async fn retrying_at_start<T, F, Fut>(&self, until: Deadline, call: F) -> Result<T, StateError>
     where
         F: FnMut() -> Fut + Send,
         Fut: Future<Output = Result<T, StateError>> + Send,

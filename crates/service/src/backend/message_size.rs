@@ -2,19 +2,19 @@
 
 use roomwire_core::{Error, ErrorCode, Escaped, MessageLimit, Payload};
 
-use super::Node;
+use super::{Backend, start_error::refused};
 use crate::{
     Refusal,
     metrics::{self, Limit},
 };
 
-impl Node {
+impl Backend {
     /// Compares `limits.payload` with the largest message of the backplane. An assumed limit causes a warning only: the
     /// backend may accept more than its default.
     ///
     /// # Errors
-    /// A description, if a payload that clients may send cannot be sent to other nodes.
-    pub(super) fn check_payload_limit(&self) -> Result<(), String> {
+    /// `INTERNAL`, if a payload that clients may send cannot be sent to other nodes.
+    pub(crate) fn check_payload_limit(&self) -> Result<(), Error> {
         let Some(limit) = &self.message_limit else { return Ok(()) };
         let (payload, largest) = (self.config.limits.payload, limit.payload());
         if payload <= largest {
@@ -26,7 +26,7 @@ impl Node {
              set limits.payload to {largest} or less, or {remedy}"
         );
         if !is_assumed {
-            return Err(problem);
+            return Err(refused(problem));
         }
         tracing::warn!(target: "roomwire", "{problem}");
         Ok(())
