@@ -8,6 +8,7 @@ mod layering;
 mod layers;
 mod machine_paths;
 mod manifest;
+mod module_circles;
 mod module_header;
 mod rust_tokens;
 mod sorted_tables;
@@ -46,6 +47,7 @@ pub(crate) fn check(session: &Session) -> anyhow::Result<Checked> {
         check_file(file, &mut violations);
     }
     layering::every_crate_has_a_layer(&files, &mut violations);
+    module_circles::check(&files, &mut violations);
     match session.metadata() {
         Ok(metadata) => dependency_closure::check(&metadata, &mut violations),
         Err(error) => violations.push(Violation::new("Cargo.toml", 1, format!("{error:#}"))),
