@@ -58,7 +58,7 @@ impl AuthorizedClient {
     pub async fn join_room(&self, room: impl ToRoom) -> Result<(), Error> {
         let room = room.to_room()?;
         if !self.client.is_in(&room) {
-            let allowed = self.service.node.policy.may_join(&self.actor(Some(&room)), &room).await?;
+            let allowed = self.service.node.auth_hooks.policy.may_join(&self.actor(Some(&room)), &room).await?;
             permit(allowed, "You may not join this room")?;
         }
         self.service.join_room(&self.client, &room).await
@@ -108,7 +108,7 @@ impl AuthorizedClient {
         data: impl IntoPayload,
     ) -> Result<(), Error> {
         let client: ClientId = client.to_client_id()?;
-        let allowed = self.service.node.policy.may_message(&self.actor(None), &client).await?;
+        let allowed = self.service.node.auth_hooks.policy.may_message(&self.actor(None), &client).await?;
         permit(allowed, "You may not send to this client")?;
         self.service.send_to_client(&client, event, data).await
     }
@@ -120,7 +120,7 @@ impl AuthorizedClient {
     /// `FORBIDDEN`, and as [`WebSocketService::members`].
     pub async fn members(&self, room: impl ToRoom, page: &PageRequest) -> Result<Page<MemberRecord>, Error> {
         let room = room.to_room()?;
-        let allowed = self.service.node.policy.may_read_members(&self.actor(Some(&room)), &room).await?;
+        let allowed = self.service.node.auth_hooks.policy.may_read_members(&self.actor(Some(&room)), &room).await?;
         permit(allowed, "You may not read who is in this room")?;
         self.service.members(&room, page).await
     }
@@ -128,7 +128,7 @@ impl AuthorizedClient {
     /// The room, if the client may publish to it.
     async fn publish_to(&self, room: impl ToRoom) -> Result<RoomId, Error> {
         let room = room.to_room()?;
-        let allowed = self.service.node.policy.may_publish(&self.actor(Some(&room)), &room).await?;
+        let allowed = self.service.node.auth_hooks.policy.may_publish(&self.actor(Some(&room)), &room).await?;
         permit(allowed, "You may not publish to this room")?;
         Ok(room)
     }
@@ -136,7 +136,7 @@ impl AuthorizedClient {
     fn actor(&self, room: Option<&RoomId>) -> Actor {
         Actor::new(self.client.key().clone(), self.client.identity())
             .with_membership(room.is_some_and(|room| self.client.is_in(room)))
-            .with_authentication(self.service.node.authenticator.is_some())
+            .with_authentication(self.service.node.auth_hooks.authenticator.is_some())
     }
 }
 

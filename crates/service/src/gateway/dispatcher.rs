@@ -47,7 +47,7 @@ impl Dispatcher {
         let mut problems = Vec::new();
         let mut routes = HashMap::new();
         for gateway in gateways.into_gateways() {
-            if service.node.authenticator.is_some() && gateway.handles(&EventName::AUTHENTICATE) {
+            if service.node.auth_hooks.authenticator.is_some() && gateway.handles(&EventName::AUTHENTICATE) {
                 problems.push(Problem::Authenticate);
             }
             match gateway.finish() {
@@ -106,16 +106,16 @@ impl Dispatcher {
             return Err(Error::with_message(ErrorCode::InvalidName, "Invalid namespace"));
         };
         let service = self.service.in_namespace(namespace);
-        service.node.check_running()?;
+        service.node.lifecycle.check_running()?;
         let (handshake, identity) = service.identify(handshake).await?;
         task::to_the_end(async move {
             // Counted before the check for a shutdown, so that the shutdown waits for it.
             let node = service.node.clone();
-            node.check_running()?;
-            node.session_begins();
+            node.lifecycle.check_running()?;
+            node.lifecycle.session_begins();
             let registered = service.register(handshake, identity, transport).await;
             if registered.is_err() {
-                node.session_ends();
+                node.lifecycle.session_ends();
             }
             Ok(Session::new(service, registered?, routes))
         })

@@ -242,7 +242,7 @@ impl Inner {
     ) {
         let began = Instant::now();
         let turn = self.sequence.begin();
-        let reply = if name == EventName::AUTHENTICATE && self.service.node.authenticator.is_some() {
+        let reply = if name == EventName::AUTHENTICATE && self.service.node.auth_hooks.authenticator.is_some() {
             self.service.renew_identity(&self.client, payload).await
         } else {
             let event = Event { ack, turn, ..self.event(name.clone(), payload) };
@@ -270,7 +270,7 @@ impl Inner {
         if !self.client.is_connected() {
             return;
         }
-        if node.is_shutting_down() {
+        if node.lifecycle.is_shutting_down() {
             // None of its handlers runs: `on_connect` would be the first.
             self.mailbox.discard_pending();
             node.disconnect_here(&self.client, DisconnectReason::ServerShutdown);

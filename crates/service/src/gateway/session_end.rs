@@ -73,6 +73,6 @@ impl Inner {
                 log_internal(&self.client, &error);
             }
         }
-        self.service.node.session_ends();
+        self.service.node.lifecycle.session_ends();
     }
 }

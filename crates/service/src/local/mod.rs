@@ -5,6 +5,7 @@ mod client;
 mod client_id_claims;
 mod clients;
 mod namespace;
+mod namespaces;
 mod own_deletions;
 mod room;
 
@@ -13,5 +14,6 @@ pub use client::Client;
 pub(crate) use client::{ClientInit, Membership, News};
 pub(crate) use client_id_claims::{ClientIdClaim, HANDLER_GRACE};
 pub(crate) use namespace::{NamespaceState, take_out};
+pub(crate) use namespaces::Namespaces;
 pub(crate) use own_deletions::WaitingDeletion;
 pub(crate) use room::LocalRoom;

@@ -48,7 +48,7 @@ struct DeletedRooms {
 }
 
 impl NamespaceState {
-    pub(crate) fn new(name: Namespace) -> Self {
+    pub(super) fn new(name: Namespace) -> Self {
         Self {
             name,
             clients: RwLock::default(),

@@ -22,10 +22,10 @@ impl Node {
         new: NewClient,
         init: ClientInit,
     ) -> Result<Client, Error> {
-        self.check_running()?;
+        self.lifecycle.check_running()?;
         let claim = self.claim_client_id(namespace, &new.key.client).await?;
         // The node may have begun to shut down meanwhile.
-        self.check_running()?;
+        self.lifecycle.check_running()?;
         let until = self.backend.deadline();
         self.hear_namespace(namespace, until).await?;
         // The disconnect of an earlier client of this id is reported before the connect of this one.

@@ -22,7 +22,7 @@ impl Node {
         client: Client,
         room: RoomId,
     ) -> Result<(), Error> {
-        self.check_running()?;
+        self.lifecycle.check_running()?;
         let until = self.backend.deadline();
         let _membership = until.turn(client.change_membership()).await?;
         if client.is_in(&room) {

@@ -6,6 +6,7 @@ mod expiry;
 mod fan_in;
 mod incarnation;
 mod lease;
+mod lifecycle;
 mod pending_acks;
 mod pending_writes;
 mod re_register;
@@ -14,28 +15,25 @@ mod repair;
 mod revocations;
 mod twins;
 
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
-};
+use std::sync::Arc;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use roomwire_core::{
-    Authenticator, Backplane, Clock, Envelope, Error, ErrorCode, Incarnation, LogThrottle, Namespace, NodeId,
-    NodeMessage, NodeProcess, RoomPolicy, StateStore, WebSocketConfig,
+    Authenticator, Backplane, Clock, Envelope, Error, ErrorCode, LogThrottle, Namespace, NodeId, NodeMessage,
+    NodeProcess, RoomPolicy, StateStore, WebSocketConfig,
 };
 use tokio::sync::Notify;
 
-use self::{expiry::Expiries, pending_writes::PendingWrites, revocations::Revocations, twins::Twins};
+use self::{
+    expiry::Expiries, lifecycle::Lifecycle, pending_writes::PendingWrites, re_register::ReRegistration,
+    revocations::Revocations, twins::Twins,
+};
 pub(crate) use self::{incarnation::CurrentIncarnation, pending_acks::PendingAcks, pending_writes::EndedClient};
 use crate::{
     RefusalLog,
     backend::{Backend, Deadline},
     events::EventBus,
-    local::NamespaceState,
+    local::{NamespaceState, Namespaces},
 };
 
 /// The state of one process, shared by every handle of its service.
@@ -50,10 +48,8 @@ pub(crate) struct Node {
     pub(crate) incarnation: CurrentIncarnation,
     pub(crate) events: EventBus,
     pub(crate) refusals: Arc<RefusalLog>,
-    /// Identifies clients. Without one, all clients are anonymous.
-    pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
-    /// Decides what clients may do.
-    pub(crate) policy: Arc<dyn RoomPolicy>,
+    pub(crate) auth_hooks: AuthHooks,
+    pub(crate) lifecycle: Lifecycle,
     pub(crate) expiries: Arc<Expiries>,
     revocations: Revocations,
     pub(crate) pending_acks: PendingAcks,
@@ -63,22 +59,8 @@ pub(crate) struct Node {
     damage_log: Mutex<LogThrottle>,
     /// Requests a comparison of this node with the store now.
     compare_now: Arc<Notify>,
-    /// The number of re-registrations of all clients, including one in progress.
-    restorations: AtomicU64,
-    /// Whether a server holds its connections.
-    is_mounted: AtomicBool,
-    namespaces: RwLock<BTreeMap<Namespace, Arc<NamespaceState>>>,
-    /// Sessions that are being admitted, are connected, or still run a handler.
-    sessions: AtomicUsize,
-    shutting_down: AtomicBool,
-    /// Set while clients of the current incarnation may be missing in the store.
-    incomplete: AtomicBool,
-    /// Whether the last attempt to re-register them failed, which was logged.
-    restore_failed: AtomicBool,
-    /// Incarnations with a lost lease, until everything that ended with them is reported.
-    lost_incarnations: Mutex<Vec<Incarnation>>,
-    /// Locked during their cleanup.
-    cleaning_up: tokio::sync::Mutex<()>,
+    re_registration: ReRegistration,
+    namespaces: Namespaces,
     /// The runtime for the work of clients. Sessions may be dropped by a thread outside of it.
     pub(crate) runtime: tokio::runtime::Handle,
 }
@@ -86,7 +68,9 @@ pub(crate) struct Node {
 /// The application's hooks for clients: authentication and authorization.
 #[derive(Debug)]
 pub(crate) struct AuthHooks {
+    /// Identifies clients. Without one, all clients are anonymous.
     pub(crate) authenticator: Option<Arc<dyn Authenticator>>,
+    /// Decides what clients may do.
     pub(crate) policy: Arc<dyn RoomPolicy>,
 }
 
@@ -100,7 +84,7 @@ impl Node {
         auth_hooks: AuthHooks,
     ) -> Self {
         let incarnation = CurrentIncarnation::begin(id.clone());
-        let config = Arc::new(config);
+        let (lifecycle, config) = (Lifecycle::new(config.enabled), Arc::new(config));
         let backend = Backend::new(config.clone(), store, backplane, clock.clone());
         Self {
             config,
@@ -111,8 +95,8 @@ impl Node {
             events: backend.events.clone(),
             refusals: backend.refusals.clone(),
             backend: Arc::new(backend),
-            authenticator: auth_hooks.authenticator,
-            policy: auth_hooks.policy,
+            auth_hooks,
+            lifecycle,
             expiries: Arc::default(),
             revocations: Revocations::default(),
             pending_acks: PendingAcks::default(),
@@ -120,15 +104,8 @@ impl Node {
             twins: Twins::default(),
             damage_log: Mutex::default(),
             compare_now: Arc::default(),
-            restorations: AtomicU64::new(0),
-            is_mounted: AtomicBool::new(false),
-            namespaces: RwLock::default(),
-            sessions: AtomicUsize::new(0),
-            shutting_down: AtomicBool::new(false),
-            incomplete: AtomicBool::new(false),
-            restore_failed: AtomicBool::new(false),
-            lost_incarnations: Mutex::default(),
-            cleaning_up: tokio::sync::Mutex::default(),
+            re_registration: ReRegistration::default(),
+            namespaces: Namespaces::default(),
             runtime: tokio::runtime::Handle::current(),
         }
     }
@@ -163,51 +140,11 @@ impl Node {
 
     /// The local state of a namespace, created at the first use.
     pub(crate) fn namespace(&self, namespace: &Namespace) -> Arc<NamespaceState> {
-        if let Some(known) = self.namespaces.read().get(namespace) {
-            return known.clone();
-        }
-        let mut namespaces = self.namespaces.write();
-        namespaces.entry(namespace.clone()).or_insert_with(|| Arc::new(NamespaceState::new(namespace.clone()))).clone()
+        self.namespaces.get(namespace)
     }
 
     pub(crate) fn namespaces(&self) -> Vec<Arc<NamespaceState>> {
-        self.namespaces.read().values().cloned().collect()
-    }
-
-    /// Marks the service as mounted on a server.
-    pub(crate) fn attach_server(&self) -> Result<(), Error> {
-        if self.is_mounted.swap(true, Ordering::Relaxed) {
-            return Err(Error::internal("this service is mounted already; build a second one for a second server"));
-        }
-        Ok(())
-    }
-
-    /// Rejects work that must not begin during shutdown.
-    pub(crate) fn check_running(&self) -> Result<(), Error> {
-        if self.is_shutting_down() || !self.config.enabled { Err(ErrorCode::ShuttingDown.into()) } else { Ok(()) }
-    }
-
-    // Sequentially consistent, this flag and the number of sessions: a session is either counted before the flag is
-    // set, or sees it.
-    pub(crate) fn is_shutting_down(&self) -> bool {
-        self.shutting_down.load(Ordering::SeqCst)
-    }
-
-    /// Rejects new clients from now on. Returns false if it did so already.
-    pub(crate) fn begin_shutdown(&self) -> bool {
-        !self.shutting_down.swap(true, Ordering::SeqCst)
-    }
-
-    pub(crate) fn sessions(&self) -> usize {
-        self.sessions.load(Ordering::SeqCst)
-    }
-
-    pub(crate) fn session_begins(&self) {
-        self.sessions.fetch_add(1, Ordering::SeqCst);
-    }
-
-    pub(crate) fn session_ends(&self) {
-        self.sessions.fetch_sub(1, Ordering::SeqCst);
+        self.namespaces.all()
     }
 
     /// Ends the background work.

@@ -1,9 +1,12 @@
 //! Re-registration of a node's clients after its lease was lost.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
+use parking_lot::Mutex;
 use roomwire_core::{Escaped, Incarnation, LeaveReason, RestoredDifferently, StateError};
-
 use tokio::time::Instant;
 
 use super::Node;
@@ -20,6 +23,21 @@ const BATCH: usize = 500;
 /// The number of memberships in one call of the store: the last client of a call may exceed it. More would not fit in the
 /// time limit of a call.
 const MEMBERSHIPS: usize = 2000;
+
+/// The progress of re-registrations.
+#[derive(Debug, Default)]
+pub(super) struct ReRegistration {
+    /// The number of re-registrations of all clients, including one in progress.
+    count: AtomicU64,
+    /// Set while clients of the current incarnation may be missing in the store.
+    is_incomplete: AtomicBool,
+    /// Whether the last attempt failed, which was logged.
+    has_failed: AtomicBool,
+    /// Incarnations with a lost lease, until everything that ended with them is reported.
+    lost_incarnations: Mutex<Vec<Incarnation>>,
+    /// Locked during their cleanup.
+    cleaning_up: tokio::sync::Mutex<()>,
+}
 
 impl Node {
     /// Begins a lease again and re-registers every client of this node with its memberships, as far as the store
@@ -65,7 +83,7 @@ impl Node {
         // Also a client that was activated in between.
         self.mark_unannounced();
         let lost = std::mem::replace(incarnation, next);
-        self.lost_incarnations.lock().push(lost);
+        self.re_registration.lost_incarnations.lock().push(lost);
         self.restore(incarnation).await;
         Ok(())
     }
@@ -104,36 +122,36 @@ impl Node {
     /// The number of re-registrations of all clients, including one in progress. Constant while the incarnation is
     /// locked.
     pub(crate) fn restorations(&self) -> u64 {
-        self.restorations.load(Ordering::SeqCst)
+        self.re_registration.count.load(Ordering::SeqCst)
     }
 
     /// Whether clients of the current incarnation may be missing in the store.
     pub(crate) fn is_incomplete(&self) -> bool {
-        self.incomplete.load(Ordering::Acquire)
+        self.re_registration.is_incomplete.load(Ordering::Acquire)
     }
 
     /// Makes the next heartbeat re-register the clients.
     pub(crate) fn note_incomplete(&self) {
-        self.incomplete.store(true, Ordering::Release);
+        self.re_registration.is_incomplete.store(true, Ordering::Release);
     }
 
     /// Re-registers all clients, or leaves that to the next heartbeat.
     async fn restore(&self, incarnation: &Incarnation) {
         // Invalidates earlier reads of the store.
-        self.restorations.fetch_add(1, Ordering::SeqCst);
+        self.re_registration.count.fetch_add(1, Ordering::SeqCst);
         self.backend.compare_revocations_soon();
         // First, so that a client that connects meanwhile is not left out.
-        self.incomplete.store(false, Ordering::Release);
+        self.re_registration.is_incomplete.store(false, Ordering::Release);
         match self.restore_all(incarnation).await {
             Ok(()) => {
-                if self.restore_failed.swap(false, Ordering::AcqRel) {
+                if self.re_registration.has_failed.swap(false, Ordering::AcqRel) {
                     tracing::info!(target: "roomwire", "clients are re-registered");
                 }
             }
             Err(error) => {
                 self.note_incomplete();
                 // Logged once, whatever the number of attempts.
-                if !self.restore_failed.swap(true, Ordering::AcqRel) {
+                if !self.re_registration.has_failed.swap(true, Ordering::AcqRel) {
                     tracing::warn!(target: "roomwire", error = %Escaped(&error), "clients could not be re-registered, trying again");
                 }
             }
@@ -164,11 +182,11 @@ impl Node {
     /// `incarnation`, which ends its memberships without a report.
     async fn reap_lost_incarnations(&self, incarnation: &Incarnation) -> Result<(), StateError> {
         // Another task may have removed something from the store; it is reported when this returns.
-        let _cleaning_up = self.cleaning_up.lock().await;
-        let lost_incarnations = self.lost_incarnations.lock().clone();
+        let _cleaning_up = self.re_registration.cleaning_up.lock().await;
+        let lost_incarnations = self.re_registration.lost_incarnations.lock().clone();
         for dead in lost_incarnations {
             self.reap(incarnation, &dead).await?;
-            self.lost_incarnations.lock().retain(|lost| *lost != dead);
+            self.re_registration.lost_incarnations.lock().retain(|lost| *lost != dead);
         }
         Ok(())
     }
@@ -180,7 +198,7 @@ impl Node {
         until: Deadline,
         incarnation: &Incarnation,
     ) -> Result<(), StateError> {
-        if self.lost_incarnations.lock().is_empty() {
+        if self.re_registration.lost_incarnations.lock().is_empty() {
             return Ok(());
         }
         let (node, incarnation) = (self.clone(), incarnation.clone());

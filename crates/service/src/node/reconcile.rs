@@ -125,7 +125,7 @@ pub(super) struct Differences {
 impl Node {
     /// Compares once and repairs differences. Returns false if it should run again soon.
     async fn reconcile(self: &Arc<Self>, doubts: &mut Doubts) -> bool {
-        if self.is_shutting_down() {
+        if self.lifecycle.is_shutting_down() {
             return true;
         }
         if self.is_incomplete() {
@@ -196,7 +196,7 @@ impl Node {
         *incarnation == view.incarnation
             && self.restorations() == view.restorations
             && !self.is_incomplete()
-            && !self.is_shutting_down()
+            && !self.lifecycle.is_shutting_down()
     }
 
     /// The local clients without a change of memberships in progress.

@@ -64,7 +64,7 @@ impl WebSocketService {
 
     /// Calls the authenticator. Without one, every client is anonymous.
     async fn authenticate(&self, request: &ConnectRequest) -> Result<Identity, Error> {
-        let Some(authenticator) = &self.node.authenticator else { return Ok(Identity::anonymous()) };
+        let Some(authenticator) = &self.node.auth_hooks.authenticator else { return Ok(Identity::anonymous()) };
         let asked = AssertUnwindSafe(async { authenticator.authenticate(request).await }).catch_unwind();
         let answer = match timeout(self.config().auth.timeout, asked).await {
             Ok(Ok(answer)) => answer.and_then(|identity| self.holding(identity)),

@@ -126,7 +126,7 @@ impl WebSocketService {
     /// # Errors
     /// `INTERNAL` if it is mounted already.
     pub fn attach_server(&self) -> Result<(), Error> {
-        self.node.attach_server()
+        self.node.lifecycle.attach_server()
     }
 
     pub(crate) fn in_namespace(&self, namespace: &Namespace) -> Self {

@@ -23,7 +23,7 @@ impl WebSocketService {
     /// Dropping the future leaves the rest undone; the lease then expires.
     pub async fn shutdown(&self) -> usize {
         let node = &self.node;
-        if !node.begin_shutdown() {
+        if !node.lifecycle.begin_shutdown() {
             return 0;
         }
         for namespace in node.namespaces() {
@@ -58,12 +58,12 @@ impl WebSocketService {
     /// Whether this node rejects new clients because it shuts down.
     #[must_use]
     pub fn is_shutting_down(&self) -> bool {
-        self.node.is_shutting_down()
+        self.node.lifecycle.is_shutting_down()
     }
 
     /// Sessions that are being admitted, are connected, or still run a handler.
     fn remaining(&self) -> usize {
         let clients: usize = self.node.namespaces().iter().map(|namespace| namespace.client_count()).sum();
-        clients.max(self.node.sessions())
+        clients.max(self.node.lifecycle.sessions())
     }
 }

@@ -1,0 +1,69 @@
+//! The phases of a service: mounted on a server, admitting sessions, shutting down.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use roomwire_core::{Error, ErrorCode};
+
+/// Counts sessions, and refuses them during shutdown.
+#[derive(Debug)]
+pub(crate) struct Lifecycle {
+    is_enabled: bool,
+    /// Whether a server holds the connections.
+    is_mounted: AtomicBool,
+    /// Sessions that are being admitted, are connected, or still run a handler.
+    sessions: AtomicUsize,
+    shutting_down: AtomicBool,
+}
+
+impl Lifecycle {
+    pub(super) fn new(is_enabled: bool) -> Self {
+        Self {
+            is_enabled,
+            is_mounted: AtomicBool::new(false),
+            sessions: AtomicUsize::new(0),
+            shutting_down: AtomicBool::new(false),
+        }
+    }
+
+    /// Marks the service as mounted on a server.
+    ///
+    /// # Errors
+    /// `INTERNAL` if it is mounted already.
+    pub(crate) fn attach_server(&self) -> Result<(), Error> {
+        if self.is_mounted.swap(true, Ordering::Relaxed) {
+            return Err(Error::internal("this service is mounted already; build a second one for a second server"));
+        }
+        Ok(())
+    }
+
+    /// Rejects work that must not begin during shutdown.
+    ///
+    /// # Errors
+    /// `SHUTTING_DOWN`, also if the service is not enabled.
+    pub(crate) fn check_running(&self) -> Result<(), Error> {
+        if self.is_shutting_down() || !self.is_enabled { Err(ErrorCode::ShuttingDown.into()) } else { Ok(()) }
+    }
+
+    // Sequentially consistent, this flag and the number of sessions: a session is either counted before the flag is
+    // set, or sees it.
+    pub(crate) fn is_shutting_down(&self) -> bool {
+        self.shutting_down.load(Ordering::SeqCst)
+    }
+
+    /// Rejects new clients from now on. Returns false if it did so already.
+    pub(crate) fn begin_shutdown(&self) -> bool {
+        !self.shutting_down.swap(true, Ordering::SeqCst)
+    }
+
+    pub(crate) fn sessions(&self) -> usize {
+        self.sessions.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn session_begins(&self) {
+        self.sessions.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(crate) fn session_ends(&self) {
+        self.sessions.fetch_sub(1, Ordering::SeqCst);
+    }
+}
