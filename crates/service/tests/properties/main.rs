@@ -47,5 +47,6 @@ mod sessions;
 mod shutdown;
 mod slow_consumer;
 mod stop_without_outage;
+mod transport;
 mod twins;
 mod users;
