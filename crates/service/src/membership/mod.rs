@@ -1,7 +1,5 @@
-//! Changes of the memberships of this node's clients.
+//! Changes of the memberships of this node's clients: in the store and in this node's memory.
 
-mod client_metadata;
-mod delete;
 mod disconnect;
 mod join;
 mod leave;

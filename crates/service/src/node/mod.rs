@@ -1,6 +1,8 @@
 //! One node: the state that all handles of a service share.
 
+mod client_metadata;
 mod confirm_ends;
+mod delete_room;
 mod delivery;
 mod expiry;
 mod fan_in;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use roomwire_core::{Error, ErrorCode, Metadata, StateError};
 
-use crate::{local::Client, node::Node};
+use super::Node;
+use crate::local::Client;
 
 impl Node {
     /// Replaces the metadata of a client: in the store, then in this node's memory. After a failure the old metadata

@@ -8,10 +8,10 @@ use roomwire_core::{
 };
 use tokio::sync::{MutexGuard, RwLockReadGuard};
 
+use super::Node;
 use crate::{
     ServiceEvent,
     local::{Client, NamespaceState, WaitingDeletion, take_out},
-    node::Node,
 };
 
 impl Node {
