@@ -28,7 +28,7 @@ fn has_attachments(value: &Value, attachments: usize) -> bool {
 fn check(packet: &Packet) {
     let encoded = EncodedPacket::from(packet);
     let mut decoder = PacketDecoder::new(PacketLimits { bytes: usize::MAX, ..LIMITS });
-    let mut again = decoder.text(encoded.text().clone()).expect("what was encoded is decoded");
+    let mut again = decoder.text(encoded.text()).expect("what was encoded is decoded");
     for attachment in encoded.attachments() {
         assert!(again.is_none());
         again = decoder.binary(attachment.clone()).expect("what was encoded is decoded");

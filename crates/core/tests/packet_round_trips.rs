@@ -12,7 +12,7 @@ const LIMITS: PacketLimits = PacketLimits { bytes: 1_000, attachments: 3, depth:
 
 fn decode(packet: &EncodedPacket) -> Result<Packet, PacketError> {
     let mut decoder = PacketDecoder::new(PacketLimits { bytes: usize::MAX, ..LIMITS });
-    let mut decoded = decoder.text(packet.text().clone())?;
+    let mut decoded = decoder.text(packet.text())?;
     for attachment in packet.attachments() {
         assert_eq!(decoded, None, "attachments are missing");
         decoded = decoder.binary(attachment.clone())?;

@@ -3,10 +3,14 @@
 use std::{fmt::Write, sync::Arc};
 
 use bytes::Bytes;
-use bytestring::ByteString;
 use serde_json::value::RawValue;
 
-use super::{Packet, PacketKind, json::push_string, wire};
+use super::{
+    Packet, PacketKind, TextFrame,
+    frame::{begin, finish},
+    json::push_string,
+    wire,
+};
 use crate::{AckId, Payload};
 
 /// The messages of one packet: its text, then its attachments.
@@ -26,8 +30,8 @@ use crate::{AckId, Payload};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EncodedPacket {
-    text: ByteString,
-    attachments: Arc<[Bytes]>,
+    message: TextFrame,
+    attachments: Option<Arc<[Bytes]>>,
 }
 
 impl EncodedPacket {
@@ -80,7 +84,7 @@ impl EncodedPacket {
         text.push_str(separator);
         text.push_str(arguments);
         text.push(']');
-        Self { text: text.into(), attachments: payload.attachments().into() }
+        Self::new(text, payload.attachments())
     }
 
     /// ACK, or BINARY_ACK if the payload has attachments.
@@ -91,29 +95,45 @@ impl EncodedPacket {
         text.push('[');
         text.push_str(arguments);
         text.push(']');
-        Self { text: text.into(), attachments: payload.attachments().into() }
+        Self::new(text, payload.attachments())
     }
 
-    /// The text message, which is sent first.
+    /// The packet's text.
     #[must_use]
-    pub fn text(&self) -> &ByteString {
-        &self.text
+    pub fn text(&self) -> &str {
+        &self.message.as_str()[MESSAGE.len_utf8()..]
+    }
+
+    /// The Engine.IO message with the text, which is sent first.
+    #[must_use]
+    pub fn message(&self) -> &TextFrame {
+        &self.message
     }
 
     /// The binary messages, which follow the text in this order.
     #[must_use]
     pub fn attachments(&self) -> &[Bytes] {
-        &self.attachments
+        self.attachments.as_deref().unwrap_or_default()
     }
 
-    /// The size of text and attachments in bytes.
+    /// The binary messages for a queue; `None` if there are none.
+    #[must_use]
+    pub fn shared_attachments(&self) -> Option<Arc<[Bytes]>> {
+        self.attachments.clone()
+    }
+
+    /// The size of text and attachments in bytes, as a websocket carries them.
     #[must_use]
     pub fn size(&self) -> usize {
-        self.text.len() + self.attachments.iter().map(Bytes::len).sum::<usize>()
+        self.message.frame().len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
+    }
+
+    fn new(text: String, attachments: &[Bytes]) -> Self {
+        Self { message: finish(text), attachments: (!attachments.is_empty()).then(|| attachments.into()) }
     }
 
     fn from_text(text: String) -> Self {
-        Self { text: text.into(), attachments: Arc::default() }
+        Self::new(text, &[])
     }
 }
 
@@ -134,6 +154,9 @@ impl From<&Packet> for EncodedPacket {
     }
 }
 
+/// The Engine.IO packet type of a message.
+const MESSAGE: char = '4';
+
 fn binary_or(text: u8, binary: u8, payload: &Payload) -> u8 {
     if payload.attachments().is_empty() { text } else { binary }
 }
@@ -141,7 +164,8 @@ fn binary_or(text: u8, binary: u8, payload: &Payload) -> u8 {
 /// Everything before the payload, with room for a payload of `length` bytes.
 fn head(kind: u8, attachments: usize, namespace: &str, ack: Option<AckId>, length: usize) -> String {
     debug_assert!(namespace.starts_with('/') && !namespace.contains(','), "not a namespace: {namespace}");
-    let mut text = String::with_capacity(32 + namespace.len() + length);
+    let mut text = begin(32 + namespace.len() + length);
+    text.push(MESSAGE);
     text.push(char::from(kind));
     // Writing to a `String` cannot fail.
     if attachments > 0 {
@@ -177,7 +201,7 @@ mod tests {
             (EncodedPacket::ack("/a", AckId(12), &payload), "3/a,12[1]"),
         ] {
             assert_eq!(packet.text(), text);
-            assert_eq!((packet.attachments().len(), packet.size()), (0, text.len()));
+            assert_eq!((packet.attachments().len(), packet.size()), (0, text.len() + 3));
         }
     }
 
@@ -200,10 +224,10 @@ mod tests {
         let payload = Payload::encode(&(Binary::from(vec![1]), Binary::from(vec![2, 3]))).expect("encodes");
         let event = EncodedPacket::event("/a", Some(AckId(7)), "x", &payload);
         let arguments = r#"[{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
-        assert_eq!(*event.text(), *format!(r#"52-/a,7["x",{arguments}]"#));
+        assert_eq!(event.text(), format!(r#"52-/a,7["x",{arguments}]"#));
         assert_eq!(event.attachments(), [&[1][..], &[2, 3]]);
-        assert_eq!(event.size(), event.text().len() + 3);
-        assert_eq!(*EncodedPacket::ack("/", AckId(7), &payload).text(), *format!("62-7[{arguments}]"));
+        assert_eq!(event.size(), event.message().frame().len() + 3);
+        assert_eq!(EncodedPacket::ack("/", AckId(7), &payload).text(), format!("62-7[{arguments}]"));
     }
 
     #[test]
@@ -211,7 +235,7 @@ mod tests {
         let payload = Payload::encode(&Binary::from(vec![1])).expect("encodes");
         let packet = EncodedPacket::event("/", None, "x", &payload);
         let copy = packet.clone();
-        assert_eq!(copy.text().as_ptr(), packet.text().as_ptr());
+        assert_eq!(copy.message().frame().as_ptr(), packet.message().frame().as_ptr());
         assert_eq!(copy.attachments().as_ptr(), packet.attachments().as_ptr());
     }
 }

@@ -23,6 +23,7 @@
 mod decoder;
 mod encoder;
 mod error;
+mod frame;
 mod head;
 mod json;
 #[cfg(test)]
@@ -35,6 +36,7 @@ use bytestring::ByteString;
 pub use decoder::{PacketDecoder, PacketLimits};
 pub use encoder::EncodedPacket;
 pub use error::PacketError;
+pub use frame::{TextFrame, frame_head};
 
 use crate::{AckId, Payload};
 
