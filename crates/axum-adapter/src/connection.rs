@@ -1,11 +1,11 @@
-//! The handle by which a network connection is ended or made to wait, from outside of its tasks.
+//! The handle by which a network connection is ended from outside of its tasks.
 
 use std::{
     collections::HashMap,
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
 };
 
@@ -18,14 +18,10 @@ pub(crate) struct Connection {
     ended: AtomicBool,
     /// It was ended because its peer took nothing.
     stalled: AtomicBool,
-    /// Its peer sent a message that is too large.
-    oversized: AtomicBool,
     /// Its peer has sent something.
     received: AtomicBool,
     /// A request of it was read.
     used: AtomicBool,
-    /// How many of its clients (one a namespace) have more events waiting than they should.
-    pauses: AtomicUsize,
     reader: AtomicWaker,
     writer: AtomicWaker,
 }
@@ -46,15 +42,6 @@ impl Connection {
 
     pub(crate) fn has_stalled(&self) -> bool {
         self.stalled.load(Ordering::Acquire)
-    }
-
-    /// Notes that the peer sent a message that is too large.
-    pub(crate) fn set_oversized(&self) {
-        self.oversized.store(true, Ordering::Release);
-    }
-
-    pub(crate) fn is_oversized(&self) -> bool {
-        self.oversized.load(Ordering::Acquire)
     }
 
     /// Notes that the peer has sent something.
@@ -78,22 +65,6 @@ impl Connection {
         self.ended.load(Ordering::Acquire)
     }
 
-    /// Reads no more for now; the peer's sends wait in its own network stack.
-    pub(crate) fn pause(&self) {
-        self.pauses.fetch_add(1, Ordering::AcqRel);
-    }
-
-    /// Takes back one [`Self::pause`].
-    pub(crate) fn resume(&self) {
-        if self.pauses.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.reader.wake();
-        }
-    }
-
-    pub(crate) fn is_paused(&self) -> bool {
-        self.pauses.load(Ordering::Acquire) > 0
-    }
-
     pub(crate) fn wake_reader_with(&self, waker: &std::task::Waker) {
         self.reader.register(waker);
     }
@@ -105,10 +76,7 @@ impl Connection {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection")
-            .field("ended", &self.has_ended())
-            .field("paused", &self.is_paused())
-            .finish_non_exhaustive()
+        f.debug_struct("Connection").field("ended", &self.has_ended()).finish_non_exhaustive()
     }
 }
 

@@ -3,32 +3,27 @@
 use std::{
     convert::Infallible,
     fmt,
+    net::IpAddr,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use axum::{body::Body, response::IntoResponse};
 use futures_util::future::BoxFuture;
-use http::{Request, Response, StatusCode};
-use roomwire_core::{ClientId, ErrorCode, config::Transport};
+use http::{Method, Request, Response, StatusCode};
+use roomwire_core::{ErrorCode, config::Transport};
 use roomwire_service::WebSocketService;
-use tokio_util::sync::CancellationToken;
+use roomwire_socketio::{Session, SessionRequest, Sessions};
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{
-    body_backpressure, body_timeout,
-    connection::Connections,
-    engine::{Engine, Io},
-    engine_session::{EngineSession, EngineSessions},
     handshake::{ClientAddress, HandshakeCheck, LimitedAddress, Page},
-    namespace_sockets::NamespaceSockets,
-    polling,
+    polling::{self, BadBody},
     refusals::Refusals,
     rejection,
     request::{self, RequestKind},
-    session_limit::SessionLimiter,
-    socket::ReadGate,
-    upgrade::{self, Origin},
+    session_limit::{SessionLimiter, SessionPermit},
+    upgrade,
 };
 
 /// Answers requests to the service's path and passes all others on. Created by [`mount`](crate::mount).
@@ -45,16 +40,10 @@ pub(crate) struct Mounted {
     pub(crate) running: Option<Running>,
 }
 
-/// The engine of a service that is switched on.
+/// What a service that is switched on needs.
 pub(crate) struct Running {
-    pub(crate) engine: Engine,
-    pub(crate) io: Io,
-    pub(crate) namespaces: Vec<Arc<NamespaceSockets>>,
-    pub(crate) sessions: SessionLimiter,
-    pub(crate) connections: Connections,
-    pub(crate) engine_sessions: EngineSessions,
-    /// Set at the very end: requests that still wait for messages are answered then.
-    pub(crate) closed: CancellationToken,
+    pub(crate) sessions: Sessions,
+    pub(crate) session_limiter: SessionLimiter,
 }
 
 impl RoomwireLayer {
@@ -73,12 +62,11 @@ impl RoomwireLayer {
         }
         if let Some(running) = &self.0.running {
             let deadline = self.0.service.config().drain.timeout;
-            if tokio::time::timeout(deadline, running.io.close()).await.is_err() {
+            if tokio::time::timeout(deadline, running.sessions.close_all()).await.is_err() {
                 tracing::warn!(target: "roomwire", "some connections could not be closed in time");
             }
-            // Those that do not read, and those that never connected to a namespace: nothing else would end them.
-            running.connections.end_all();
-            running.closed.cancel();
+            // Those that do not read.
+            running.sessions.abort_all();
         }
     }
 
@@ -147,6 +135,14 @@ impl Mounted {
         let page = self.handshake.page(&request);
         match self.handshake.cors(&page) {
             None => self.respond(&page, request).await,
+            // A preflight request, which the layer would answer with 200.
+            Some(cors) if request.method() == Method::OPTIONS => {
+                let preflight = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Body::empty())) });
+                let response = cors.layer(preflight).oneshot(request).await;
+                let mut response = response.unwrap_or_else(|never| match never {});
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                response
+            }
             Some(cors) => {
                 let responding =
                     service_fn(|request| async { Ok::<_, Infallible>(self.respond(&page, request).await) });
@@ -158,95 +154,105 @@ impl Mounted {
 
     async fn respond(&self, page: &Page, mut request: Request<Body>) -> Response<Body> {
         let Some(running) = &self.running else { return rejection::disabled() };
+        if request.method() == Method::OPTIONS {
+            return StatusCode::NO_CONTENT.into_response();
+        }
         match self.handshake.admit(page, &mut request) {
             Ok(()) => self.serve(running, request).await,
             Err(rejection) => rejection,
         }
     }
 
-    async fn serve(&self, running: &Running, mut request: Request<Body>) -> Response<Body> {
-        let kind = RequestKind::of(&request);
-        let address = request.extensions().get().map(|ClientAddress(address)| *address);
-        if matches!(kind, RequestKind::NewPolling | RequestKind::NewWebsocket) {
-            if self.service.is_shutting_down() {
-                return rejection::unavailable(&ErrorCode::ShuttingDown.into());
-            }
-            let limited = request.extensions().get().map(|LimitedAddress(address)| *address);
-            let permit = match running.sessions.acquire(limited) {
-                Ok(permit) => permit,
-                Err(error) if error.code() == ErrorCode::RateLimited => return rejection::too_many(&error),
-                Err(error) => return rejection::unavailable(&error),
-            };
-            request.extensions_mut().insert(running.engine_sessions.begin(matches!(kind, RequestKind::NewPolling)));
-            if matches!(kind, RequestKind::NewWebsocket) && self.allows_websocket() {
-                return running.upgrade(self, request, Origin::New(permit));
-            }
-            request.extensions_mut().insert(permit);
-        }
+    async fn serve(&self, running: &Running, request: Request<Body>) -> Response<Body> {
+        let kind = match RequestKind::of(&request, &self.service.config().transports) {
+            Ok(kind) => kind,
+            Err(problem) => return problem.into_response(),
+        };
         match kind {
-            RequestKind::Upgrade { session } if self.allows_websocket() => {
-                running.upgrade(self, request, Origin::Polling(&session))
-            }
-            // The engine would take a key alone for a handshake.
-            RequestKind::NoWebsocket => StatusCode::BAD_REQUEST.into_response(),
-            RequestKind::Post { session } => {
-                let lines = running.lines(&session);
-                let (head, body) = request.into_parts();
-                let (body, late) = body_timeout::body(body, self.service.config().limits.handshake_timeout);
-                let request = Request::from_parts(head, body_backpressure::body(body, lines));
-                let answer = running.ask_engine(request).await;
-                if late.is_so() {
-                    self.refusals.body_timeout(address);
-                    return rejection::body_timeout();
+            RequestKind::NewPolling => match self.permit(running, &request) {
+                Ok(permit) => {
+                    let request = session_request(&request);
+                    polling::opened(&running.sessions.open(request, Transport::Polling, permit))
                 }
-                if answer.status() == StatusCode::PAYLOAD_TOO_LARGE {
-                    self.refusals.payload_too_large(address);
-                    return rejection::payload_too_large();
+                Err(rejection) => rejection,
+            },
+            RequestKind::NewWebsocket => match self.permit(running, &request) {
+                Ok(permit) => {
+                    let (sessions, opening) = (running.sessions.clone(), session_request(&request));
+                    upgrade::accept(request, self.service.config().limits.write_timeout, |stream| async move {
+                        sessions.open(opening, Transport::Websocket, permit).serve_websocket(stream).await;
+                    })
                 }
-                answer
-            }
-            RequestKind::NewPolling => {
-                let engine_session = request.extensions().get::<Arc<EngineSession>>().cloned();
-                let opened = polling::opened(running.ask_engine(request).await, engine_session).await;
-                self.handshake.reveal(opened).await
-            }
-            RequestKind::Poll { session } => {
-                let Some(engine_session) = running.engine_sessions.get(&session) else {
-                    return running.ask_engine(request).await;
-                };
-                // A poll that waits has taken no message from the engine: nothing is lost when it is dropped.
-                tokio::select! {
-                    biased;
-                    response = running.ask_engine(request) => polling::polled(response, engine_session).await,
-                    () = engine_session.upgrade().poll_released() => polling::noop(),
-                }
-            }
-            _ => running.ask_engine(request).await,
+                Err(rejection) => rejection,
+            },
+            RequestKind::Upgrade { session } => match self.session(running, &session) {
+                Ok(session) => upgrade::accept(request, self.service.config().limits.write_timeout, |stream| {
+                    session.upgrade_to_websocket(stream)
+                }),
+                Err(rejection) => rejection,
+            },
+            RequestKind::Post { session } => match self.session(running, &session) {
+                Ok(session) => self.post(&session, request).await,
+                Err(rejection) => rejection,
+            },
+            RequestKind::Poll { session } => match self.session(running, &session) {
+                Ok(session) => polling::poll(&session).await,
+                Err(rejection) => rejection,
+            },
         }
     }
 
-    fn allows_websocket(&self) -> bool {
-        self.service.config().transports.contains(&Transport::Websocket)
+    /// A permit for a new session.
+    #[expect(clippy::result_large_err, reason = "it is returned as the response at once")]
+    fn permit(&self, running: &Running, request: &Request<Body>) -> Result<Arc<SessionPermit>, Response<Body>> {
+        if self.service.is_shutting_down() {
+            return Err(rejection::unavailable(&ErrorCode::ShuttingDown.into()));
+        }
+        let limited = request.extensions().get().map(|LimitedAddress(address)| *address);
+        running.session_limiter.acquire(limited).map_err(|error| {
+            if error.code() == ErrorCode::RateLimited {
+                rejection::too_many(&error)
+            } else {
+                rejection::unavailable(&error)
+            }
+        })
+    }
+
+    #[expect(clippy::result_large_err, reason = "it is returned as the response at once")]
+    fn session(&self, running: &Running, id: &str) -> Result<Session, Response<Body>> {
+        running.sessions.get(id).ok_or_else(|| {
+            self.refusals.unknown_session();
+            rejection::unknown_session()
+        })
+    }
+
+    async fn post(&self, session: &Session, request: Request<Body>) -> Response<Body> {
+        let address = address_of(&request);
+        let patience = self.service.config().limits.handshake_timeout;
+        match polling::post(session, request.into_body(), patience).await {
+            Ok(response) => response,
+            Err(BadBody::Late) => {
+                self.refusals.body_timeout(address);
+                rejection::body_timeout()
+            }
+            Err(BadBody::TooLarge) => {
+                self.refusals.payload_too_large(address);
+                rejection::payload_too_large()
+            }
+            Err(BadBody::Rejected) => rejection::bad_request("Bad request"),
+        }
     }
 }
 
-impl Running {
-    async fn ask_engine(&self, request: Request<Body>) -> Response<Body> {
-        let answered = self.closed.run_until_cancelled(self.engine.clone().oneshot(request)).await;
-        match answered {
-            Some(Ok::<_, Infallible>(response)) => response.map(Body::new),
-            Some(Err(never)) => match never {},
-            None => rejection::unavailable(&ErrorCode::ShuttingDown.into()),
-        }
+/// What a session's clients may be asked about the request that opened it.
+fn session_request(request: &Request<Body>) -> SessionRequest {
+    SessionRequest {
+        headers: request.headers().clone(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        address: address_of(request),
     }
+}
 
-    fn upgrade(&self, mounted: &Mounted, request: Request<Body>, origin: Origin<'_>) -> Response<Body> {
-        upgrade::accept(self, mounted, request, origin)
-    }
-
-    /// By which a session is read from, one for each namespace it is connected to.
-    fn lines(&self, session: &str) -> Vec<Arc<ReadGate>> {
-        let Ok(client) = ClientId::new(session) else { return Vec::new() };
-        self.namespaces.iter().filter_map(|sockets| Some(sockets.get(&client)?.read_gate.clone())).collect()
-    }
+fn address_of(request: &Request<Body>) -> Option<IpAddr> {
+    request.extensions().get().map(|ClientAddress(address)| *address)
 }

@@ -27,39 +27,27 @@
 //! `roomwire_service::Session`, and messages of the service reach a socket only through the module `delivery`.
 
 mod addresses;
-mod body_backpressure;
 mod body_timeout;
 mod connection;
-mod delivery;
-mod engine;
-mod engine_session;
-mod frame;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-mod handler;
 mod handshake;
 mod layer;
 mod listener;
 mod logging;
-mod message_limit;
 mod metrics;
 mod mount;
-mod namespace_sockets;
 mod open_files;
-mod outbox;
 mod polling;
-mod probe;
 mod refusals;
 mod rejection;
 mod request;
 mod serve;
 mod session_limit;
 mod signal;
-mod socket;
 mod stream;
 mod upgrade;
-mod upgrade_state;
 mod write_deadline;
 
 pub use handshake::ClientAddress;

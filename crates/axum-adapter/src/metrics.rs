@@ -26,11 +26,6 @@ pub(crate) fn connection_closed(cause: &'static str) {
     count_limit(cause);
 }
 
-/// A session that took part in no namespace for too long was ended.
-pub(crate) fn session_without_namespace() {
-    count_limit("no namespace");
-}
-
 /// Counts what is beyond a limit under the configuration key that says how much that is, as the service does.
 fn count_limit(cause: &'static str) {
     let limit = match cause {
@@ -39,33 +34,12 @@ fn count_limit(cause: &'static str) {
         "reconnects" => "reconnectsPerSecond",
         "head" => "headers",
         "payload" => "payload",
-        "head timeout" | "body timeout" | "no namespace" => "handshakeTimeout",
+        "head timeout" | "body timeout" => "handshakeTimeout",
         _ => return,
     };
     counter!("roomwire_limited_total", "limit" => limit).increment(1);
 }
 
-/// A websocket brings a message that is too large.
-pub(crate) fn message_too_large() {
-    count_limit("payload");
-}
-
-/// A session connects to namespaces too often.
-pub(crate) fn connects_limited() {
-    count_limit("reconnects");
-}
-
 pub(crate) fn accept_failed() {
     counter!("roomwire_accept_errors_total").increment(1);
-}
-
-/// A value of which only the newest counts waits for a client that is behind: whether it replaced an older one, and how
-/// many of other keys were dropped for it.
-pub(crate) fn conflated(replaced: bool, dropped: usize) {
-    if replaced {
-        counter!("roomwire_conflated_total").increment(1);
-    }
-    if dropped > 0 {
-        counter!("roomwire_conflated_dropped_total").increment(dropped as u64);
-    }
 }

@@ -1,17 +1,12 @@
 //! Mounts a service and its gateways as a layer.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use roomwire_core::Error;
 use roomwire_service::{Dispatcher, GatewayError, IntoGateways, WebSocketService};
-
-use tokio_util::sync::CancellationToken;
+use roomwire_socketio::Sessions;
 
 use crate::{
-    connection::Connections,
-    delivery::SocketDelivery,
-    engine,
-    engine_session::EngineSessions,
     handshake::HandshakeCheck,
     layer::{Mounted, RoomwireLayer, Running},
     open_files::OpenFiles,
@@ -103,15 +98,10 @@ pub(crate) fn around_own_server(
         tracing::info!(target: "roomwire", path = config.path, "switched off: answering 503");
         return Ok(RoomwireLayer::new(Mounted { service, handshake, refusals, running: None }));
     }
-    let (engine, io, namespaces) = engine::build(&config, &dispatcher);
-    let delivery = SocketDelivery::new(namespaces.iter().cloned());
-    service.attach_delivery(Arc::new(delivery)).map_err(|source| MountError::Service { source })?;
+    service.attach_server().map_err(|source| MountError::Service { source })?;
     let files = OpenFiles::of_this_process(&config);
     files.warn_if_too_few(&config);
-    let sessions = SessionLimiter::new(&files.fitting(&config), refusals.clone());
-    let connections = Connections::default();
-    let (engine_sessions, closed) =
-        (EngineSessions::new(&config.limits, namespaces.len(), refusals.clone()), CancellationToken::new());
-    let running = Running { engine, io, namespaces, sessions, connections, engine_sessions, closed };
+    let session_limiter = SessionLimiter::new(&files.fitting(&config), refusals.clone());
+    let running = Running { sessions: Sessions::new(dispatcher), session_limiter };
     Ok(RoomwireLayer::new(Mounted { service, handshake, refusals, running: Some(running) }))
 }

@@ -1,49 +1,122 @@
-//! Responses to requests by which a session begins and asks for its messages.
+//! HTTP long-polling: the requests of a session and their responses.
 
-use std::sync::Arc;
+use std::{
+    convert::Infallible,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
 use axum::{body::Body, response::IntoResponse};
 use bytes::Bytes;
 use http::{Response, header};
-use http_body_util::BodyExt;
-use roomwire_core::ClientId;
-use serde::Deserialize;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::{Frame, SizeHint};
+use roomwire_socketio::{Delivery, PollResponse, Rejected, Session};
 
-use crate::{engine_session::EngineSession, outbox, rejection};
+use crate::{body_timeout, rejection};
 
-/// The packet by which a session begins, as far as it matters here.
-#[derive(Deserialize)]
-struct Open<'a> {
-    sid: &'a str,
+/// In which pieces a body is handed to the server, each when there is room for it.
+const PIECE: usize = 16_384;
+
+/// Why the packets in a body were not handled. The session has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadBody {
+    TooLarge,
+    /// It did not arrive in time.
+    Late,
+    /// It ended too early, or is not Engine.IO.
+    Rejected,
 }
 
-/// The answer that opens a session: it can be found by its id from now on, also before it connects to a namespace.
-pub(crate) async fn opened(response: Response<Body>, engine_session: Option<Arc<EngineSession>>) -> Response<Body> {
-    let Some(engine_session) = engine_session.filter(|_| response.status().is_success()) else { return response };
-    let Ok((head, body)) = whole(response).await else { return rejection::unknown_session() };
-    let open = body.strip_prefix(b"0").and_then(|packet| serde_json::from_slice::<Open<'_>>(packet).ok());
-    if let Some(session) = open.and_then(|open| ClientId::new(open.sid).ok()) {
-        engine_session.named(&session);
+/// A body that is being read. If it is dropped before its end, its packets are lost.
+struct Reading<'a> {
+    session: &'a Session,
+    is_over: bool,
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.session.body_lost(false);
+        }
     }
-    Response::from_parts(head, Body::from(body))
 }
 
-/// The response to a poll that waits in vain while its session moves to a websocket: the packet that says nothing.
-pub(crate) fn noop() -> Response<Body> {
-    ([(header::CONTENT_TYPE, "text/plain; charset=UTF-8")], "6").into_response()
+/// The response to a handshake.
+pub(crate) fn opened(session: &Session) -> Response<Body> {
+    text(session.open_packet())
 }
 
-/// The response with messages, which reports how far the client reads it.
-pub(crate) async fn polled(response: Response<Body>, engine_session: Arc<EngineSession>) -> Response<Body> {
-    if !response.status().is_success() {
-        return response;
+/// The response to a poll, once there is one.
+pub(crate) async fn poll(session: &Session) -> Response<Body> {
+    match session.poll().await {
+        PollResponse::Messages(body, delivery) => text(Body::new(PollBody { rest: body, delivery })),
+        PollResponse::Noop => text("6"),
+        PollResponse::Close => text("1"),
+        PollResponse::Rejected => rejection::bad_request("Bad request"),
     }
-    let Ok((head, body)) = whole(response).await else { return rejection::unknown_session() };
-    Response::from_parts(head, outbox::polling_body(body, engine_session.outbox().clone()))
 }
 
-/// The engine answers with what it has in hand: nothing is waited for.
-async fn whole(response: Response<Body>) -> Result<(http::response::Parts, Bytes), axum::Error> {
-    let (head, body) = response.into_parts();
-    Ok((head, body.collect().await?.to_bytes()))
+/// Reads a body within this time, and handles its packets. Each part of it is a sign of life.
+pub(crate) async fn post(session: &Session, body: Body, patience: Duration) -> Result<Response<Body>, BadBody> {
+    let mut reading = Reading { session, is_over: false };
+    let (body, late) = body_timeout::body(body, patience);
+    let alive = session.clone();
+    let parts = body.map_frame(move |frame| {
+        alive.alive();
+        frame
+    });
+    let body = Limited::new(parts, session.max_body()).collect().await.map_err(|error| {
+        let problem = match () {
+            () if error.is::<LengthLimitError>() => BadBody::TooLarge,
+            () if late.is_so() => BadBody::Late,
+            () => return BadBody::Rejected,
+        };
+        reading.is_over = true;
+        session.body_lost(true);
+        problem
+    })?;
+    reading.is_over = true;
+    session.receive_body(body.to_bytes()).await.map_err(|Rejected| BadBody::Rejected)?;
+    Ok(([(header::CONTENT_TYPE, "text/html"), (header::CACHE_CONTROL, "no-store")], "ok").into_response())
+}
+
+/// A response with packets. It contains messages, so caches must not store it.
+fn text(body: impl Into<Body>) -> Response<Body> {
+    let headers = [(header::CONTENT_TYPE, "text/plain; charset=UTF-8"), (header::CACHE_CONTROL, "no-store")];
+    (headers, body.into()).into_response()
+}
+
+/// A body with messages, which reports how far the client reads it.
+struct PollBody {
+    rest: Bytes,
+    delivery: Delivery,
+}
+
+impl hyper::body::Body for PollBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if self.rest.is_empty() {
+            return Poll::Ready(None);
+        }
+        let length = self.rest.len().min(PIECE);
+        let piece = self.rest.split_to(length);
+        if self.rest.is_empty() {
+            self.delivery.complete();
+        } else {
+            self.delivery.progressed();
+        }
+        Poll::Ready(Some(Ok(Frame::data(piece))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.len() as u64)
+    }
 }

@@ -7,7 +7,6 @@ use std::{
     sync::Arc,
 };
 
-use roomwire_core::{Error, ErrorCode, Escaped};
 use roomwire_service::{Refusal, RefusalLog};
 
 use crate::{
@@ -85,48 +84,10 @@ impl Refusals {
         self.report("reconnects", "limits.reconnectsPerSecond", message, &address);
     }
 
-    /// A session connects to namespaces too often.
-    pub(crate) fn namespace_connects(&self, client: &impl Display) {
-        metrics::connects_limited();
-        let message = "a client is refused for a moment: it connects to namespaces more often than \
-                       limits.reconnectsPerSecond and limits.reconnectBurst allow";
-        self.report("namespace connects", "limits.reconnectsPerSecond", message, client);
-    }
-
-    /// A client is not admitted to a namespace.
-    pub(crate) fn connect(&self, error: &Error, client: &impl Display) {
-        let key = match error.code() {
-            // Reported by a count of its own, by the service with the reason, or an outage of the server's.
-            ErrorCode::RateLimited
-            | ErrorCode::Timeout
-            | ErrorCode::Unauthorized
-            | ErrorCode::ShuttingDown
-            | ErrorCode::StateUnavailable
-            | ErrorCode::Internal => {
-                return;
-            }
-            ErrorCode::TokenExpired => Some("auth"),
-            _ => None,
-        };
-        let code = error.code().as_str();
-        self.0.report(code, || Refusal {
-            message: format!("a client is not admitted: {code}: {}", Escaped(error)).into(),
-            example: client.to_string(),
-            key,
-        });
-    }
-
     /// A POST is answered with 413.
     pub(crate) fn payload_too_large(&self, address: Option<IpAddr>) {
         metrics::request_refused("payload");
         let message = "a request is refused: it is larger than an event within limits.payload can be";
-        self.report("payload", "limits.payload", message, &OrUnknown(address));
-    }
-
-    /// A websocket is closed with 1009.
-    pub(crate) fn message_too_large(&self, address: Option<IpAddr>) {
-        metrics::message_too_large();
-        let message = "a websocket is closed: a message is larger than an event within limits.payload can be";
         self.report("payload", "limits.payload", message, &OrUnknown(address));
     }
 
@@ -187,29 +148,6 @@ impl Refusals {
                        limits.headerBytes; are there large cookies?";
         // hyper does not say which of the two it was.
         self.0.report("head", || Refusal { message: message.into(), example: address.to_string(), key: None });
-    }
-
-    /// A session that is in no namespace is ended.
-    pub(crate) fn no_namespace(&self, session: &impl Display) {
-        metrics::session_without_namespace();
-        let message = "a session is ended: it connected to no namespace within limits.handshakeTimeout";
-        self.report("no namespace", "limits.handshakeTimeout", message, session);
-    }
-
-    /// A client is disconnected because it does not read.
-    pub(crate) fn slow_consumer(&self, client: &impl Display) {
-        let message = "a client is disconnected as a slow consumer: it read nothing of what was sent to it within \
-                       limits.writeTimeout";
-        self.report("write timeout", "limits.writeTimeout", message, client);
-    }
-
-    /// A client is disconnected because of what it sent.
-    pub(crate) fn protocol_error(&self, problem: &'static str, client: &impl Display) {
-        self.0.report("protocol error", || Refusal {
-            message: format!("a client is disconnected: {problem}").into(),
-            example: client.to_string(),
-            key: None,
-        });
     }
 
     fn report(&self, cause: &'static str, key: &'static str, message: &'static str, example: &dyn Display) {

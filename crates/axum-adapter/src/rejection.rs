@@ -7,8 +7,9 @@ use axum::{
 };
 use http::{HeaderValue, StatusCode, header};
 use roomwire_core::{Error, ErrorCode};
+use serde_json::json;
 
-use crate::handshake::OversizedHead;
+use crate::{handshake::OversizedHead, request::BadRequest};
 
 /// 503 with the code and message as JSON.
 pub(crate) fn unavailable(error: &Error) -> Response<Body> {
@@ -55,10 +56,38 @@ pub(crate) fn payload_too_large() -> Response<Body> {
     (StatusCode::PAYLOAD_TOO_LARGE, Json(error)).into_response()
 }
 
-/// The engine's answer about an unknown session, to the byte.
+/// 400 for an unknown session, in the words of the reference server. Clients open a new session.
 pub(crate) fn unknown_session() -> Response<Body> {
-    const UNKNOWN: &str = r#"{"code":"1","message":"Session ID unknown"}"#;
-    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, "application/json")], UNKNOWN).into_response()
+    engine_error(1, "Session ID unknown")
+}
+
+/// 400 for a request that does not fit its session.
+pub(crate) fn bad_request(message: &str) -> Response<Body> {
+    engine_error(3, message)
+}
+
+/// 400 for a request that names a websocket and is no websocket handshake.
+pub(crate) fn no_websocket() -> Response<Body> {
+    let mut response = bad_request("Bad request: not a websocket handshake of version 13");
+    response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    response
+}
+
+/// The codes and messages are those of the reference server.
+impl IntoResponse for BadRequest {
+    fn into_response(self) -> Response<Body> {
+        match self {
+            Self::UnknownTransport => engine_error(0, "Transport unknown"),
+            Self::HandshakeMethod | Self::Method => engine_error(2, "Bad handshake method"),
+            Self::UnsupportedVersion => engine_error(5, "Unsupported protocol version"),
+            Self::Jsonp => bad_request("Bad request: JSONP polling is not supported"),
+            Self::NoWebsocket => no_websocket(),
+        }
+    }
+}
+
+fn engine_error(code: u8, message: &str) -> Response<Body> {
+    (StatusCode::BAD_REQUEST, Json(json!({ "code": code, "message": message }))).into_response()
 }
 
 /// 408: the body did not come in time. The connection ends.

@@ -1,68 +1,97 @@
-//! The kinds of requests to the service's path.
+//! The kinds of requests to the service's path, told apart as the reference server does.
+
+use std::borrow::Cow;
 
 use http::{HeaderMap, Method, Request, header};
+use roomwire_core::config::Transport;
 
-/// A request, as far as the layer must understand it; the engine reads the rest.
+/// A request for a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum RequestKind {
-    /// A new session, over HTTP requests.
+    /// A new session over HTTP long-polling.
     NewPolling,
-    /// A new session, over a websocket.
+    /// A new session over a websocket.
     NewWebsocket,
-    /// A session moves to a websocket.
+    /// A session asks to move to a websocket.
     Upgrade {
-        /// Which session.
+        /// The session's id.
         session: String,
     },
-    /// Packets that a client sends.
+    /// Packets of a client.
     Post {
-        /// Which session.
+        /// The session's id.
         session: String,
     },
-    /// A websocket without a websocket handshake.
-    NoWebsocket,
     /// A client asks for its packets.
     Poll {
-        /// Which session.
+        /// The session's id.
         session: String,
     },
-    /// Anything else. The engine refuses it.
-    Other,
+}
+
+/// Why a request is none of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BadRequest {
+    /// The transport is unknown, or not one of the configured ones.
+    UnknownTransport,
+    /// A session begins with GET.
+    HandshakeMethod,
+    /// Not revision 4 of Engine.IO: a client of Socket.IO 2 or older.
+    UnsupportedVersion,
+    /// JSONP, for browsers without CORS.
+    Jsonp,
+    /// The request names a websocket and is no websocket handshake.
+    NoWebsocket,
+    /// Polling is by GET and POST.
+    Method,
 }
 
 impl RequestKind {
     /// Reads method, query and headers.
-    pub(crate) fn of<B>(request: &Request<B>) -> Self {
-        let query = request.uri().query().unwrap_or_default();
-        let session = parameter(query, "sid").map(str::to_owned);
-        let is_new = word(query, "EIO") == Some("4");
-        let transport = word(query, "transport");
-        match (request.method(), transport, session) {
-            (&Method::GET, Some("websocket"), _) if !wants_websocket(request.headers()) => Self::NoWebsocket,
-            (&Method::GET, Some("websocket"), session) if is_new => {
-                session.map_or(Self::NewWebsocket, |session| Self::Upgrade { session })
-            }
-            (&Method::GET, Some("polling"), None) if is_new => Self::NewPolling,
-            (&Method::GET, Some("polling"), Some(session)) => Self::Poll { session },
-            (&Method::POST, _, Some(session)) => Self::Post { session },
-            _ => Self::Other,
+    ///
+    /// # Errors
+    /// What is wrong, if it is a request for no session.
+    pub(crate) fn of<B>(request: &Request<B>, transports: &[Transport]) -> Result<Self, BadRequest> {
+        let parameter = |name| parameter(request.uri().query().unwrap_or_default(), name);
+        let transport = match parameter("transport").as_deref() {
+            Some("polling") => Transport::Polling,
+            Some("websocket") => Transport::Websocket,
+            _ => return Err(BadRequest::UnknownTransport),
+        };
+        if !transports.contains(&transport) {
+            return Err(BadRequest::UnknownTransport);
+        }
+        if parameter("j").is_some() {
+            return Err(BadRequest::Jsonp);
+        }
+        // As in the reference server, an empty id is none.
+        let session = parameter("sid").filter(|sid| !sid.is_empty()).map(Cow::into_owned);
+        if session.is_none() && request.method() != Method::GET {
+            return Err(BadRequest::HandshakeMethod);
+        }
+        if session.is_none() && parameter("EIO").as_deref() != Some("4") {
+            return Err(BadRequest::UnsupportedVersion);
+        }
+        match (transport, session, request.method()) {
+            (Transport::Websocket, _, _) if !wants_websocket(request.headers()) => Err(BadRequest::NoWebsocket),
+            (Transport::Websocket, None, _) => Ok(Self::NewWebsocket),
+            (Transport::Websocket, Some(session), &Method::GET) => Ok(Self::Upgrade { session }),
+            (Transport::Polling, None, _) => Ok(Self::NewPolling),
+            (Transport::Polling, Some(session), &Method::GET) => Ok(Self::Poll { session }),
+            (Transport::Polling, Some(session), &Method::POST) => Ok(Self::Post { session }),
+            _ => Err(BadRequest::Method),
         }
     }
 }
 
-/// Whether a path is the service's or below it.
+/// Whether a path is the service's, with a trailing slash or without. The paths below it are the application's.
 pub(crate) fn is_for(path: &str, service_path: &str) -> bool {
-    path.strip_prefix(service_path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    path.strip_prefix(service_path).is_some_and(|rest| rest.is_empty() || rest == "/")
 }
 
-fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
-}
-
-/// A parameter as the engine reads it, up to another `=`. A new session that only the engine recognised would not be
-/// counted.
-fn word<'a>(query: &'a str, name: &str) -> Option<&'a str> {
-    parameter(query, name)?.split('=').next()
+/// The first value of a parameter, decoded.
+fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
+    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
 fn wants_websocket(headers: &HeaderMap) -> bool {
@@ -83,10 +112,13 @@ fn wants_websocket(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use http::Request;
+    use roomwire_core::config::Transport;
 
-    use super::{RequestKind, is_for};
+    use super::{BadRequest, RequestKind, is_for};
 
-    fn kind(method: &str, query: &str, websocket: bool) -> RequestKind {
+    const BOTH: &[Transport] = &[Transport::Polling, Transport::Websocket];
+
+    fn of(method: &str, query: &str, websocket: bool, transports: &[Transport]) -> Result<RequestKind, BadRequest> {
         let mut request = Request::builder().method(method).uri(format!("/socket.io/?{query}"));
         if websocket {
             request = request
@@ -95,28 +127,55 @@ mod tests {
                 .header("sec-websocket-version", "13")
                 .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
         }
-        RequestKind::of(&request.body(()).expect("valid"))
+        RequestKind::of(&request.body(()).expect("valid"), transports)
+    }
+
+    fn kind(method: &str, query: &str, websocket: bool) -> Result<RequestKind, BadRequest> {
+        of(method, query, websocket, BOTH)
     }
 
     #[test]
     fn each_kind_of_request_is_told_apart() {
-        let session = "AAAAAAAAAAAAAAAA".to_owned();
-        assert_eq!(kind("GET", "EIO=4&transport=polling", false), RequestKind::NewPolling);
-        assert_eq!(kind("GET", "EIO=4&transport=websocket", true), RequestKind::NewWebsocket);
-        assert_eq!(kind("GET", "EIO=4&transport=websocket", false), RequestKind::NoWebsocket);
-        assert_eq!(kind("GET", "transport=polling", false), RequestKind::Other);
-        assert_eq!(
-            kind("GET", "EIO=4&transport=websocket&sid=AAAAAAAAAAAAAAAA", true),
-            RequestKind::Upgrade { session: session.clone() }
-        );
-        let poll = kind("GET", "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", false);
-        assert_eq!(poll, RequestKind::Poll { session: session.clone() });
-        assert_eq!(kind("POST", "EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA", false), RequestKind::Post { session });
+        let session = || "a/b".to_owned();
+        for (method, query, websocket, expected) in [
+            ("GET", "EIO=4&transport=polling", false, RequestKind::NewPolling),
+            ("GET", "EIO=4&transport=%70olling&sid=", false, RequestKind::NewPolling),
+            ("GET", "EIO=4&transport=websocket", true, RequestKind::NewWebsocket),
+            ("GET", "EIO=4&transport=websocket&sid=a%2Fb", true, RequestKind::Upgrade { session: session() }),
+            ("GET", "transport=polling&sid=a/b", false, RequestKind::Poll { session: session() }),
+            ("POST", "EIO=4&transport=polling&sid=a/b&sid=c", false, RequestKind::Post { session: session() }),
+        ] {
+            assert_eq!(kind(method, query, websocket), Ok(expected), "{query}");
+        }
     }
 
     #[test]
-    fn only_the_service_path_and_what_is_below_belongs_to_it() {
-        for (path, belongs) in [("/socket.io", true), ("/socket.io/", true), ("/socket.iox", false), ("/", false)] {
+    fn what_is_wrong_with_a_request_is_told_apart() {
+        for (method, query, expected) in [
+            ("GET", "", BadRequest::UnknownTransport),
+            ("GET", "EIO=4&transport=webtransport", BadRequest::UnknownTransport),
+            ("GET", "EIO=4&transport=polling&j=0", BadRequest::Jsonp),
+            ("POST", "EIO=4&transport=polling", BadRequest::HandshakeMethod),
+            ("GET", "EIO=3&transport=polling", BadRequest::UnsupportedVersion),
+            ("GET", "transport=polling", BadRequest::UnsupportedVersion),
+            ("GET", "EIO=4&transport=websocket", BadRequest::NoWebsocket),
+            ("PUT", "EIO=4&transport=polling&sid=a", BadRequest::Method),
+        ] {
+            assert_eq!(kind(method, query, false), Err(expected), "{query}");
+        }
+        let polling = of("GET", "EIO=4&transport=polling", false, &[Transport::Websocket]);
+        assert_eq!(polling, Err(BadRequest::UnknownTransport));
+    }
+
+    #[test]
+    fn only_the_service_path_belongs_to_it() {
+        for (path, belongs) in [
+            ("/socket.io", true),
+            ("/socket.io/", true),
+            ("/socket.io/socket.io.js", false),
+            ("/socket.iox", false),
+            ("/", false),
+        ] {
             assert_eq!(is_for(path, "/socket.io"), belongs, "{path}");
         }
     }

@@ -3,10 +3,11 @@
 use std::{net::IpAddr, sync::Arc};
 
 use roomwire_core::{Error, ErrorCode, WebSocketConfig};
+use roomwire_socketio::ReconnectRate;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
-    addresses::{AddressLimiter, AddressPermit, ReconnectRate},
+    addresses::{AddressLimiter, AddressPermit},
     refusals::Refusals,
 };
 

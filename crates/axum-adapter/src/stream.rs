@@ -1,4 +1,4 @@
-//! A byte stream that can be ended and paused from outside.
+//! A byte stream that can be ended from outside.
 
 use std::{
     fmt, io,
@@ -12,8 +12,6 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::{
     connection::Connection,
-    message_limit::{MessageLimit, Verdict},
-    outbox::{CLOSE_PACKET, Frames, Outbox},
     write_deadline::{Probe, WriteDeadline, stalled},
 };
 
@@ -24,39 +22,17 @@ pub(crate) struct ControlledStream<S> {
     /// Called when the stream is dropped: the connection is over.
     on_end: Option<Box<dyn FnOnce() + Send>>,
     deadline: Option<WriteDeadline<S>>,
-    /// For a websocket, the counter of its messages and the outbox that they come from.
-    outlet: Option<(Frames, Arc<Outbox>)>,
-    /// Bounds the messages of a websocket.
-    inlet: Option<Inlet>,
-}
-
-/// The largest message, and what is called for a larger one.
-struct Inlet {
-    limit: MessageLimit,
-    on_oversized: Box<dyn Fn() + Send>,
 }
 
 impl<S> ControlledStream<S> {
     pub(crate) fn new(stream: S, connection: Arc<Connection>, on_end: Option<Box<dyn FnOnce() + Send>>) -> Self {
-        Self { stream, connection, on_end, deadline: None, outlet: None, inlet: None }
+        Self { stream, connection, on_end, deadline: None }
     }
 
     /// Ends the connection when nothing could be written for so long. The probe tells a peer that reads slowly from one
     /// that does not read.
     pub(crate) fn with_deadline(mut self, patience: Duration, probe: Option<Probe<S>>) -> Self {
         self.deadline = Some(WriteDeadline::new(patience, probe));
-        self
-    }
-
-    /// Tells the outbox of a session what was written, and when that could not be done in time.
-    pub(crate) fn with_outbox(mut self, outbox: Arc<Outbox>) -> Self {
-        self.outlet = Some((Frames::default(), outbox));
-        self
-    }
-
-    /// Closes the connection, and calls this, for a message of more bytes.
-    pub(crate) fn with_message_limit(mut self, max: usize, on_oversized: impl Fn() + Send + 'static) -> Self {
-        self.inlet = Some(Inlet { limit: MessageLimit::new(max), on_oversized: Box::new(on_oversized) });
         self
     }
 
@@ -69,15 +45,6 @@ impl<S> ControlledStream<S> {
         }
         Ok(())
     }
-
-    /// Something was not done in time, here or below.
-    fn note(&self, error: &io::Error) {
-        if error.kind() == io::ErrorKind::TimedOut
-            && let Some((_, outbox)) = &self.outlet
-        {
-            outbox.timed_out();
-        }
-    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for ControlledStream<S> {
@@ -85,59 +52,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for ControlledStream<S> {
         // Registered before asking, so that a change in between is not missed.
         self.connection.wake_reader_with(cx.waker());
         self.check()?;
-        if self.connection.is_paused() {
-            return Poll::Pending;
-        }
-        let Self { stream, inlet, connection, .. } = &mut *self;
-        let read = match inlet {
-            None => Pin::new(stream).poll_read(cx, buffer),
-            Some(inlet) => inlet.poll_read(Pin::new(stream), cx, buffer, connection),
-        };
-        match &read {
-            Poll::Ready(Ok(())) => self.connection.set_received(),
-            Poll::Ready(Err(error)) => self.note(error),
-            Poll::Pending => {}
+        let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if let Poll::Ready(Ok(())) = &read {
+            self.connection.set_received();
         }
         read
-    }
-}
-
-impl Inlet {
-    fn poll_read<S: AsyncRead>(
-        &mut self,
-        mut stream: Pin<&mut S>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-        connection: &Connection,
-    ) -> Poll<io::Result<()>> {
-        loop {
-            let close = self.limit.close_frame(buffer.remaining());
-            if !close.is_empty() {
-                buffer.put_slice(&close);
-                return Poll::Ready(Ok(()));
-            }
-            let before = buffer.filled().len();
-            std::task::ready!(stream.as_mut().poll_read(cx, buffer))?;
-            let bytes = &buffer.filled()[before..];
-            if bytes.is_empty() {
-                return Poll::Ready(Ok(()));
-            }
-            let was_discarding = self.limit.is_discarding();
-            let verdict = self.limit.read(bytes);
-            if verdict != Verdict::Pass && !was_discarding {
-                connection.set_oversized();
-                (self.on_oversized)();
-            }
-            match verdict {
-                Verdict::Pass | Verdict::TooLarge => return Poll::Ready(Ok(())),
-                Verdict::Cut(at) => {
-                    buffer.set_filled(before + at);
-                    if at > 0 {
-                        return Poll::Ready(Ok(()));
-                    }
-                }
-            }
-        }
     }
 }
 
@@ -165,29 +84,12 @@ impl<S: AsyncWrite + Unpin> ControlledStream<S> {
         } else if let Some(deadline) = &mut self.deadline {
             deadline.progressed();
         }
-        match &written {
-            Poll::Ready(Ok(count)) => {
-                if let Some((frames, outbox)) = &mut self.outlet {
-                    outbox.wrote(frames.read(&bytes[..*count]));
-                }
-            }
-            Poll::Ready(Err(error)) => self.note(error),
-            Poll::Pending => {}
-        }
         written
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for ControlledStream<S> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, mut bytes: &[u8]) -> Poll<io::Result<usize>> {
-        // The packet is for clients that poll. On a websocket some clients take it for the end of all attempts to
-        // reconnect; the close frame that the engine sends next says enough.
-        if let Some(begin) = self.outlet.as_ref().and_then(|(frames, _)| frames.find_close_packet(bytes)) {
-            if begin == 0 {
-                return Poll::Ready(Ok(CLOSE_PACKET.len()));
-            }
-            bytes = &bytes[..begin];
-        }
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.as_writer(cx, bytes, |stream, cx| stream.poll_write(cx, bytes))
     }
 
@@ -197,14 +99,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ControlledStream<S> {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let first = slices.iter().find(|slice| !slice.is_empty()).map_or(&[][..], |slice| slice);
-        if self.outlet.is_some() {
-            return self.poll_write(cx, first);
-        }
         self.as_writer(cx, first, |stream, cx| stream.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.outlet.is_none() && self.stream.is_write_vectored()
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -252,22 +151,5 @@ mod tests {
         let (read, written) = both.await.expect("both end");
         assert!(read.expect("no panic").is_err());
         assert!(written.expect("no panic").is_err());
-    }
-
-    #[tokio::test]
-    async fn a_paused_connection_reads_again_after_every_pause_was_taken_back() {
-        let (stream, mut peer) = tokio::io::duplex(16);
-        let connection = Arc::new(Connection::default());
-        let mut stream = ControlledStream::new(stream, connection.clone(), None);
-        connection.pause();
-        connection.pause();
-        peer.write_u8(7).await.expect("written");
-        let mut reading = tokio::spawn(async move { stream.read_u8().await });
-        connection.resume();
-        tokio::task::yield_now().await;
-        assert!(futures_util::poll!(&mut reading).is_pending());
-        connection.resume();
-        let read = tokio::time::timeout(Duration::from_secs(5), reading).await.expect("woken");
-        assert_eq!(read.expect("no panic").expect("read"), 7);
     }
 }

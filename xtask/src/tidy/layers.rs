@@ -45,7 +45,7 @@ pub(super) const LAYERS: &[Layer] = &[
             never("socketioxide"),
         ],
     },
-    Layer { folder: "axum-adapter", bans: &[never("redis")] },
+    Layer { folder: "axum-adapter", bans: &[never("engineioxide"), never("redis"), never("socketioxide")] },
     Layer {
         folder: "core",
         bans: &[
@@ -64,6 +64,17 @@ pub(super) const LAYERS: &[Layer] = &[
             never("engineioxide"),
             never("hyper"),
             Ban { words: "redis", except: Except::Tests },
+            Ban { words: "roomwire-state", except: Except::Tests },
+            never("socketioxide"),
+        ],
+    },
+    Layer {
+        folder: "socketio",
+        bans: &[
+            never("axum"),
+            never("engineioxide"),
+            never("hyper"),
+            never("redis"),
             Ban { words: "roomwire-state", except: Except::Tests },
             never("socketioxide"),
         ],

@@ -1,14 +1,12 @@
 //! Limits by address: connections at one time, and short connections per second.
 
-mod reconnect_rate;
-
 use std::{collections::HashMap, fmt, net::IpAddr, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use roomwire_core::{AddressKey, Error, ErrorCode};
 use tokio::time::Instant;
 
-pub(crate) use reconnect_rate::ReconnectRate;
+use roomwire_socketio::ReconnectRate;
 
 /// A connection that ends sooner is a short one: its client reconnects all the time.
 const SHORT: Duration = Duration::from_secs(5);

@@ -5,13 +5,12 @@ mod cors;
 mod forwarded;
 mod host;
 mod origin;
-mod ticket;
 
 use std::net::IpAddr;
 
 use axum::body::Body;
-use http::{Request, Response, header};
-use roomwire_core::{ErrorCode, Escaped, WebSocketConfig};
+use http::{Request, Response};
+use roomwire_core::WebSocketConfig;
 use tower_http::cors::CorsLayer;
 
 pub use self::client_address::ClientAddress;
@@ -20,15 +19,13 @@ use self::{
     client_address::{Source, TrustedProxies},
     cors::Cors,
     origin::AllowedOrigins,
-    ticket::{NoTicket, Tickets},
 };
 use crate::{refusals::Refusals, rejection};
 
-/// Decides which requests reach the engine, and by which session id.
+/// Decides which requests reach the sessions.
 #[derive(Debug)]
 pub(crate) struct HandshakeCheck {
     origins: AllowedOrigins,
-    tickets: Tickets,
     proxies: TrustedProxies,
     cors: Cors,
     max_headers: usize,
@@ -53,7 +50,6 @@ impl HandshakeCheck {
     pub(crate) fn new(config: &WebSocketConfig, refusals: Refusals) -> Self {
         Self {
             origins: AllowedOrigins::new(&config.allowed_origins),
-            tickets: Tickets::new(),
             proxies: TrustedProxies::new(&config.trusted_proxies),
             cors: Cors::new(),
             max_headers: config.limits.headers,
@@ -72,11 +68,10 @@ impl HandshakeCheck {
         self.cors.layer_for(page)
     }
 
-    /// Notes where a request of this page comes from, and replaces the ticket of its session by the session's id.
+    /// Notes where a request of this page comes from.
     ///
     /// # Errors
-    /// The response when it is refused: 431 with `LIMIT_EXCEEDED` for its head, 403 with `FORBIDDEN` for its page, and
-    /// the engine's answer about an unknown session when it does not show the session's ticket.
+    /// The response when it is refused: 431 with `LIMIT_EXCEEDED` for its head, 403 with `FORBIDDEN` for its page.
     #[expect(clippy::result_large_err, reason = "it is returned as the response at once")]
     pub(crate) fn admit<B>(&self, page: &Page, request: &mut Request<B>) -> Result<(), Response<Body>> {
         let source = self.proxies.source(request.extensions(), request.headers());
@@ -88,13 +83,6 @@ impl HandshakeCheck {
             self.refusals.origin(origin);
             return Err(rejection::forbidden(origin.advice()));
         }
-        let exchanged = self.tickets.exchange(request.uri()).map_err(|NoTicket| {
-            self.refusals.unknown_session();
-            rejection::unknown_session()
-        })?;
-        if let Some(uri) = exchanged {
-            *request.uri_mut() = uri;
-        }
         if let Some(Source { address, is_limited }) = source {
             request.extensions_mut().insert(ClientAddress(address));
             if is_limited {
@@ -102,26 +90,6 @@ impl HandshakeCheck {
             }
         }
         Ok(())
-    }
-
-    /// The response that opens a session over HTTP requests, with the session's ticket in place of its id.
-    pub(crate) async fn reveal(&self, response: Response<Body>) -> Response<Body> {
-        /// The open packet is shorter than this.
-        const LONGEST: usize = 4096;
-        if !response.status().is_success() {
-            return response;
-        }
-        let (mut head, body) = response.into_parts();
-        let packet = match axum::body::to_bytes(body, LONGEST).await {
-            Ok(packet) => packet,
-            Err(error) => {
-                tracing::error!(target: "roomwire", error = %Escaped(&error), "the engine's open packet cannot be read");
-                return rejection::unavailable(&ErrorCode::Internal.into());
-            }
-        };
-        head.headers.remove(header::CONTENT_LENGTH);
-        let body = self.tickets.reveal(&packet).map_or_else(|| Body::from(packet), Body::from);
-        Response::from_parts(head, body)
     }
 
     fn oversized_head<B>(&self, request: &Request<B>) -> Option<OversizedHead> {

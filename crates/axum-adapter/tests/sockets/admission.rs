@@ -89,7 +89,7 @@ async fn a_second_connect_to_a_namespace_changes_nothing() {
     assert!(answer.contains("UNKNOWN_EVENT"), "{answer}");
     assert_eq!(fixture.service.local_client_count(), 1);
     assert!(departures.is_empty());
-    let id = socket.session.clone();
+    let id = socket.id.clone();
     socket.close().await;
     departures.reason_of(&id).await;
     fixture.empty().await;
@@ -103,7 +103,7 @@ async fn a_client_that_left_a_namespace_may_come_back_on_the_same_connection() {
     let mut socket = WebSocket::connect(fixture.address).await;
     for _ in 0..20 {
         socket.send("41").await;
-        departures.reason_of(&socket.session.clone()).await;
+        departures.reason_of(&socket.id.clone()).await;
         socket = socket.joined().await;
     }
     eventually("it is in the room", async || fixture.service.member_count("room").await.expect("counts") == 1).await;

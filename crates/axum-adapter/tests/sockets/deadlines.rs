@@ -75,13 +75,13 @@ async fn a_post_that_does_not_come_is_answered_with_408_and_ends_its_session() {
     for (fixture, mut departures) in fixtures().await {
         let polling = Polling::connect(fixture.address).await;
         let mut post = Http::connect(fixture.address).await;
-        let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.ticket);
+        let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.session);
         let began = Instant::now();
         post.write(format!("POST {target} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n42[").as_bytes()).await;
         let answer = post.rest().await;
         assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains(r#""code":"TIMEOUT""#), "{answer}");
         in_time(began);
-        assert_eq!(departures.reason_of(&polling.session).await, DisconnectReason::ProtocolError);
+        assert_eq!(departures.reason_of(&polling.id).await, DisconnectReason::ProtocolError);
     }
 }
 
@@ -126,7 +126,7 @@ async fn a_session_that_never_connects_to_a_namespace_ends() {
         WebSocket::open(fixture.address).await.closed_by_server().await;
         in_time(began);
         let began = Instant::now();
-        is_forgotten(&fixture, &Polling::open(fixture.address).await.ticket).await;
+        is_forgotten(&fixture, &Polling::open(fixture.address).await.session).await;
         in_time(began);
     }
 }
@@ -157,8 +157,8 @@ async fn a_client_that_the_application_disconnects_does_not_keep_its_connection(
     for (fixture, mut departures) in fixtures().await {
         let mut socket = WebSocket::connect(fixture.address).await;
         let began = Instant::now();
-        fixture.service.disconnect_client(socket.session.as_str()).await.expect("is here");
-        assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::DisconnectedByServer);
+        fixture.service.disconnect_client(socket.id.as_str()).await.expect("is here");
+        assert_eq!(departures.reason_of(&socket.id).await, DisconnectReason::DisconnectedByServer);
         assert_eq!(socket.message().await, "41");
         socket.closed_by_server().await;
         in_time(began);
@@ -174,14 +174,14 @@ async fn a_session_by_http_requests_that_left_its_last_namespace_ends_wherever_i
             assert_eq!(polling.post("41").await.status, 200);
             fixture.holds(0).await;
             if upgrades {
-                let query = format!("&sid={}", polling.ticket);
+                let query = format!("&sid={}", polling.session);
                 let mut socket = WebSocket::ask(fixture.address, &query).await.expect("begins");
                 socket.send("2probe").await;
                 assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
                 socket.send("5").await;
                 socket.closed_by_server().await;
             }
-            is_forgotten(&fixture, &polling.ticket).await;
+            is_forgotten(&fixture, &polling.session).await;
             in_time(began);
         }
     }
@@ -194,7 +194,7 @@ async fn a_websocket_that_does_not_finish_its_upgrade_is_closed_and_its_session_
             let polling = Polling::connect(fixture.address).await;
             let began = Instant::now();
             let mut socket =
-                WebSocket::ask(fixture.address, &format!("&sid={}", polling.ticket)).await.expect("begins");
+                WebSocket::ask(fixture.address, &format!("&sid={}", polling.session)).await.expect("begins");
             if probes {
                 socket.send("2probe").await;
                 assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
@@ -202,7 +202,7 @@ async fn a_websocket_that_does_not_finish_its_upgrade_is_closed_and_its_session_
             socket.closed_by_server().await;
             in_time(began);
             fixture.holds(1).await;
-            let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.ticket);
+            let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.session);
             assert_eq!(Http::once(fixture.address, "POST", &target, "1").await.status, 200);
             fixture.holds(0).await;
         }

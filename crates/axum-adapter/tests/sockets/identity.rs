@@ -55,14 +55,14 @@ impl Asking {
     }
 }
 
-const REFUSED: &str = r#"44{"message":"UNAUTHORIZED: Not authorized"}"#;
+const REFUSED: &str = r#"44{"message":"Not authorized","data":{"code":"UNAUTHORIZED","message":"Not authorized"}}"#;
 
 #[tokio::test]
 async fn a_client_without_valid_credentials_gets_the_error_and_nothing_else_over_both_transports() {
     let mut asking = Asking::new().await;
     let mut socket = WebSocket::open(asking.address()).await;
     let mut polling = Polling::open(asking.address()).await;
-    for packet in ["40", r#"40{"user":7}"#, r#"40"nonsense""#] {
+    for packet in ["40", r#"40{"user":7}"#, r#"40{"nonsense":true}"#] {
         socket.send(packet).await;
         assert_eq!(socket.message().await, REFUSED);
         polling.post(packet).await;

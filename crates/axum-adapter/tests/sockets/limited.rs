@@ -112,7 +112,7 @@ async fn what_does_not_come_in_time_is_counted() {
 
     let polling = Polling::connect(fixture.address).await;
     let mut post = Http::connect(fixture.address).await;
-    let head = format!("POST {OPEN}&sid={} HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n4", polling.ticket);
+    let head = format!("POST {OPEN}&sid={} HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n4", polling.session);
     post.write(head.as_bytes()).await;
     assert!(post.rest().await.starts_with("HTTP/1.1 408 "));
     let after_the_body = limited(&counters, "handshakeTimeout");

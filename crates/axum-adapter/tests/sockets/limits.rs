@@ -83,7 +83,7 @@ async fn what_no_event_within_the_limit_can_be_ends_the_connection() {
         let mut socket = WebSocket::connect(fixture.address).await;
         socket.write(&bytes).await;
         socket.closed_by_server().await;
-        assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::ProtocolError);
+        assert_eq!(departures.reason_of(&socket.id).await, DisconnectReason::ProtocolError);
     }
     // Many small frames of one message.
     let mut socket = WebSocket::connect(fixture.address).await;
@@ -96,11 +96,11 @@ async fn what_no_event_within_the_limit_can_be_ends_the_connection() {
         socket.write(&[next, vec![b'x'; 1000]].concat()).await;
     }
     socket.closed_by_server().await;
-    assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::ProtocolError);
+    assert_eq!(departures.reason_of(&socket.id).await, DisconnectReason::ProtocolError);
 
     let mut polling = Polling::connect(fixture.address).await;
     assert_eq!(polling.post(&format!("42{}", event(LIMIT * 2))).await.status, 413);
-    assert_eq!(departures.reason_of(&polling.session).await, DisconnectReason::ProtocolError);
+    assert_eq!(departures.reason_of(&polling.id).await, DisconnectReason::ProtocolError);
     assert_eq!(healthy.ask_for(1, &event(10)).await, "[10]");
 }
 
@@ -139,6 +139,6 @@ async fn an_attachment_more_than_allowed_is_refused_with_a_text_and_far_too_many
     assert!(departures.is_empty());
 
     socket.send(&with_attachments(67)).await;
-    assert_eq!(departures.reason_of(&socket.session).await, DisconnectReason::ProtocolError);
+    assert_eq!(departures.reason_of(&socket.id).await, DisconnectReason::ProtocolError);
     socket.closed_by_server().await;
 }

@@ -22,10 +22,6 @@ fn answered() -> Vec<(String, &'static str)> {
     let deep = format!("{}{}", "[".repeat(490_000), "]".repeat(490_000));
     [
         (r#"["unknown"]"#, "UNKNOWN_EVENT"),
-        (r#"["connect"]"#, "INVALID_NAME"),
-        (r#"["disconnect"]"#, "INVALID_NAME"),
-        (r#"["connect_error"]"#, "INVALID_NAME"),
-        (r#"["newListener"]"#, "INVALID_NAME"),
         (r#"[""]"#, "INVALID_NAME"),
         (r#"["echo"]"#, "INVALID_PAYLOAD"),
         (r#"["echo","one"]"#, "INVALID_PAYLOAD"),
@@ -71,7 +67,10 @@ fn harmful() -> Vec<Vec<u8>> {
         text("42"),
         text("42["),
         text("42[]"),
-        text("42[1]"),
+        text("42[null]"),
+        text(r#"42["connect"]"#),
+        text(r#"42["newListener"]"#),
+        text(r#"42["echo",1]["echo"]"#),
         text("42{}"),
         text(r#"42"echo""#),
         text("42null"),
@@ -137,7 +136,7 @@ async fn garbage_affects_only_its_sender() {
             polling.post("1").await;
         }
     }
-    let id = healthy.session.clone();
+    let id = healthy.id.clone();
     crate::support::eventually("only the healthy client is left", async || {
         fixture.service.local_client_count() == 1 && fixture.service.client(id.as_str()).await.is_ok()
     })

@@ -1,5 +1,5 @@
-//! A client that leaves a namespace and connects to it again in one segment or one HTTP body keeps its id, and is told
-//! apart from its former stay: store, node, rooms, events and gauges agree after each hundred rounds.
+//! A client that leaves a namespace and connects to it again in one segment or one HTTP body: store, node, rooms, events
+//! and gauges agree after each hundred rounds, also while handlers of its former session end.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -12,7 +12,7 @@ use roomwire_core::{PageRequest, RoomId};
 use roomwire_service::{Client, ClientId, Data, Error, Gateway, WebSocketService};
 use tokio::time::sleep;
 
-use crate::support::{Counters, Fixture, Ledger, Polling, WebSocket, chance, config, frame};
+use crate::support::{Counters, Fixture, Ledger, Polling, WebSocket, chance, config, connected_id, eventually, frame};
 
 const CLIENTS: usize = 100;
 /// Of these so many speak by HTTP requests.
@@ -57,8 +57,15 @@ impl Connection {
     }
 
     fn id(&self) -> ClientId {
-        let (Self::WebSocket(WebSocket { session, .. }) | Self::Polling(Polling { session, .. }, _)) = self;
-        ClientId::new(session.clone()).expect("valid")
+        let (Self::WebSocket(WebSocket { id, .. }) | Self::Polling(Polling { id, .. }, _)) = self;
+        ClientId::new(id.clone()).expect("valid")
+    }
+
+    /// Waits until it is connected.
+    async fn connected(&mut self) {
+        let packet = self.expect("40{").await;
+        let (Self::WebSocket(WebSocket { id, .. }) | Self::Polling(Polling { id, .. }, _)) = self;
+        *id = connected_id(&packet);
     }
 
     /// Sends packets in one segment, or one body.
@@ -73,7 +80,7 @@ impl Connection {
     }
 
     /// The next packet that begins so; what comes before is not looked at.
-    async fn expect(&mut self, start: &str) {
+    async fn expect(&mut self, start: &str) -> String {
         loop {
             let packet = match self {
                 Self::WebSocket(socket) => socket.message().await,
@@ -85,7 +92,7 @@ impl Connection {
                 }
             };
             if packet.starts_with(start) {
-                return;
+                return packet;
             }
             assert!(!packet.starts_with("44"), "refused: {packet}");
         }
@@ -121,7 +128,7 @@ impl Person {
             packets.extend(["41".to_owned(), "40".to_owned()]);
             self.connection.send(&packets).await;
         }
-        self.connection.expect("40{").await;
+        self.connection.connected().await;
         self.rooms.clear();
         for ack in 0..chance(&mut self.seed, 4) {
             let room = self.some_room();
@@ -134,8 +141,12 @@ impl Person {
 
 async fn assert_all_agree(fixture: &Fixture, ledger: &Ledger, counters: &Counters, people: &[Person]) {
     let service = &fixture.service;
-    // A client is told that it is connected a moment before it takes part.
+    // A client is told that it is connected a moment before it takes part, and handlers of its former session end later.
     fixture.holds(people.len()).await;
+    eventually("former sessions have ended", async || {
+        service.client_count().await.is_ok_and(|count| count == people.len() as u64)
+    })
+    .await;
     let expected: BTreeMap<_, _> = people.iter().map(|person| (person.connection.id(), person.rooms.clone())).collect();
     let clients = service.clients(&PageRequest::first(PageRequest::MAX_LIMIT)).await.expect("answers").items;
     let stored = clients.into_iter().map(|client| (client.id, BTreeSet::from_iter(client.rooms)));
@@ -150,7 +161,7 @@ async fn assert_all_agree(fixture: &Fixture, ledger: &Ledger, counters: &Counter
         (id.clone(), BTreeSet::from_iter(client.rooms()))
     });
     assert_eq!(BTreeMap::from_iter(here), expected, "the node");
-    assert_eq!(ledger.present().await, expected, "the events");
+    eventually("the events agree", async || ledger.present().await == expected).await;
     assert_eq!(counters.level("roomwire_clients"), people.len() as f64);
 }
 

@@ -56,7 +56,7 @@ async fn a_websocket_that_does_not_read(foreign: bool) {
     members(&fixture, 2).await;
 
     let (last, departure) = broadcast_until_departure(&fixture, &mut departures, &mut reader).await;
-    assert_eq!(departure.client.as_str(), slow.session);
+    assert_eq!(departure.client.as_str(), slow.id);
     assert_eq!(departure.reason, DisconnectReason::SlowConsumer);
     assert_eq!(departure.rooms.len(), 1);
     members(&fixture, 1).await;
@@ -94,7 +94,7 @@ async fn a_polling_client_that_does_not_poll(foreign: bool) {
     members(&fixture, 2).await;
 
     let (_, departure) = broadcast_until_departure(&fixture, &mut departures, &mut reader).await;
-    assert_eq!(departure.client.as_str(), slow.session);
+    assert_eq!(departure.client.as_str(), slow.id);
     assert_eq!(departure.reason, DisconnectReason::SlowConsumer);
     members(&fixture, 1).await;
     eventually("the session is over", async || slow.post("3").await.status == 400).await;
@@ -128,7 +128,7 @@ async fn a_websocket_that_takes_nothing(foreign: bool) {
         fixture.service.broadcast_to_room(ROOM, "said", &(number, &filler)).await.expect("sent");
         assert!(reader.message().await.starts_with(&format!(r#"42["said",[{number},"#)));
     }
-    assert_eq!(departures.reason_of(&deaf.session).await, DisconnectReason::SlowConsumer);
+    assert_eq!(departures.reason_of(&deaf.id).await, DisconnectReason::SlowConsumer);
     let elapsed = began.elapsed();
     assert!(elapsed >= Duration::from_millis(500), "{elapsed:?}");
     members(&fixture, 1).await;
@@ -166,7 +166,7 @@ async fn a_client_for_which_too_many_bytes_wait_is_disconnected_however_few_mess
         let departure = departures.next().await;
         reasons.push((departure.client.to_string(), departure.reason));
     }
-    for session in [&socket.session, &polling.session] {
+    for session in [&socket.id, &polling.id] {
         assert!(reasons.contains(&(session.clone(), DisconnectReason::SlowConsumer)), "{reasons:?}");
     }
 }

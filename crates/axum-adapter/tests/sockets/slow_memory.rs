@@ -144,8 +144,8 @@ impl Scene {
         };
         let session = match attacker {
             Attacker::None => None,
-            Attacker::Websocket(socket) => Some(&socket.session),
-            Attacker::Polling(polling) => Some(&polling.session),
+            Attacker::Websocket(socket) => Some(&socket.id),
+            Attacker::Polling(polling) => Some(&polling.id),
         };
         if let Some(session) = session {
             assert_eq!(self.departures.reason_of(session).await, DisconnectReason::SlowConsumer);

@@ -42,7 +42,7 @@ async fn a_websocket_that_takes_nothing(foreign: bool) {
     for _ in 0..400 {
         fixture.service.broadcast_to_room(ROOM, "said", &text).await.expect("sent");
     }
-    assert_eq!(departures.reason_of(&slow.session).await, DisconnectReason::SlowConsumer);
+    assert_eq!(departures.reason_of(&slow.id).await, DisconnectReason::SlowConsumer);
     assert!((PATIENCE..PATIENCE * 15).contains(&began.elapsed()), "after {:?}", began.elapsed());
     eventually("its place is free", async || WebSocket::ask(fixture.address, "").await.is_ok()).await;
     slow.closed_by_server().await;
@@ -64,7 +64,7 @@ async fn a_session_that_does_not_poll(foreign: bool) {
     is_in(&fixture).await;
     let began = Instant::now();
     fixture.service.broadcast_to_room(ROOM, "said", &1).await.expect("sent");
-    assert_eq!(departures.reason_of(&slow.session).await, DisconnectReason::SlowConsumer);
+    assert_eq!(departures.reason_of(&slow.id).await, DisconnectReason::SlowConsumer);
     assert!((PATIENCE..PATIENCE * 15).contains(&began.elapsed()), "after {:?}", began.elapsed());
     eventually("the session is over", async || slow.post("3").await.status == 400).await;
 }

@@ -62,7 +62,6 @@ async fn a_request_that_waits_for_messages_does_not_hold_the_end_up() {
     let mut connected = Polling::connect(fixture.address).await;
     let mut never_connected = Polling::open(fixture.address).await;
     connected.begin_poll().await;
-    never_connected.poll_ping().await;
     never_connected.begin_poll().await;
     let began = Instant::now();
     fixture.tell_to_stop();
@@ -81,7 +80,7 @@ async fn a_request_that_was_begun_and_never_ended_holds_the_end_up_for_a_bounded
     let mut body = Http::connect(fixture.address).await;
     let request = format!(
         "POST /socket.io/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n42",
-        polling.ticket
+        polling.session
     );
     body.write(request.as_bytes()).await;
     assert_eq!(polling.post("3").await.status, 200);
@@ -104,7 +103,7 @@ async fn clients_that_never_read_and_handlers_that_never_return_are_ended_too() 
     eventually("both are in", async || service.member_count("room").await.expect("counts") == 2).await;
     // Enough that the writer of the one that does not read waits for it, and too little to fill its buffer.
     for _ in 0..200 {
-        fixture.service.send_to_client(deaf.session.as_str(), "said", &"x".repeat(65_536)).await.expect("sent");
+        fixture.service.send_to_client(deaf.id.as_str(), "said", &"x".repeat(65_536)).await.expect("sent");
     }
     fixture.tell_to_stop();
     let began = Instant::now();

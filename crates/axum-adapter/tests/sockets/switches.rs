@@ -25,7 +25,7 @@ async fn a_service_that_is_switched_off_answers_503_on_its_path_and_the_app_runs
             ("GET", "/socket.io/?EIO=4&transport=polling"),
             ("POST", "/socket.io/?EIO=4&transport=polling&sid=AAAAAAAAAAAAAAAA"),
             ("GET", "/socket.io"),
-            ("OPTIONS", "/socket.io/anything"),
+            ("OPTIONS", "/socket.io/"),
         ] {
             let answer = Http::once(fixture.address, method, target, "").await;
             assert_eq!(answer.status, 503, "{method} {target}");
@@ -83,7 +83,7 @@ async fn only_the_transports_that_are_configured_are_served() {
     let fixture = Fixture::new(config_of(Transport::Polling), Gateway::new()).await;
     let polling = Polling::connect(fixture.address).await;
     assert_eq!(WebSocket::ask(fixture.address, "").await.expect_err("refused").0, 400);
-    let upgrade = format!("&sid={}", polling.ticket);
+    let upgrade = format!("&sid={}", polling.session);
     assert_eq!(WebSocket::ask(fixture.address, &upgrade).await.expect_err("refused").0, 400);
     fixture.holds(1).await;
 

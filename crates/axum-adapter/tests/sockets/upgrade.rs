@@ -26,7 +26,7 @@ async fn moves(fixture: &Fixture, heard: &Heard) {
     heard.0.lock().clear();
     let mut polling = Polling::connect(fixture.address).await;
     fixture.holds(1).await;
-    let (service, id) = (fixture.service.clone(), polling.session.clone());
+    let (service, id) = (fixture.service.clone(), polling.id.clone());
     let talking = tokio::spawn(async move {
         for number in 0..MESSAGES {
             service.send_to_client(id.as_str(), "said", &number).await.expect("is here");
@@ -38,7 +38,7 @@ async fn moves(fixture: &Fixture, heard: &Heard) {
     let mut next = move || sent.next().map(|number| format!(r#"42["hear",{number}]"#));
 
     polling.begin_poll().await;
-    let mut socket = WebSocket::ask(fixture.address, &format!("&sid={}", polling.ticket)).await.expect("begins");
+    let mut socket = WebSocket::ask(fixture.address, &format!("&sid={}", polling.session)).await.expect("begins");
     socket.send("2probe").await;
     for _ in 0..20 {
         assert_eq!(polling.post(&next().expect("more")).await.status, 200);
@@ -98,7 +98,7 @@ async fn a_second_websocket_for_a_session_changes_nothing() {
     config.max_connections = 1;
     let fixture = Fixture::new(config, gateway).await;
     let polling = Polling::connect(fixture.address).await;
-    let ticket = format!("&sid={}", polling.ticket);
+    let ticket = format!("&sid={}", polling.session);
     let mut socket = WebSocket::ask_narrow(fixture.address, &ticket).await.expect("begins");
     socket.send("2probe").await;
     assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
@@ -118,7 +118,7 @@ async fn a_second_websocket_for_a_session_changes_nothing() {
         fixture.service.local_client_count() == 0
     })
     .await;
-    assert_eq!(departures.reason_of(&polling.session).await, DisconnectReason::SlowConsumer);
+    assert_eq!(departures.reason_of(&polling.id).await, DisconnectReason::SlowConsumer);
     eventually("its connection is over", async || WebSocket::ask(fixture.address, "").await.is_ok()).await;
     socket.closed_by_server().await;
 }
@@ -126,7 +126,7 @@ async fn a_second_websocket_for_a_session_changes_nothing() {
 /// The client sends and receives over HTTP requests.
 async fn talks_by_polling(fixture: &Fixture, heard: &Heard, polling: &mut Polling, number: u32) {
     assert_eq!(polling.post(&format!(r#"42["hear",{number}]"#)).await.status, 200);
-    fixture.service.send_to_client(polling.session.as_str(), "said", &number).await.expect("is here");
+    fixture.service.send_to_client(polling.id.as_str(), "said", &number).await.expect("is here");
     let said = format!(r#"42["said",{number}]"#);
     while !polling.poll().await.contains(&said) {}
     eventually("it is heard", async || heard.0.lock().last() == Some(&number)).await;
@@ -137,7 +137,7 @@ async fn a_websocket_that_breaks_or_sends_no_probe_leaves_its_session_as_it_was(
     let heard = Heard::default();
     let fixture = Fixture::new(config(), Gateway::new().with_state(heard.clone()).on("hear", hear)).await;
     let mut polling = Polling::connect(fixture.address).await;
-    let query = format!("&sid={}", polling.ticket);
+    let query = format!("&sid={}", polling.session);
     for (round, frames) in [&[][..], &["2probe"], &["nonsense"], &["2probe", "nonsense"], &["5"]].iter().enumerate() {
         for resets in [true, false] {
             let mut socket = eventually_upgrades(&fixture, &query).await;
@@ -180,7 +180,7 @@ async fn while_a_websocket_carries_nothing_messages_go_over_http_requests_and_po
     let fixture = Fixture::new(config, Gateway::new().with_state(heard.clone()).on("hear", hear)).await;
     for probes in [false, true] {
         let mut polling = Polling::connect(fixture.address).await;
-        let mut socket = WebSocket::ask(fixture.address, &format!("&sid={}", polling.ticket)).await.expect("begins");
+        let mut socket = WebSocket::ask(fixture.address, &format!("&sid={}", polling.session)).await.expect("begins");
         if probes {
             socket.send("2probe").await;
         }
@@ -193,7 +193,7 @@ async fn while_a_websocket_carries_nothing_messages_go_over_http_requests_and_po
             let answer = tokio::time::timeout(Duration::from_millis(500), polling.polled()).await;
             polls += 1;
             if answer.is_err() {
-                fixture.service.send_to_client(polling.session.as_str(), "said", &0).await.expect("is here");
+                fixture.service.send_to_client(polling.id.as_str(), "said", &0).await.expect("is here");
                 polling.polled().await.expect("an answer");
             }
         }

@@ -45,7 +45,7 @@ async fn an_allowed_page_can_read_every_response() {
     assert_eq!(status(&foreign, "GET", OPEN, &many, "").await, 431);
 
     let polling = Polling::connect(fixture.address).await;
-    let session = format!("{OPEN}&sid={}", polling.ticket);
+    let session = format!("{OPEN}&sid={}", polling.session);
     let mut post = Http::connect(fixture.address).await;
     let head = format!("POST {session} HTTP/1.1\r\nhost: a\r\n{PAGE}content-length: 9\r\n\r\n4");
     post.write(head.as_bytes()).await;
@@ -54,7 +54,7 @@ async fn an_allowed_page_can_read_every_response() {
     is_readable(&head.to_ascii_lowercase());
 
     let polling = Polling::connect(fixture.address).await;
-    let session = format!("{OPEN}&sid={}", polling.ticket);
+    let session = format!("{OPEN}&sid={}", polling.session);
     let large = format!(r#"42["e","{}"]"#, "x".repeat(10_000));
     assert_eq!(status(&fixture, "POST", &session, "", &large).await, 413);
 }
@@ -99,7 +99,7 @@ async fn an_allowed_page_can_read_that_the_server_is_full_stopping_or_switched_o
 async fn a_refused_page_can_read_why_and_gets_no_credentials() {
     let fixture = Fixture::new(listing(), Gateway::new()).await;
     let own = Polling::connect(fixture.address).await;
-    for (method, target) in [("GET", OPEN.to_owned()), ("POST", format!("{OPEN}&sid={}", own.ticket))] {
+    for (method, target) in [("GET", OPEN.to_owned()), ("POST", format!("{OPEN}&sid={}", own.session))] {
         let (head, answer) = ask_with_head(fixture.address, method, &target, FOREIGN, "").await;
         assert!(answer.status == 403 && answer.body.contains("allowedOrigins"), "{answer:?}");
         assert!(head.contains("access-control-allow-origin: *\r\n"), "{head}");

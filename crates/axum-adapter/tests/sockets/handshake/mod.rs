@@ -13,7 +13,7 @@ use crate::support::{Answer, Http};
 const OPEN: &str = "/socket.io/?EIO=4&transport=polling";
 
 /// What the engine says of a session that does not exist.
-const UNKNOWN: &str = r#"{"code":"1","message":"Session ID unknown"}"#;
+const UNKNOWN: &str = r#"{"code":1,"message":"Session ID unknown"}"#;
 
 /// The header lines of a websocket handshake.
 const UPGRADE: &str = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\

@@ -13,7 +13,7 @@ fn listing(origins: &[&str]) -> WebSocketConfig {
 async fn statuses(fixture: &Fixture, origins: &[&str]) -> [u16; 3] {
     let lines: String = origins.iter().map(|origin| format!("origin: {origin}\r\n")).collect();
     let polling = Polling::open(fixture.address).await;
-    let target = format!("{OPEN}&sid={}", polling.ticket);
+    let target = format!("{OPEN}&sid={}", polling.session);
     let socket = "/socket.io/?EIO=4&transport=websocket";
     let mut all = Vec::new();
     for (method, target, headers, body) in [

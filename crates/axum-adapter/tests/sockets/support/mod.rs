@@ -25,7 +25,7 @@ pub(crate) use log::Log;
 pub(crate) use polling::Polling;
 pub(crate) use store::GatedStore;
 pub(crate) use tls::{Certificate, Wss};
-pub(crate) use websocket::{Frame, WebSocket, frame, handshake, head};
+pub(crate) use websocket::{Frame, WebSocket, connected_id, frame, handshake, head};
 
 /// How long anything may take on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -2,15 +2,15 @@
 
 use std::net::SocketAddr;
 
-use super::{Answer, Frame, Http, WebSocket};
+use super::{Answer, Frame, Http, WebSocket, websocket::connected_id};
 
 /// A session over HTTP requests: one connection to send, one to receive.
 #[derive(Debug)]
 pub(crate) struct Polling {
-    /// What the server calls the client.
+    /// The session's secret.
     pub(crate) session: String,
-    /// What opens the session.
-    pub(crate) ticket: String,
+    /// What the server calls the client, once it is connected to `/`.
+    pub(crate) id: String,
     target: String,
     posts: Http,
     gets: Http,
@@ -23,10 +23,9 @@ impl Polling {
         let answer = gets.ask("GET", "/socket.io/?EIO=4&transport=polling", "").await;
         assert_eq!(answer.status, 200, "{answer:?}");
         let open: serde_json::Value = serde_json::from_str(&answer.body[1..]).expect("an open packet");
-        let ticket = open["sid"].as_str().expect("a session").to_owned();
-        let session = ticket.split('.').next().expect("a name").to_owned();
-        let target = format!("/socket.io/?EIO=4&transport=polling&sid={ticket}");
-        Self { session, ticket, target, posts: Http::connect(address).await, gets }
+        let session = open["sid"].as_str().expect("a session").to_owned();
+        let target = format!("/socket.io/?EIO=4&transport=polling&sid={session}");
+        Self { session, id: String::new(), target, posts: Http::connect(address).await, gets }
     }
 
     /// Opens a session and connects to the namespace `/`.
@@ -34,13 +33,13 @@ impl Polling {
         let mut client = Self::open(address).await;
         assert_eq!(client.post("40").await.status, 200);
         let packets = client.poll().await;
-        assert!(packets[0].starts_with("40{"), "{packets:?}");
+        client.id = connected_id(&packets[0]);
         client
     }
 
     /// Moves to a websocket.
     pub(crate) async fn upgraded(&self, address: SocketAddr) -> WebSocket {
-        let mut socket = WebSocket::ask(address, &format!("&sid={}", self.ticket)).await.expect("a websocket");
+        let mut socket = WebSocket::ask(address, &format!("&sid={}", self.session)).await.expect("a websocket");
         socket.send("2probe").await;
         assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
         socket.send("5").await;
@@ -63,14 +62,6 @@ impl Polling {
     /// Begins to wait for packets.
     pub(crate) async fn begin_poll(&mut self) {
         self.gets.send("GET", &self.target, "", "").await;
-    }
-
-    /// Takes the ping that comes first.
-    pub(crate) async fn poll_ping(&mut self) {
-        self.begin_poll().await;
-        let answer = self.polled().await.expect("an answer");
-        assert_eq!((answer.status, &*answer.body), (200, "2"));
-        assert_eq!(self.post("3").await.status, 200);
     }
 
     /// Waits for packets on a connection of its own.

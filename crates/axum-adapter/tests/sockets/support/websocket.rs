@@ -36,6 +36,13 @@ pub(crate) fn head(opcode: u8, length: usize) -> Vec<u8> {
     bytes
 }
 
+/// The client's id in a CONNECT packet of `/`.
+pub(crate) fn connected_id(packet: &str) -> String {
+    let connected = packet.strip_prefix("40").unwrap_or_else(|| panic!("no CONNECT: {packet}"));
+    let connected: serde_json::Value = serde_json::from_str(connected).expect("a CONNECT packet");
+    connected["sid"].as_str().expect("an id").to_owned()
+}
+
 /// A text message as bytes.
 pub(crate) fn frame(text: &str) -> Vec<u8> {
     [head(1, text.len()), text.as_bytes().to_vec()].concat()
@@ -45,8 +52,10 @@ pub(crate) fn frame(text: &str) -> Vec<u8> {
 #[derive(Debug)]
 pub(crate) struct WebSocket {
     stream: BufReader<TcpStream>,
-    /// The engine's session, once it is open; also what the server calls the client.
+    /// The session's secret, once it is open.
     pub(crate) session: String,
+    /// What the server calls the client, once it is connected to `/`.
+    pub(crate) id: String,
     unread: VecDeque<String>,
 }
 
@@ -77,7 +86,8 @@ impl WebSocket {
 
     async fn ask_on(stream: TcpStream, request: &str) -> Result<Self, (u16, String)> {
         stream.set_nodelay(true).expect("no delay");
-        let mut socket = Self { stream: BufReader::new(stream), session: String::new(), unread: VecDeque::new() };
+        let mut socket =
+            Self { stream: BufReader::new(stream), session: String::new(), id: String::new(), unread: VecDeque::new() };
         socket.write(request.as_bytes()).await;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -138,7 +148,7 @@ impl WebSocket {
     pub(crate) async fn joined(mut self) -> Self {
         self.send("40").await;
         let connected = self.message().await;
-        assert!(connected.starts_with("40{"), "{connected}");
+        self.id = connected_id(&connected);
         self
     }
 

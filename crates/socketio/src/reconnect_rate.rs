@@ -1,4 +1,4 @@
-//! The rate of short connections that an address may have.
+//! A token bucket that is checked and charged separately.
 
 use std::time::Duration;
 
@@ -9,28 +9,32 @@ use tokio::time::Instant;
 /// A connection may begin while there is a token, and takes one when it *ends*, if it was short. The usual limiters
 /// (`governor`) check and take in one step, which would charge connections that stay.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct ReconnectRate {
+pub struct ReconnectRate {
     interval: Duration,
     burst: u32,
 }
 
 /// The moment at which a bucket is full again: the whole state of the bucket.
-pub(crate) type FullAt = Instant;
+pub type FullAt = Instant;
 
 impl ReconnectRate {
-    pub(crate) fn new(per_second: u32, burst: u32) -> Self {
+    /// A bucket that gets so many tokens a second, and holds so many.
+    #[must_use]
+    pub fn new(per_second: u32, burst: u32) -> Self {
         Self { interval: Duration::from_secs(1) / per_second.max(1), burst: burst.max(1) }
     }
 
     /// The time until there is a token; `None` when there is one.
-    pub(crate) fn wait(&self, full_at: FullAt, now: Instant) -> Option<Duration> {
+    #[must_use]
+    pub fn wait(&self, full_at: FullAt, now: Instant) -> Option<Duration> {
         let missing = full_at.saturating_duration_since(now);
         let bearable = self.interval * (self.burst - 1);
         missing.checked_sub(bearable).filter(|wait| !wait.is_zero())
     }
 
     /// Takes a token. An empty bucket stays empty: many connections that end at one time cost no more than the burst.
-    pub(crate) fn charge(&self, full_at: FullAt, now: Instant) -> FullAt {
+    #[must_use]
+    pub fn charge(&self, full_at: FullAt, now: Instant) -> FullAt {
         let empty = now + self.interval * self.burst;
         (full_at.max(now) + self.interval).min(empty)
     }

@@ -1,4 +1,4 @@
-//! Whether a session uses HTTP requests or a websocket, or is about to move from one to the other.
+//! Whether a session that began over HTTP long-polling still uses it.
 
 use std::{sync::Arc, time::Duration};
 
@@ -26,11 +26,6 @@ enum Stage {
 pub(crate) struct ProbePermit(UpgradeState);
 
 impl UpgradeState {
-    /// A session that begins over HTTP requests, or over a websocket.
-    pub(crate) fn begin(polling: bool) -> Self {
-        Self(Arc::new(watch::Sender::new(if polling { Stage::Polling } else { Stage::Websocket })))
-    }
-
     /// Begins a probe. `None` when one is going on or the session has a websocket.
     pub(crate) fn begin_probe(&self) -> Option<ProbePermit> {
         let begins = self.0.send_if_modified(|stage| {
@@ -43,6 +38,11 @@ impl UpgradeState {
         begins.then(|| ProbePermit(self.clone()))
     }
 
+    /// Whether the session uses a websocket.
+    pub(crate) fn is_websocket(&self) -> bool {
+        *self.0.borrow() == Stage::Websocket
+    }
+
     /// Waits until a poll without messages is to be answered: a client that probes a websocket waits for its last poll.
     pub(crate) async fn poll_released(&self) {
         let mut stage = self.0.subscribe();
@@ -50,7 +50,14 @@ impl UpgradeState {
             sleep(POLL_DURING_PROBE).await;
         }
         // The sender outlives this borrow of it.
-        let _ = stage.wait_for(|stage| *stage == Stage::Probing).await;
+        let _ = stage.wait_for(|stage| *stage != Stage::Polling).await;
+    }
+}
+
+/// A session that begins over HTTP long-polling.
+impl Default for UpgradeState {
+    fn default() -> Self {
+        Self(Arc::new(watch::Sender::new(Stage::Polling)))
     }
 }
 
@@ -83,18 +90,17 @@ mod tests {
 
     #[test]
     fn one_websocket_is_probed_at_a_time_and_none_after_the_upgrade() {
-        let state = UpgradeState::begin(true);
+        let state = UpgradeState::default();
         let first = state.begin_probe().expect("the first");
         assert!(state.begin_probe().is_none());
         drop(first);
         state.begin_probe().expect("after one that failed").succeed();
         assert!(state.begin_probe().is_none());
-        assert!(UpgradeState::begin(false).begin_probe().is_none());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_poll_that_waits_is_released_at_once_and_those_during_the_probe_ten_times_a_second() {
-        let state = UpgradeState::begin(true);
+        let state = UpgradeState::default();
         let waiting = tokio::spawn({
             let state = state.clone();
             async move { state.poll_released().await }

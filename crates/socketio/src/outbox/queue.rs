@@ -1,11 +1,9 @@
-//! The queue of messages that the engine has no room for.
+//! Messages beyond those that the transport writes next.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     hash::Hash,
 };
-
-use super::Load;
 
 /// Messages in sending order. A message with a key replaces the queued one with the same key, at its place.
 ///
@@ -27,7 +25,7 @@ pub(super) struct ConflatingQueue<K, M> {
 #[derive(Debug)]
 struct Entry<K, M> {
     key: Option<K>,
-    load: Load,
+    bytes: usize,
     message: M,
 }
 
@@ -64,39 +62,34 @@ impl<K: Clone + Eq + Hash, M> ConflatingQueue<K, M> {
         (self.packets, self.bytes)
     }
 
-    pub(super) fn push(&mut self, load: Load, message: M) {
+    pub(super) fn push(&mut self, bytes: usize, message: M) {
         self.packets += 1;
-        self.bytes += load.bytes;
-        self.append(Entry { key: None, load, message });
+        self.bytes += bytes;
+        self.append(Entry { key: None, bytes, message });
     }
 
-    /// Keeps at most `most` messages with keys, and of these at most `bytes` bytes, but always the newest.
-    pub(super) fn push_latest(&mut self, key: &K, load: Load, message: M, most: usize, bytes: usize) -> Kept {
-        self.replaceable_bytes += load.bytes;
+    /// Keeps at most `most` messages with keys, and of these at most `most_bytes` bytes, but always the newest.
+    pub(super) fn push_latest(&mut self, key: &K, bytes: usize, message: M, most: usize, most_bytes: usize) -> Kept {
+        self.replaceable_bytes += bytes;
         let older = self.turns.get(key).and_then(|turn| self.waiting.get_mut(turn));
         let replaced = if let Some(entry) = older {
-            self.replaceable_bytes -= entry.load.bytes;
-            (entry.load, entry.message) = (load, message);
+            self.replaceable_bytes -= entry.bytes;
+            (entry.bytes, entry.message) = (bytes, message);
             true
         } else {
-            let turn = self.append(Entry { key: Some(key.clone()), load, message });
+            let turn = self.append(Entry { key: Some(key.clone()), bytes, message });
             self.turns.insert(key.clone(), turn);
             self.replaceable.insert(turn);
             false
         };
         let mut dropped = 0;
-        while (self.replaceable.len() > most || self.replaceable_bytes > bytes)
+        while (self.replaceable.len() > most || self.replaceable_bytes > most_bytes)
             && let Some(turn) = self.replaceable.iter().copied().find(|turn| self.turns.get(key) != Some(turn))
         {
             self.take(turn);
             dropped += 1;
         }
         Kept { replaced, dropped }
-    }
-
-    /// The next message.
-    pub(super) fn first(&mut self) -> Option<(Load, &mut M)> {
-        self.waiting.values_mut().next().map(|entry| (entry.load, &mut entry.message))
     }
 
     pub(super) fn take_first(&mut self) -> Option<M> {
@@ -121,16 +114,16 @@ impl<K: Clone + Eq + Hash, M> ConflatingQueue<K, M> {
     }
 
     fn take(&mut self, turn: u64) -> Option<M> {
-        let Entry { key, load, message } = self.waiting.remove(&turn)?;
+        let Entry { key, bytes, message } = self.waiting.remove(&turn)?;
         match key {
             Some(key) => {
                 self.turns.remove(&key);
                 self.replaceable.remove(&turn);
-                self.replaceable_bytes -= load.bytes;
+                self.replaceable_bytes -= bytes;
             }
             None => {
                 self.packets -= 1;
-                self.bytes -= load.bytes;
+                self.bytes -= bytes;
             }
         }
         Some(message)
@@ -139,9 +132,9 @@ impl<K: Clone + Eq + Hash, M> ConflatingQueue<K, M> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ConflatingQueue, Kept, Load};
+    use super::{ConflatingQueue, Kept};
 
-    const ONE: Load = Load { frames: 1, bytes: 10 };
+    const ONE: usize = 10;
 
     fn all(mut held: ConflatingQueue<&str, u32>) -> Vec<u32> {
         std::iter::from_fn(|| held.take_first()).collect()
@@ -181,10 +174,7 @@ mod tests {
         let mut held = ConflatingQueue::default();
         held.push_latest(&"a", ONE, 1, 9, 25);
         held.push_latest(&"b", ONE, 2, 9, 25);
-        assert_eq!(
-            held.push_latest(&"a", Load { frames: 1, bytes: 30 }, 3, 9, 25),
-            Kept { replaced: true, dropped: 1 }
-        );
+        assert_eq!(held.push_latest(&"a", 30, 3, 9, 25), Kept { replaced: true, dropped: 1 });
         assert_eq!(held.replaceable_bytes, 30);
         assert_eq!(all(held), [3]);
     }

@@ -1,0 +1,396 @@
+//! The send queue of one session, and the detection of slow consumers.
+//!
+//! Payloads are shared between clients, counted in bytes, and may be replaced by newer ones. The first messages are
+//! `ready`: the transport writes them as they are. Those beyond are `held`; a message with a [`Conflation`] replaces an
+//! older one there.
+
+mod message;
+mod queue;
+mod watermark;
+
+use std::{
+    collections::VecDeque,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
+    time::Duration,
+};
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use roomwire_core::{
+    Conflation, Undeliverable,
+    config::Limits,
+    packet::{EncodedPacket, TextFrame},
+};
+use tokio::{sync::Notify, time::Instant};
+
+pub(crate) use message::{Message, Recipient};
+
+use queue::ConflatingQueue;
+
+use crate::metrics;
+
+/// How much is ready at most, and no more than half of what may wait at all: values that replace each other never fill
+/// a buffer.
+const READY_PACKETS: usize = 256;
+const READY_BYTES: usize = 131_072;
+
+/// The number of messages that are ready, at which a client gets no further packets outside of the limits.
+const MOST_READY: usize = 1024;
+
+/// The capacity that an empty queue keeps.
+const KEPT_CAPACITY: usize = 16;
+
+/// The limits of one session's queue.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    packets: usize,
+    bytes: usize,
+    ready_packets: usize,
+    ready_bytes: usize,
+    pub(crate) write_timeout: Duration,
+}
+
+impl From<&Limits> for Bounds {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            packets: limits.send_buffer,
+            bytes: limits.send_buffer_bytes,
+            ready_packets: READY_PACKETS.min(limits.send_buffer / 2),
+            ready_bytes: READY_BYTES.min(limits.send_buffer_bytes / 2),
+            write_timeout: limits.write_timeout,
+        }
+    }
+}
+
+/// The queued messages of one session, in all its namespaces.
+pub(crate) struct Outbox {
+    bounds: Bounds,
+    state: Mutex<State>,
+    /// The session is a slow consumer and is being closed.
+    slow: AtomicBool,
+    /// The transport, which waits for messages.
+    transport: AtomicWaker,
+    /// Whether a task waits on `drained`.
+    is_awaited: AtomicBool,
+    drained: Notify,
+    /// Notified when messages begin to wait.
+    begins_to_wait: Notify,
+}
+
+/// Messages with a key replace each other when they are for one client, identified by its address.
+type Held = ConflatingQueue<(usize, Arc<Conflation>), Message>;
+
+#[derive(Default)]
+struct State {
+    ready: VecDeque<Message>,
+    /// The number and bytes of limited messages that are ready, and of those that the transport is writing.
+    unwritten: Load,
+    writing: Load,
+    /// Made for a client that falls behind.
+    held: Option<Box<Held>>,
+    /// When a look at it first found messages that had made no progress since the look before.
+    stalled_since: Option<Instant>,
+    closed: bool,
+}
+
+/// A number of messages and their bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Load {
+    packets: usize,
+    bytes: usize,
+}
+
+impl State {
+    fn is_free(&self, bounds: &Bounds) -> bool {
+        self.held.is_none() && self.has_room(bounds)
+    }
+
+    /// Whether more may be ready.
+    fn has_room(&self, bounds: &Bounds) -> bool {
+        self.unwritten.packets < bounds.ready_packets && self.unwritten.bytes < bounds.ready_bytes
+    }
+
+    /// Whether so much more would be too much; one message alone never is.
+    fn is_full_for(&self, bytes: usize, bounds: &Bounds) -> bool {
+        let waiting = self.waiting();
+        waiting.packets >= bounds.packets || waiting.packets > 0 && waiting.bytes + bytes > bounds.bytes
+    }
+
+    fn waiting(&self) -> Load {
+        let (held, held_bytes) = self.held.as_ref().map_or((0, 0), |held| held.waiting());
+        Load { packets: self.unwritten.packets + held, bytes: self.unwritten.bytes + held_bytes }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.unwritten.packets == 0 && self.held.is_none()
+    }
+
+    fn push_ready(&mut self, message: Message) {
+        if message.is_limited() {
+            self.unwritten.packets += 1;
+            self.unwritten.bytes += message.size();
+        }
+        self.ready.push_back(message);
+    }
+
+    /// What the transport took was written.
+    fn written(&mut self) {
+        let written = std::mem::take(&mut self.writing);
+        self.unwritten.packets -= written.packets;
+        self.unwritten.bytes -= written.bytes;
+        self.stalled_since = None;
+    }
+
+    /// Makes held messages ready, as far as there is room.
+    fn refill(&mut self, bounds: &Bounds) {
+        while let Some(held) = &mut self.held
+            && self.unwritten.packets < bounds.ready_packets
+            && self.unwritten.bytes < bounds.ready_bytes
+        {
+            match held.take_first() {
+                Some(message) => self.push_ready(message),
+                None => self.held = None,
+            }
+        }
+    }
+}
+
+impl Outbox {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self {
+            bounds,
+            state: Mutex::default(),
+            slow: AtomicBool::new(false),
+            transport: AtomicWaker::new(),
+            is_awaited: AtomicBool::new(false),
+            drained: Notify::new(),
+            begins_to_wait: Notify::new(),
+        }
+    }
+
+    /// Queues a message for one client of the session.
+    pub(crate) fn send(
+        &self,
+        recipient: &Arc<Recipient>,
+        packet: &EncodedPacket,
+        conflation: Option<&Arc<Conflation>>,
+    ) -> Result<(), Undeliverable> {
+        let mut state = self.state.lock();
+        if state.closed || self.is_slow() || !recipient.is_open() {
+            return Err(Undeliverable::Gone);
+        }
+        let message = Message::new(recipient, packet);
+        let bytes = message.size();
+        if conflation.is_none() && state.is_full_for(bytes, &self.bounds) {
+            self.slow.store(true, Ordering::Release);
+            recipient.close();
+            state.held = None;
+            drop(state);
+            self.notify_drained();
+            return Err(Undeliverable::BufferFull);
+        }
+        let begins_to_wait = state.is_idle();
+        if state.is_free(&self.bounds) {
+            state.push_ready(message);
+        } else {
+            let held = state.held.get_or_insert_default();
+            match conflation {
+                None => held.push(bytes, message),
+                Some(conflation) => {
+                    let key = (recipient.key(), conflation.clone());
+                    let kept = held.push_latest(&key, bytes, message, Conflation::HELD, self.bounds.bytes);
+                    metrics::conflated(kept.replaced, kept.dropped);
+                }
+            }
+        }
+        drop(state);
+        if begins_to_wait {
+            self.begins_to_wait.notify_one();
+        }
+        self.transport.wake();
+        Ok(())
+    }
+
+    /// Queues a packet outside of the limits, after everything that was queued before. False when very many of them
+    /// wait: the client asks for them and does not read.
+    pub(crate) fn send_unlimited(&self, text: TextFrame) -> bool {
+        let mut state = self.state.lock();
+        if state.closed {
+            return true;
+        }
+        if state.ready.len() >= MOST_READY {
+            return false;
+        }
+        let message = Message::unlimited(text);
+        match &mut state.held {
+            Some(held) => held.push(0, message),
+            None => state.push_ready(message),
+        }
+        drop(state);
+        self.transport.wake();
+        true
+    }
+
+    /// Queues a packet of the session at the end of what is ready, before what is held.
+    pub(crate) fn send_soon(&self, text: TextFrame) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.push_ready(Message::unlimited(text));
+        }
+        drop(state);
+        self.transport.wake();
+    }
+
+    /// Sends CONNECT to a client, which can be sent to from now on. False as for [`send_unlimited`](Self::send_unlimited).
+    pub(crate) fn open(&self, recipient: &Recipient, connect: TextFrame) -> bool {
+        let is_queued = self.send_unlimited(connect);
+        recipient.open();
+        is_queued
+    }
+
+    /// Sends nothing more to a client, except `last`. Messages before that are sent. False as for
+    /// [`send_unlimited`](Self::send_unlimited).
+    pub(crate) fn close(&self, recipient: &Recipient, last: TextFrame) -> bool {
+        recipient.close();
+        self.send_unlimited(last)
+    }
+
+    /// Sends nothing more to a client, and drops what was queued for it.
+    pub(crate) fn discard(&self, recipient: &Arc<Recipient>) {
+        recipient.close();
+        let key = Some(recipient.key());
+        let mut state = self.state.lock();
+        let mut dropped = Load::default();
+        state.ready.retain(|message| {
+            let stays = message.recipient != key;
+            if !stays {
+                dropped.packets += 1;
+                dropped.bytes += message.size();
+            }
+            stays
+        });
+        state.unwritten.packets -= dropped.packets;
+        state.unwritten.bytes -= dropped.bytes;
+        if let Some(held) = &mut state.held {
+            held.retain(|message| message.recipient != key);
+            if held.is_empty() {
+                state.held = None;
+            }
+        }
+        drop(state);
+        self.notify_drained();
+    }
+
+    /// Passes the next messages to `write`, in order: at most so many bytes, but at least one message if there is any.
+    /// Those passed before have been written.
+    pub(crate) fn next_messages(&self, most_bytes: usize, mut write: impl FnMut(Message)) {
+        let mut state = self.state.lock();
+        let had_written = state.writing != Load::default();
+        if had_written {
+            state.written();
+        }
+        state.refill(&self.bounds);
+        let mut bytes = 0;
+        while let Some(first) = state.ready.front() {
+            let size = first.size();
+            if bytes > 0 && bytes + size > most_bytes {
+                break;
+            }
+            bytes += size;
+            if first.is_limited() {
+                state.writing.packets += 1;
+                state.writing.bytes += size;
+            }
+            if let Some(message) = state.ready.pop_front() {
+                write(message);
+            }
+        }
+        if state.ready.is_empty() && state.ready.capacity() > KEPT_CAPACITY {
+            state.ready = VecDeque::new();
+        }
+        drop(state);
+        if had_written {
+            self.notify_drained();
+        }
+    }
+
+    /// What [`next_messages`](Self::next_messages) passed has been written.
+    pub(crate) fn written(&self) {
+        let mut state = self.state.lock();
+        state.written();
+        state.refill(&self.bounds);
+        drop(state);
+        self.notify_drained();
+        self.transport.wake();
+    }
+
+    /// The client took a part of what is being written.
+    pub(crate) fn progressed(&self) {
+        self.state.lock().stalled_since = None;
+    }
+
+    /// The task that is woken when there is something to write, or the session is closed.
+    pub(crate) fn wake_transport_with(&self, waker: &Waker) {
+        self.transport.register(waker);
+    }
+
+    pub(crate) fn wake_transport(&self) {
+        self.transport.wake();
+    }
+
+    /// Waits until messages begin to wait for the transport.
+    pub(crate) async fn begins_to_wait(&self) {
+        self.begins_to_wait.notified().await;
+    }
+
+    /// Since when messages have waited without any progress, as far as was looked; `None` if none wait.
+    pub(crate) fn stalled_since(&self) -> Option<Instant> {
+        let mut state = self.state.lock();
+        (!state.is_idle()).then(|| *state.stalled_since.get_or_insert_with(Instant::now))
+    }
+
+    /// Whether the session is closed because its client does not read.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.slow.load(Ordering::Acquire)
+    }
+
+    /// Whether messages wait for the client.
+    pub(crate) fn is_behind(&self) -> bool {
+        !self.state.lock().is_idle()
+    }
+
+    /// The client read nothing for `limits.writeTimeout`.
+    pub(crate) fn set_slow(&self) {
+        self.slow.store(true, Ordering::Release);
+    }
+
+    /// Accepts no more messages. What was queued is dropped, unless it is to be written first.
+    pub(crate) fn shut(&self, writes_queued: bool) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        if !writes_queued {
+            state.ready = VecDeque::new();
+            state.held = None;
+            state.unwritten = state.writing;
+        }
+        drop(state);
+        self.notify_drained();
+        self.transport.wake();
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.lock();
+        f.debug_struct("Outbox")
+            .field("unwritten", &state.unwritten)
+            .field("held", &state.held.as_ref().map(|held| held.waiting()))
+            .field("slow", &self.is_slow())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,132 @@
+//! HTTP long-polling: the messages of a session as the response to a request.
+
+use std::{future::poll_fn, pin::pin, sync::atomic::Ordering, task::Poll};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use roomwire_core::DisconnectReason;
+
+use super::{Ending, Problem, Session, UpgradeState};
+use crate::outbox::Message;
+
+/// What separates packets in a body.
+pub(super) const SEPARATOR: u8 = 0x1e;
+
+/// The response to a poll.
+#[derive(Debug)]
+pub enum PollResponse {
+    /// Messages, and the record of their delivery.
+    Messages(Bytes, Delivery),
+    /// A packet that says nothing: the client moves to a websocket, or closed the session itself.
+    Noop,
+    /// The packet by which the server closes a session.
+    Close,
+    /// The session uses a websocket, or was polled by another request at the same time, which ends it. The answer
+    /// is 400.
+    Rejected,
+}
+
+/// The delivery of the messages in a response. If it is dropped before it is complete, the session ends: nothing may
+/// follow a gap.
+#[derive(Debug)]
+#[must_use]
+pub struct Delivery {
+    session: Option<Session>,
+}
+
+impl Delivery {
+    /// The client took a part of the body.
+    pub fn progressed(&self) {
+        if let Some(session) = &self.session {
+            session.0.outbox.progressed();
+            session.alive();
+        }
+    }
+
+    /// The client took all of the body.
+    pub fn complete(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.0.outbox.written();
+            session.alive();
+        }
+    }
+}
+
+impl Drop for Delivery {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            session.end(DisconnectReason::ConnectionLost, Ending::Abort);
+        }
+    }
+}
+
+/// A poll that waits. If it is dropped, its connection broke.
+struct Waiting<'a> {
+    session: &'a Session,
+    is_answered: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.session.0.is_polled.store(false, Ordering::Release);
+        if !self.is_answered {
+            self.session.end(DisconnectReason::ConnectionLost, Ending::Abort);
+        }
+    }
+}
+
+impl Session {
+    /// Waits for messages and takes them, at most as many as one response may have.
+    ///
+    /// # Cancellation
+    /// Dropping the future ends the session: the client is gone.
+    pub async fn poll(&self) -> PollResponse {
+        let Some(upgrade) = self.0.upgrade.as_ref().filter(|upgrade| !upgrade.is_websocket()) else {
+            return PollResponse::Rejected;
+        };
+        if self.0.is_polled.swap(true, Ordering::AcqRel) {
+            self.end_for(&Problem::Engine("it asked for its packets in two requests at one time"));
+            return PollResponse::Rejected;
+        }
+        let mut waiting = Waiting { session: self, is_answered: false };
+        self.alive();
+        let response = self.next_response(upgrade).await;
+        waiting.is_answered = true;
+        response
+    }
+
+    async fn next_response(&self, upgrade: &UpgradeState) -> PollResponse {
+        let (outbox, mut released) = (&self.0.outbox, pin!(upgrade.poll_released()));
+        poll_fn(|cx| {
+            outbox.wake_transport_with(cx.waker());
+            if upgrade.is_websocket() {
+                return Poll::Ready(PollResponse::Noop);
+            }
+            if self.ending() != Some(Ending::Abort) {
+                let mut body = Vec::new();
+                outbox.next_messages(self.0.shared.limits.body, |message| push(&mut body, &message));
+                if !body.is_empty() {
+                    let delivery = Delivery { session: Some(self.clone()) };
+                    return Poll::Ready(PollResponse::Messages(body.into(), delivery));
+                }
+            }
+            if self.ending().is_some() {
+                let is_by_client = self.0.ended_by_client.load(Ordering::Acquire);
+                return Poll::Ready(if is_by_client { PollResponse::Noop } else { PollResponse::Close });
+            }
+            released.as_mut().poll(cx).map(|()| PollResponse::Noop)
+        })
+        .await
+    }
+}
+
+fn push(body: &mut Vec<u8>, message: &Message) {
+    if !body.is_empty() {
+        body.push(SEPARATOR);
+    }
+    body.extend_from_slice(&message.text.payload());
+    for attachment in message.attachments.iter().flat_map(|all| all.iter()) {
+        body.extend_from_slice(&[SEPARATOR, b'b']);
+        body.extend_from_slice(STANDARD.encode(attachment).as_bytes());
+    }
+}

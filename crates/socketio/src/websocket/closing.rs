@@ -1,0 +1,55 @@
+//! The end of a websocket: a close frame, and the client's answer to it.
+
+use std::{future::poll_fn, io, pin::Pin, task::Poll, time::Duration};
+
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    time::timeout,
+};
+
+use super::connection::Connection;
+use crate::session::{Ending, Session};
+
+/// How long the server waits for the client to answer a close frame, and reads what is in flight. A connection that is
+/// dropped with unread bytes is reset, and its client may not see the close frame.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
+    /// Writes the queued messages of a session and a close frame, and waits for the client's.
+    pub(super) async fn close(mut self, session: &Session, code: Option<u16>, reason: &str) {
+        // The queue is written up to its end, unless the session is aborted meanwhile.
+        let written = poll_fn(|cx| {
+            session.inner().outbox.wake_transport_with(cx.waker());
+            if session.ending() == Some(Ending::Abort) {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
+            self.writer.poll_write(Pin::new(&mut self.stream), cx, &session.inner().outbox, || {})
+        });
+        if written.await.is_ok() {
+            self.writer.close(code, reason);
+            let _ = timeout(ANSWER_TIMEOUT, self.finish(session)).await;
+        }
+    }
+
+    /// Writes the close frame and reads until the client closes the connection.
+    async fn finish(&mut self, session: &Session) -> io::Result<()> {
+        let outbox = &session.inner().outbox;
+        poll_fn(|cx| self.writer.poll_write(Pin::new(&mut self.stream), cx, outbox, || {})).await?;
+        self.stream.shutdown().await?;
+        let mut discarded = [0; 4096];
+        while self.stream.read(&mut discarded).await? > 0 {}
+        Ok(())
+    }
+
+    /// Answers a client's close frame.
+    pub(super) async fn answer_close(mut self, code: Option<u16>) {
+        let payload = code.map_or_else(Vec::new, |code| code.to_be_bytes().to_vec());
+        let frame = [&[0x88, payload.len() as u8][..], &payload].concat();
+        let answered = async {
+            self.write_all(&frame).await?;
+            self.stream.shutdown().await
+        };
+        // The client has gone, whether it sees the answer or not.
+        let _ = timeout(ANSWER_TIMEOUT, answered).await;
+    }
+}
