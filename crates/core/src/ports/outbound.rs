@@ -63,7 +63,7 @@ mod tests {
         let payload = Payload::encode(&1).expect("encodes");
         let event = OutboundEvent::new(EventName::new("say").expect("valid"), payload);
         let namespace = Namespace::new("/chat").expect("valid");
-        let text = event.packet(&namespace).text().clone();
+        let text = event.packet(&namespace).text();
         assert_eq!(text, r#"2/chat,["say",1]"#);
         assert_eq!(event.packet(&namespace).text().as_ptr(), text.as_ptr());
         assert_eq!(event.clone().packet(&namespace).text().as_ptr(), text.as_ptr());
