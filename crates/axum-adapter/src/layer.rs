@@ -10,7 +10,7 @@ use std::{
 
 use axum::{body::Body, response::IntoResponse};
 use futures_util::future::BoxFuture;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use roomwire_core::{ErrorCode, config::Transport};
 use roomwire_service::WebSocketService;
 use roomwire_socketio::{Session, SessionRequest, Sessions};
@@ -134,7 +134,11 @@ impl Mounted {
     async fn handle(&self, request: Request<Body>) -> Response<Body> {
         let page = self.handshake.page(&request);
         match self.handshake.cors(&page) {
-            None => self.respond(&page, request).await,
+            None => {
+                let mut response = self.respond(&page, request).await;
+                response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
+                response
+            }
             // A preflight request, which the layer would answer with 200.
             Some(cors) if request.method() == Method::OPTIONS => {
                 let preflight = service_fn(|_| async { Ok::<_, Infallible>(Response::new(Body::empty())) });

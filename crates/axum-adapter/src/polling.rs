@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{Response, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::{Frame, SizeHint};
+use roomwire_core::ErrorCode;
 use roomwire_socketio::{Delivery, PollResponse, Rejected, Session};
 
 use crate::{body_timeout, rejection};
@@ -54,6 +55,7 @@ pub(crate) async fn poll(session: &Session) -> Response<Body> {
         PollResponse::Messages(body, delivery) => text(Body::new(PollBody { rest: body, delivery })),
         PollResponse::Noop => text("6"),
         PollResponse::Close => text("1"),
+        PollResponse::ShuttingDown => rejection::unavailable(&ErrorCode::ShuttingDown.into()),
         PollResponse::Rejected => rejection::bad_request("Bad request"),
     }
 }

@@ -66,9 +66,9 @@ pub(crate) fn bad_request(message: &str) -> Response<Body> {
     engine_error(3, message)
 }
 
-/// 400 for a request that names a websocket and is no websocket handshake.
-pub(crate) fn no_websocket() -> Response<Body> {
-    let mut response = bad_request("Bad request: not a websocket handshake of version 13");
+/// 400 for a websocket handshake of another version, or without a valid key.
+pub(crate) fn websocket_handshake() -> Response<Body> {
+    let mut response = bad_request("Bad request: a websocket needs Sec-WebSocket-Version 13 and a key of 16 bytes");
     response.headers_mut().insert(header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     response
 }
@@ -81,7 +81,8 @@ impl IntoResponse for BadRequest {
             Self::HandshakeMethod | Self::Method => engine_error(2, "Bad handshake method"),
             Self::UnsupportedVersion => engine_error(5, "Unsupported protocol version"),
             Self::Jsonp => bad_request("Bad request: JSONP polling is not supported"),
-            Self::NoWebsocket => no_websocket(),
+            Self::NoWebsocket => bad_request("Bad request"),
+            Self::WebsocketHandshake => websocket_handshake(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Method, Request, header};
 use roomwire_core::config::Transport;
 
@@ -40,8 +41,10 @@ pub(crate) enum BadRequest {
     UnsupportedVersion,
     /// JSONP, for browsers without CORS.
     Jsonp,
-    /// The request names a websocket and is no websocket handshake.
+    /// The request names a websocket and does not ask for one.
     NoWebsocket,
+    /// A websocket handshake of another version, or without a valid key.
+    WebsocketHandshake,
     /// Polling is by GET and POST.
     Method,
 }
@@ -74,6 +77,7 @@ impl RequestKind {
         }
         match (transport, session, request.method()) {
             (Transport::Websocket, _, _) if !wants_websocket(request.headers()) => Err(BadRequest::NoWebsocket),
+            (Transport::Websocket, _, _) if !is_handshake(request.headers()) => Err(BadRequest::WebsocketHandshake),
             (Transport::Websocket, None, _) => Ok(Self::NewWebsocket),
             (Transport::Websocket, Some(session), &Method::GET) => Ok(Self::Upgrade { session }),
             (Transport::Polling, None, _) => Ok(Self::NewPolling),
@@ -103,10 +107,15 @@ fn wants_websocket(headers: &HeaderMap) -> bool {
             .flat_map(|value| value.split(','))
             .any(|token| token.trim().eq_ignore_ascii_case(wanted))
     };
-    names(header::UPGRADE, "websocket")
-        && names(header::CONNECTION, "upgrade")
-        && headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13")
-        && headers.contains_key(header::SEC_WEBSOCKET_KEY)
+    names(header::UPGRADE, "websocket") && names(header::CONNECTION, "upgrade")
+}
+
+fn is_handshake(headers: &HeaderMap) -> bool {
+    /// The bytes of a key.
+    const KEY: usize = 16;
+    let key = headers.get(header::SEC_WEBSOCKET_KEY).and_then(|key| STANDARD.decode(key).ok());
+    headers.get(header::SEC_WEBSOCKET_VERSION).is_some_and(|version| version == "13")
+        && key.is_some_and(|key| key.len() == KEY)
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ where
     F: Future<Output = ()> + Send,
 {
     let Some(headers) = response_headers(request.headers()) else {
-        return rejection::no_websocket();
+        return rejection::websocket_handshake();
     };
     // The listener's own connections have a deadline already, and one that sees more.
     let patience = request.extensions().get::<HasWriteDeadline>().is_none().then_some(write_timeout);

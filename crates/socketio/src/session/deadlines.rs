@@ -81,7 +81,7 @@ impl Session {
                 Due::PingTimeout => self.end(DisconnectReason::PingTimeout, Ending::Flush),
                 Due::NoNamespace => {
                     self.0.shared.refusals.no_namespace(&self.0.request);
-                    self.end(DisconnectReason::ClientDisconnected, Ending::Flush);
+                    self.end(DisconnectReason::ConnectionLost, Ending::Flush);
                 }
                 Due::SlowConsumer => self.end_slow(),
             }
@@ -112,9 +112,14 @@ impl Session {
                 deadlines.alive = now;
             }
             until(deadlines.alive + config.ping_timeout, Due::PingTimeout)?;
-        } else if let Err(ping) = until(deadlines.next_ping, Due::Ping) {
-            (deadlines.awaits_pong, deadlines.alive) = (true, now);
-            self.0.is_alive.store(false, Ordering::Relaxed);
+        }
+        // Also while a pong is on its way: clients give up when no ping arrives for the interval and the timeout.
+        if let Err(ping) = until(deadlines.next_ping, Due::Ping) {
+            deadlines.next_ping = now + config.ping_interval;
+            if !std::mem::replace(&mut deadlines.awaits_pong, true) {
+                deadlines.alive = now;
+                self.0.is_alive.store(false, Ordering::Relaxed);
+            }
             return Err(ping);
         }
         Ok(next)

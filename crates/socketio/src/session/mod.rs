@@ -14,7 +14,7 @@ use std::{
     any::Any,
     fmt,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering},
     },
 };
@@ -49,7 +49,7 @@ pub struct Session(Arc<Inner>);
 pub(crate) struct Inner {
     id: Box<str>,
     pub(crate) shared: Arc<Shared>,
-    request: SessionRequest,
+    pub(crate) request: SessionRequest,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) read_gate: ReadGate,
     namespaces: Mutex<Namespaces>,
@@ -61,7 +61,8 @@ pub(crate) struct Inner {
     upgrade: Option<UpgradeState>,
     /// The [`Ending`], once there is one.
     ending: AtomicU8,
-    ended_by_client: AtomicBool,
+    /// Why it ends.
+    reason: OnceLock<DisconnectReason>,
     changed: Notify,
     permit: Mutex<Option<Box<dyn Any + Send>>>,
     released: Notify,
@@ -104,7 +105,7 @@ impl Inner {
             deadlines: Mutex::new(Deadlines::new(shared.config.ping_interval)),
             upgrade: (transport == Transport::Polling).then(UpgradeState::default),
             ending: AtomicU8::new(0),
-            ended_by_client: AtomicBool::new(false),
+            reason: OnceLock::new(),
             changed: Notify::new(),
             permit: Mutex::new(Some(permit)),
             released: Notify::new(),
@@ -191,6 +192,7 @@ impl Session {
     /// its transport is closed. Only the first reason counts.
     pub(crate) fn end(&self, reason: DisconnectReason, ending: Ending) {
         let inner = &self.0;
+        inner.reason.get_or_init(|| reason);
         let before = inner.ending.fetch_max(ending as u8, Ordering::AcqRel);
         if before >= ending as u8 {
             return;
@@ -210,7 +212,6 @@ impl Session {
 
     /// Ends the session because its client said so.
     pub(crate) fn end_by_client(&self) {
-        self.0.ended_by_client.store(true, Ordering::Release);
         self.end(DisconnectReason::ClientDisconnected, Ending::Flush);
     }
 

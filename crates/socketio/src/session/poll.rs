@@ -21,6 +21,8 @@ pub enum PollResponse {
     Noop,
     /// The packet by which the server closes a session.
     Close,
+    /// The server shuts down. The answer is 503: some clients take the packet for the end of all attempts to reconnect.
+    ShuttingDown,
     /// The session uses a websocket, or was polled by another request at the same time, which ends it. The answer
     /// is 400.
     Rejected,
@@ -111,8 +113,11 @@ impl Session {
                 }
             }
             if self.ending().is_some() {
-                let is_by_client = self.0.ended_by_client.load(Ordering::Acquire);
-                return Poll::Ready(if is_by_client { PollResponse::Noop } else { PollResponse::Close });
+                return Poll::Ready(match self.0.reason.get() {
+                    Some(DisconnectReason::ClientDisconnected) => PollResponse::Noop,
+                    Some(DisconnectReason::ServerShutdown) => PollResponse::ShuttingDown,
+                    _ => PollResponse::Close,
+                });
             }
             released.as_mut().poll(cx).map(|()| PollResponse::Noop)
         })

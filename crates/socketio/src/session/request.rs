@@ -21,6 +21,11 @@ impl SessionRequest {
     pub fn origin(&self) -> Option<&str> {
         self.headers.get(header::ORIGIN)?.to_str().ok()
     }
+
+    /// Whether the client takes no binary frames, and gets attachments as base64: it says so by `b64=1`.
+    pub(crate) fn takes_base64(&self) -> bool {
+        self.query.split('&').any(|pair| pair.strip_prefix("b64=").is_some_and(|value| !value.is_empty()))
+    }
 }
 
 /// The client's address and its page, for the log.

@@ -58,8 +58,10 @@ impl From<FrameError> for Closed {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
-    pub(super) fn new(stream: S, max_message: usize) -> Self {
-        Self { stream, reader: FrameReader::new(max_message), writer: FrameWriter::default(), unread: Bytes::new() }
+    pub(super) fn new(stream: S, session: &Session) -> Self {
+        let reader = FrameReader::new(session.inner().shared.limits.message);
+        let writer = FrameWriter::new(session.inner().request.takes_base64());
+        Self { stream, reader, writer, unread: Bytes::new() }
     }
 
     /// Carries the messages of a session, both ways, until the websocket is to be closed.

@@ -7,8 +7,9 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Buf, Bytes};
-use roomwire_core::packet::frame_head;
+use roomwire_core::packet::{TextFrame, frame_head};
 use tokio::io::AsyncWrite;
 
 use crate::outbox::{Message, Outbox};
@@ -32,9 +33,16 @@ pub(crate) struct FrameWriter {
     copied: Vec<u8>,
     needs_flush: bool,
     is_blocked: bool,
+    /// The client takes no binary frames.
+    writes_base64: bool,
 }
 
 impl FrameWriter {
+    /// For a client that takes binary frames, or attachments as base64 texts.
+    pub(crate) fn new(writes_base64: bool) -> Self {
+        Self { writes_base64, ..Self::default() }
+    }
+
     /// Writes the messages of the queue. Ready when all are written and flushed. Calls `on_progress` when a write that
     /// had to wait goes on.
     ///
@@ -88,7 +96,11 @@ impl FrameWriter {
     fn push(&mut self, message: &Message) {
         self.push_bytes(message.text.frame());
         for attachment in message.attachments.iter().flat_map(|all| all.iter()) {
-            self.push_frame(BINARY, attachment);
+            if self.writes_base64 {
+                self.push_bytes(TextFrame::new(&format!("b{}", STANDARD.encode(attachment))).frame());
+            } else {
+                self.push_frame(BINARY, attachment);
+            }
         }
     }
 

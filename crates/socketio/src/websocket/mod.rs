@@ -29,7 +29,7 @@ impl Session {
     /// Dropping the future ends the session.
     pub async fn serve_websocket(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send) {
         self.inner().outbox.send_soon(TextFrame::new(&self.open_packet()));
-        let connection = Connection::new(stream, self.inner().shared.limits.message);
+        let connection = Connection::new(stream, &self);
         self.serve(connection).await;
     }
 
@@ -41,9 +41,8 @@ impl Session {
     /// Dropping the future ends the session if it has moved.
     pub async fn upgrade_to_websocket(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send) {
         let Some(permit) = self.begin_probe() else { return };
-        let shared = &self.inner().shared;
-        let mut connection = Connection::new(stream, shared.limits.message);
-        let probed = timeout(shared.config.limits.handshake_timeout, connection.probe()).await;
+        let mut connection = Connection::new(stream, &self);
+        let probed = timeout(self.inner().shared.config.limits.handshake_timeout, connection.probe()).await;
         if matches!(probed, Ok(Ok(()))) && self.ending().is_none() {
             self.moved_to_websocket(permit);
             self.serve(connection).await;
