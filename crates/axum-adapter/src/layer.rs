@@ -62,11 +62,9 @@ impl RoomwireLayer {
         }
         if let Some(running) = &self.0.running {
             let deadline = self.0.service.config().drain.timeout;
-            if tokio::time::timeout(deadline, running.sessions.close_all()).await.is_err() {
+            if running.sessions.close_all(deadline).await > 0 {
                 tracing::warn!(target: "roomwire", "some connections could not be closed in time");
             }
-            // Those that do not read.
-            running.sessions.abort_all();
         }
     }
 

@@ -23,8 +23,8 @@
 //!
 //! [`mount`] creates only the [`RoomwireLayer`], for an app with its own server.
 //!
-//! This is the only crate that depends on axum and socketioxide. Events of a socket reach the service only through
-//! `roomwire_service::Session`, and messages of the service reach a socket only through the module `delivery`.
+//! This is the only crate that depends on axum and hyper. It passes requests and upgraded connections to the sessions of
+//! `roomwire-socketio`.
 
 mod addresses;
 mod body_timeout;

@@ -16,7 +16,8 @@ use tracing_subscriber::{EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt
 ///
 /// Roomwire logs no payload, no token and no other data of a client except names and origins, at any level; these are
 /// truncated, and escaped so that they can neither break a line nor hide in it ([`Escaped`](roomwire_core::Escaped)).
-/// The libraries that handle packets would print them, and are silenced unless `RUST_LOG` names them.
+/// Other Socket.IO servers in the process (socketioxide) would print packets, and are silenced unless `RUST_LOG` names
+/// them.
 ///
 /// Does nothing, and returns false, if the process has a logger already.
 pub fn init(config: &WebSocketConfig) -> bool {
@@ -24,8 +25,8 @@ pub fn init(config: &WebSocketConfig) -> bool {
     logger(config, levels.as_deref(), std::io::stderr, std::io::stderr().is_terminal()).try_init().is_ok()
 }
 
-/// The libraries that see every packet unredacted.
-const CARRIERS: [&str; 4] = ["engineioxide", "socketioxide", "tokio_tungstenite", "tungstenite"];
+/// Libraries of other Socket.IO servers in the process, which log every packet unredacted.
+const CARRIERS: [&str; 2] = ["engineioxide", "socketioxide"];
 
 fn logger<W>(config: &WebSocketConfig, levels: Option<&str>, writer: W, colours: bool) -> impl Subscriber + Send + Sync
 where

@@ -20,9 +20,8 @@ pub(crate) struct SessionLimiter {
     refusals: Refusals,
 }
 
-/// The place of one session, free again when this is dropped. A websocket keeps it while it is open. Of a session over
-/// HTTP requests it is an extension of the request that opened the session, and is dropped when socketioxide forgets
-/// the session.
+/// The place of one session, free again when this is dropped: when the session has ended and its websocket, if it has
+/// one, is closed.
 #[derive(Debug)]
 pub(crate) struct SessionPermit {
     _permit: OwnedSemaphorePermit,

@@ -1,10 +1,20 @@
 //! All sessions of a server.
 
-use std::{any::Any, collections::HashMap, fmt, sync::Arc};
+use std::{
+    any::Any,
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use roomwire_core::{DisconnectReason, Namespace, WebSocketConfig, config::Transport};
 use roomwire_service::Dispatcher;
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     ReconnectRate, Session, SessionLimits, SessionRequest,
@@ -28,6 +38,7 @@ pub(crate) struct Shared {
     /// namespace: it is authenticated and registered. Hence the keys for short sessions apply to it too.
     pub(crate) connects: ReconnectRate,
     all: Mutex<HashMap<Box<str>, Session>>,
+    is_closing: AtomicBool,
 }
 
 impl Sessions {
@@ -47,6 +58,7 @@ impl Sessions {
             config: config.into(),
             dispatcher,
             all: Mutex::default(),
+            is_closing: AtomicBool::new(false),
         }))
     }
 
@@ -68,6 +80,9 @@ impl Sessions {
         let session = Session::new(Inner::new(self.0.clone(), request, transport, Box::new(permit)));
         self.0.all.lock().insert(session.id().into(), session.clone());
         session.start();
+        if self.0.is_closing.load(Ordering::Acquire) {
+            session.end(DisconnectReason::ServerShutdown, Ending::Flush);
+        }
         session
     }
 
@@ -78,26 +93,27 @@ impl Sessions {
     }
 
     /// Closes all sessions: each client gets what was sent to it, and then its transport is closed. Clients reconnect
-    /// automatically. Resolves when no session is left.
+    /// automatically. Sessions that are opened later are closed at once.
+    ///
+    /// Those that are not closed in time, because their clients do not read, end without it. Returns their number.
     ///
     /// # Cancellation
     /// Dropping the future does not stop the closing.
-    pub async fn close_all(&self) {
+    pub async fn close_all(&self, patience: Duration) -> usize {
+        self.0.is_closing.store(true, Ordering::Release);
         let all: Vec<Session> = self.0.all.lock().values().cloned().collect();
         for session in &all {
             session.end(DisconnectReason::ServerShutdown, Ending::Flush);
         }
+        let deadline = Instant::now() + patience;
+        let mut unfinished = 0;
         for session in all {
-            session.released().await;
+            if timeout_at(deadline, session.released()).await.is_err() {
+                session.end(DisconnectReason::ServerShutdown, Ending::Abort);
+                unfinished += 1;
+            }
         }
-    }
-
-    /// Ends all sessions at once, also those whose clients do not read.
-    pub fn abort_all(&self) {
-        let all: Vec<Session> = self.0.all.lock().values().cloned().collect();
-        for session in all {
-            session.end(DisconnectReason::ServerShutdown, Ending::Abort);
-        }
+        unfinished
     }
 }
 

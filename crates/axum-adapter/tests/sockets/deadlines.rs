@@ -35,8 +35,8 @@ fn in_time(began: Instant) {
 }
 
 /// Waits until the server does not know a session any more.
-async fn is_forgotten(fixture: &Fixture, ticket: &str) {
-    let target = format!("/socket.io/?EIO=4&transport=polling&sid={ticket}");
+async fn is_forgotten(fixture: &Fixture, session: &str) {
+    let target = format!("/socket.io/?EIO=4&transport=polling&sid={session}");
     eventually("the session is unknown", async || Http::once(fixture.address, "GET", &target, "").await.status == 400)
         .await;
 }

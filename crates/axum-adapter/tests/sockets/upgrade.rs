@@ -98,14 +98,14 @@ async fn a_second_websocket_for_a_session_changes_nothing() {
     config.max_connections = 1;
     let fixture = Fixture::new(config, gateway).await;
     let polling = Polling::connect(fixture.address).await;
-    let ticket = format!("&sid={}", polling.session);
-    let mut socket = WebSocket::ask_narrow(fixture.address, &ticket).await.expect("begins");
+    let session = format!("&sid={}", polling.session);
+    let mut socket = WebSocket::ask_narrow(fixture.address, &session).await.expect("begins");
     socket.send("2probe").await;
     assert_eq!(socket.frame().await, Some(Frame::Text("3probe".to_owned())));
     socket.send("5").await;
     // Answered when the session has moved.
     assert!(socket.ask_for(1, r#"["nothing"]"#).await.contains("UNKNOWN_EVENT"));
-    let mut second = WebSocket::ask(fixture.address, &ticket).await.expect("begins");
+    let mut second = WebSocket::ask(fixture.address, &session).await.expect("begins");
     second.send("2probe").await;
     second.closed_by_server().await;
     fixture.holds(1).await;

@@ -58,9 +58,9 @@ impl Recipient {
         self.0.load(Ordering::Acquire) == OPEN
     }
 
-    /// It was told that it is connected, unless it is closed.
-    pub(super) fn open(&self) {
-        let _ = self.0.compare_exchange(CONNECTING, OPEN, Ordering::AcqRel, Ordering::Acquire);
+    /// It is told that it is connected. False when it is closed.
+    pub(super) fn open(&self) -> bool {
+        self.0.compare_exchange(CONNECTING, OPEN, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     pub(super) fn close(&self) {

@@ -88,8 +88,9 @@ type Held = ConflatingQueue<(usize, Arc<Conflation>), Message>;
 #[derive(Default)]
 struct State {
     ready: VecDeque<Message>,
-    /// The number and bytes of limited messages that are ready, and of those that the transport is writing.
+    /// The number and bytes of limited messages that are ready or being written.
     unwritten: Load,
+    /// Of those that the transport has taken and not written at once.
     writing: Load,
     /// Made for a client that falls behind.
     held: Option<Box<Held>>,
@@ -103,6 +104,14 @@ struct State {
 struct Load {
     packets: usize,
     bytes: usize,
+}
+
+/// Messages that the transport took.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Taken {
+    load: Load,
+    /// Whether no message was left in the queue.
+    pub(crate) is_last: bool,
 }
 
 impl State {
@@ -246,11 +255,11 @@ impl Outbox {
         self.transport.wake();
     }
 
-    /// Sends CONNECT to a client, which can be sent to from now on. False as for [`send_unlimited`](Self::send_unlimited).
+    /// Sends CONNECT to a client, which can be sent to from now on, unless it has left meanwhile. False as for
+    /// [`send_unlimited`](Self::send_unlimited).
     pub(crate) fn open(&self, recipient: &Recipient, connect: TextFrame) -> bool {
-        let is_queued = self.send_unlimited(connect);
-        recipient.open();
-        is_queued
+        // Nothing is sent to the client before: the service does so when its session is opened.
+        !recipient.open() || self.send_unlimited(connect)
     }
 
     /// Sends nothing more to a client, except `last`. Messages before that are sent. False as for
@@ -287,15 +296,14 @@ impl Outbox {
     }
 
     /// Passes the next messages to `write`, in order: at most so many bytes, but at least one message if there is any.
-    /// Those passed before have been written.
-    pub(crate) fn next_messages(&self, most_bytes: usize, mut write: impl FnMut(Message)) {
+    ///
+    /// What was taken before has been written. What is taken now counts as written too, unless
+    /// [`unwritten`](Self::unwritten) says otherwise.
+    pub(crate) fn next_messages(&self, most_bytes: usize, mut write: impl FnMut(Message)) -> Taken {
         let mut state = self.state.lock();
-        let had_written = state.writing != Load::default();
-        if had_written {
-            state.written();
-        }
+        state.written();
         state.refill(&self.bounds);
-        let mut bytes = 0;
+        let (mut bytes, mut load) = (0, Load::default());
         while let Some(first) = state.ready.front() {
             let size = first.size();
             if bytes > 0 && bytes + size > most_bytes {
@@ -303,23 +311,36 @@ impl Outbox {
             }
             bytes += size;
             if first.is_limited() {
-                state.writing.packets += 1;
-                state.writing.bytes += size;
+                load.packets += 1;
+                load.bytes += size;
             }
             if let Some(message) = state.ready.pop_front() {
                 write(message);
             }
         }
+        state.unwritten.packets -= load.packets;
+        state.unwritten.bytes -= load.bytes;
+        state.stalled_since = None;
         if state.ready.is_empty() && state.ready.capacity() > KEPT_CAPACITY {
             state.ready = VecDeque::new();
         }
+        let is_last = state.ready.is_empty() && state.held.is_none();
         drop(state);
-        if had_written {
-            self.notify_drained();
-        }
+        self.notify_drained();
+        Taken { load, is_last }
     }
 
-    /// What [`next_messages`](Self::next_messages) passed has been written.
+    /// What was taken waits to be written, until the next call of [`next_messages`](Self::next_messages) or
+    /// [`written`](Self::written).
+    pub(crate) fn unwritten(&self, taken: Taken) {
+        let mut state = self.state.lock();
+        state.writing.packets += taken.load.packets;
+        state.writing.bytes += taken.load.bytes;
+        state.unwritten.packets += taken.load.packets;
+        state.unwritten.bytes += taken.load.bytes;
+    }
+
+    /// What was taken has been written.
     pub(crate) fn written(&self) {
         let mut state = self.state.lock();
         state.written();

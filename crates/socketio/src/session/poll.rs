@@ -106,8 +106,9 @@ impl Session {
             }
             if self.ending() != Some(Ending::Abort) {
                 let mut body = Vec::new();
-                outbox.next_messages(self.0.shared.limits.body, |message| push(&mut body, &message));
+                let taken = outbox.next_messages(self.0.shared.limits.body, |message| push(&mut body, &message));
                 if !body.is_empty() {
+                    outbox.unwritten(taken);
                     let delivery = Delivery { session: Some(self.clone()) };
                     return Poll::Ready(PollResponse::Messages(body.into(), delivery));
                 }

@@ -215,8 +215,9 @@ fn append_unmasked(buffer: &mut Vec<u8>, payload: &[u8], mask: [u8; 4], missing:
         return;
     }
     let missing = usize::try_from(missing).unwrap_or(usize::MAX);
-    if buffer.capacity() == 0 {
-        buffer.reserve_exact(missing.min(RESERVED));
+    if buffer.capacity() - buffer.len() < payload.len() {
+        // Twice the memory each time, as a vector does, but never more than the frame needs.
+        buffer.reserve_exact(missing.min(buffer.len().max(RESERVED)).max(payload.len()));
     }
     let begin = buffer.len();
     buffer.extend_from_slice(payload);

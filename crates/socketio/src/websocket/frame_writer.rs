@@ -12,7 +12,7 @@ use bytes::{Buf, Bytes};
 use roomwire_core::packet::{TextFrame, frame_head};
 use tokio::io::AsyncWrite;
 
-use crate::outbox::{Message, Outbox};
+use crate::outbox::{Message, Outbox, Taken};
 
 /// How many bytes are taken from the queue at once.
 const BATCH: usize = 65_536;
@@ -33,6 +33,8 @@ pub(crate) struct FrameWriter {
     copied: Vec<u8>,
     needs_flush: bool,
     is_blocked: bool,
+    /// What was taken from the queue and is being written, unless a write had to wait.
+    taken: Option<Taken>,
     /// The client takes no binary frames.
     writes_base64: bool,
 }
@@ -59,6 +61,9 @@ impl FrameWriter {
             while !self.current.is_empty() || self.next_piece() {
                 let Poll::Ready(written) = stream.as_mut().poll_write(cx, &self.current)? else {
                     self.is_blocked = true;
+                    if let Some(taken) = self.taken.take() {
+                        outbox.unwritten(taken);
+                    }
                     return Poll::Pending;
                 };
                 if written == 0 {
@@ -71,8 +76,12 @@ impl FrameWriter {
                     on_progress();
                 }
             }
-            outbox.next_messages(BATCH, |message| self.push(&message));
+            // A message that is queued from now on wakes the task.
+            if !self.taken.take().is_some_and(|taken| taken.is_last) {
+                self.taken = Some(outbox.next_messages(BATCH, |message| self.push(&message)));
+            }
             if self.current.is_empty() && self.next.is_empty() && self.copied.is_empty() {
+                self.taken = None;
                 if self.needs_flush {
                     ready!(stream.as_mut().poll_flush(cx))?;
                     self.needs_flush = false;

@@ -42,8 +42,12 @@ impl Session {
     pub async fn upgrade_to_websocket(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send) {
         let Some(permit) = self.begin_probe() else { return };
         let mut connection = Connection::new(stream, &self);
-        let probed = timeout(self.inner().shared.config.limits.handshake_timeout, connection.probe()).await;
-        if matches!(probed, Ok(Ok(()))) && self.ending().is_none() {
+        let probe = timeout(self.inner().shared.config.limits.handshake_timeout, connection.probe());
+        let has_succeeded = tokio::select! {
+            probed = probe => matches!(probed, Ok(Ok(()))),
+            () = self.released() => false,
+        };
+        if has_succeeded {
             self.moved_to_websocket(permit);
             self.serve(connection).await;
         }
