@@ -44,10 +44,11 @@ impl Refusals {
         self.report("namespace connects", "limits.reconnectsPerSecond", message, client);
     }
 
-    /// A session that is in no namespace is closed.
+    /// A session that left its last namespace is closed.
     pub(crate) fn no_namespace(&self, client: &dyn Display) {
         metrics::limited("handshakeTimeout");
-        let message = "a session is closed: it connected to no namespace within limits.handshakeTimeout";
+        let message =
+            "a session is closed: it left its last namespace, and connected to none within limits.handshakeTimeout";
         self.report("no namespace", "limits.handshakeTimeout", message, client);
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Deadlines {
     alive: Instant,
     /// Since when it is in no namespace.
     idle_since: Option<Instant>,
+    /// Whether it was in any before.
+    has_connected: bool,
 }
 
 /// What a deadline that has passed asks for.
@@ -33,7 +35,13 @@ enum Due {
 impl Deadlines {
     pub(super) fn new(ping_interval: Duration) -> Self {
         let now = Instant::now();
-        Self { next_ping: now + ping_interval, awaits_pong: false, alive: now, idle_since: Some(now) }
+        Self {
+            next_ping: now + ping_interval,
+            awaits_pong: false,
+            alive: now,
+            idle_since: Some(now),
+            has_connected: false,
+        }
     }
 }
 
@@ -54,6 +62,7 @@ impl Session {
     /// Whether the session is in any namespace or connects to one.
     pub(super) fn set_idle(&self, is_idle: bool) {
         let mut deadlines = self.0.deadlines.lock();
+        deadlines.has_connected |= !is_idle;
         deadlines.idle_since = is_idle.then(|| deadlines.idle_since.unwrap_or_else(Instant::now));
         drop(deadlines);
         if is_idle {
@@ -80,7 +89,10 @@ impl Session {
                 Due::PingTimeout if self.0.outbox.is_behind() => self.end_slow(),
                 Due::PingTimeout => self.end(DisconnectReason::PingTimeout, Ending::Flush),
                 Due::NoNamespace => {
-                    self.0.shared.refusals.no_namespace(&self.0.request);
+                    // A page that is reloaded while it connects leaves such a session, which is no news.
+                    if self.0.deadlines.lock().has_connected {
+                        self.0.shared.refusals.no_namespace(&self.0.request);
+                    }
                     self.end(DisconnectReason::ConnectionLost, Ending::Flush);
                 }
                 Due::SlowConsumer => self.end_slow(),
