@@ -1,9 +1,16 @@
 //! The end of a websocket: a close frame, and the client's answer to it.
 
-use std::{future::poll_fn, io, pin::Pin, task::Poll, time::Duration};
+use std::{
+    future::poll_fn,
+    io,
+    mem::MaybeUninit,
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     time::timeout,
 };
 
@@ -13,6 +20,9 @@ use crate::session::{Ending, Session};
 /// How long the server waits for the client to answer a close frame, and reads what is in flight. A connection that is
 /// dropped with unread bytes is reset, and its client may not see the close frame.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How much is read and dropped at once.
+const DISCARDED: usize = 4096;
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     /// Writes the queued messages of a session and a close frame, and waits for the client's.
@@ -36,9 +46,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let outbox = &session.inner().outbox;
         poll_fn(|cx| self.writer.poll_write(Pin::new(&mut self.stream), cx, outbox, || {})).await?;
         self.stream.shutdown().await?;
-        let mut discarded = [0; 4096];
-        while self.stream.read(&mut discarded).await? > 0 {}
-        Ok(())
+        poll_fn(|cx| self.poll_discard(cx)).await
+    }
+
+    /// Reads to the end of the stream. The buffer is on the stack of this call: in a task, each connection would have it.
+    fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut storage = [MaybeUninit::uninit(); DISCARDED];
+        loop {
+            let mut buffer = ReadBuf::uninit(&mut storage);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
     }
 
     /// Answers a client's close frame.
