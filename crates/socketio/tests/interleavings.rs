@@ -351,7 +351,7 @@ async fn run(steps: Vec<Step>) {
 
 #[test]
 fn a_client_gets_each_event_once_and_in_order_whatever_it_does() {
-    let cases = if std::env::var_os("FULL_TESTS").is_some() { 100_000 } else { 2_000 };
+    let cases = if std::env::var_os("FULL_TESTS").is_some() { 100_000 } else { 10_000 };
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
     let config = Config { cases, failure_persistence: None, ..Config::default() };
