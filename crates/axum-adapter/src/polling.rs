@@ -30,7 +30,7 @@ pub(crate) enum BadBody {
     Rejected,
 }
 
-/// A body that is being read. If it is dropped before its end, its packets are lost.
+/// A body that is being read and handled. If that is interrupted, packets are lost.
 struct Reading<'a> {
     session: &'a Session,
     is_over: bool,
@@ -55,6 +55,7 @@ pub(crate) async fn poll(session: &Session) -> Response<Body> {
         PollResponse::Messages(body, delivery) => text(Body::new(PollBody { rest: body, delivery })),
         PollResponse::Noop => text("6"),
         PollResponse::Close => text("1"),
+        PollResponse::Unknown => rejection::unknown_session(),
         PollResponse::ShuttingDown => rejection::unavailable(&ErrorCode::ShuttingDown.into()),
         PollResponse::Rejected => rejection::bad_request("Bad request"),
     }
@@ -62,6 +63,8 @@ pub(crate) async fn poll(session: &Session) -> Response<Body> {
 
 /// Reads a body within this time, and handles its packets. Each part of it is a sign of life.
 pub(crate) async fn post(session: &Session, body: Body, patience: Duration) -> Result<Response<Body>, BadBody> {
+    // A body is not read before the former one was handled.
+    let turn = session.next_body().await;
     let mut reading = Reading { session, is_over: false };
     let (body, late) = body_timeout::body(body, patience);
     let alive = session.clone();
@@ -79,8 +82,9 @@ pub(crate) async fn post(session: &Session, body: Body, patience: Duration) -> R
         session.body_lost(true);
         problem
     })?;
+    let received = turn.receive(body.to_bytes()).await;
     reading.is_over = true;
-    session.receive_body(body.to_bytes()).await.map_err(|Rejected| BadBody::Rejected)?;
+    received.map_err(|Rejected| BadBody::Rejected)?;
     Ok(([(header::CONTENT_TYPE, "text/html"), (header::CACHE_CONTROL, "no-store")], "ok").into_response())
 }
 

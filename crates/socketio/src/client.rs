@@ -3,7 +3,10 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, Weak, atomic::Ordering},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU8, Ordering},
+    },
     time::Duration,
 };
 
@@ -30,7 +33,14 @@ pub(crate) struct SocketClient {
     recipient: Arc<Recipient>,
     /// The acknowledgements that are waited for. `None` once the client has disconnected.
     acks: Mutex<Option<HashMap<AckId, oneshot::Sender<Payload>>>>,
+    /// Whether reading from the session is paused for it.
+    reading: AtomicU8,
 }
+
+const OPEN: u8 = 0;
+const PAUSED: u8 = 1;
+/// It has disconnected: its events do not hold up the session's other clients.
+const CLOSED: u8 = 2;
 
 impl SocketClient {
     pub(crate) fn new(id: ClientId, namespace: Namespace, session: &Session) -> Self {
@@ -41,6 +51,7 @@ impl SocketClient {
             outbox: session.inner().outbox.clone(),
             recipient: Arc::default(),
             acks: Mutex::new(Some(HashMap::new())),
+            reading: AtomicU8::new(OPEN),
         }
     }
 
@@ -65,15 +76,32 @@ impl SocketClient {
         }
     }
 
-    /// Nothing waits for acknowledgements any more.
-    pub(crate) fn release_waiting(&self) {
-        *self.acks.lock() = None;
+    /// Drops what is queued for it.
+    pub(crate) fn discard_queued(&self) {
+        self.outbox.discard(&self.recipient);
     }
 
-    /// Sends nothing more, and drops what was queued.
+    /// Sends nothing more. Nothing waits for its acknowledgements, and the session does not wait for its events.
     pub(crate) fn closed(&self) {
-        self.outbox.discard(&self.recipient);
-        self.release_waiting();
+        self.recipient.close();
+        *self.acks.lock() = None;
+        if self.reading.swap(CLOSED, Ordering::AcqRel) == PAUSED {
+            self.resume_session();
+        }
+    }
+
+    fn resume_session(&self) {
+        if let Some(session) = self.session()
+            && session.inner().read_gate.resume()
+        {
+            // Its pong may have waited too.
+            session.alive();
+            self.outbox.wake_transport();
+        }
+    }
+
+    fn change_reading(&self, from: u8, to: u8) -> bool {
+        self.reading.compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     fn session(&self) -> Option<Session> {
@@ -121,18 +149,16 @@ impl ClientTransport for SocketClient {
     }
 
     fn pause(&self) {
-        if let Some(session) = self.session.upgrade() {
+        if self.change_reading(OPEN, PAUSED)
+            && let Some(session) = self.session.upgrade()
+        {
             session.read_gate.pause();
         }
     }
 
     fn resume(&self) {
-        if let Some(session) = self.session()
-            && session.inner().read_gate.resume()
-        {
-            // Its pong may have waited too.
-            session.alive();
-            self.outbox.wake_transport();
+        if self.change_reading(PAUSED, OPEN) {
+            self.resume_session();
         }
     }
 

@@ -7,7 +7,7 @@
 //! | request | call |
 //! |---|---|
 //! | GET | [`Session::poll`] |
-//! | POST | [`Session::receive_body`] |
+//! | POST | [`Session::next_body`] |
 //! | websocket | [`Session::serve_websocket`], [`Session::upgrade_to_websocket`] |
 //!
 //! The service gets a [`ClientTransport`](roomwire_core::ClientTransport) for each client, and the events of the client
@@ -31,5 +31,5 @@ mod websocket;
 
 pub use limits::SessionLimits;
 pub use reconnect_rate::{FullAt, ReconnectRate};
-pub use session::{Delivery, PollResponse, Rejected, Session, SessionRequest};
+pub use session::{Delivery, NextBody, PollResponse, Rejected, Session, SessionRequest};
 pub use sessions::Sessions;

@@ -54,8 +54,8 @@ impl Refusals {
 
     /// A client is disconnected because it does not read.
     pub(crate) fn slow_consumer(&self, client: &dyn Display) {
-        let message = "a client is disconnected as a slow consumer: it read nothing of what was sent to it within \
-                       limits.writeTimeout";
+        let message = "a client is disconnected as a slow consumer: it did not read what was sent to it within \
+                       limits.writeTimeout or pingTimeout";
         self.report("write timeout", "limits.writeTimeout", message, client);
     }
 

@@ -63,7 +63,7 @@ impl Recipient {
         self.0.compare_exchange(CONNECTING, OPEN, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.0.store(CLOSED, Ordering::Release);
     }
 

@@ -23,7 +23,7 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use roomwire_core::{
     Conflation, Undeliverable,
-    config::Limits,
+    config::{Limits, Transport},
     packet::{EncodedPacket, TextFrame},
 };
 use tokio::{sync::Notify, time::Instant};
@@ -39,8 +39,8 @@ use crate::metrics;
 const READY_PACKETS: usize = 256;
 const READY_BYTES: usize = 131_072;
 
-/// The number of messages that are ready, at which a client gets no further packets outside of the limits.
-const MOST_READY: usize = 1024;
+/// The number of queued packets outside of the limits. A client that does not read gets no more.
+const MOST_UNLIMITED: usize = 1024;
 
 /// The capacity that an empty queue keeps.
 const KEPT_CAPACITY: usize = 16;
@@ -73,8 +73,9 @@ pub(crate) struct Outbox {
     state: Mutex<State>,
     /// The session is a slow consumer and is being closed.
     slow: AtomicBool,
-    /// The transport, which waits for messages.
-    transport: AtomicWaker,
+    /// The task of a websocket, and that of a poll, which wait for messages.
+    websocket: AtomicWaker,
+    poll: AtomicWaker,
     /// Whether a task waits on `drained`.
     is_awaited: AtomicBool,
     drained: Notify,
@@ -92,6 +93,12 @@ struct State {
     unwritten: Load,
     /// Of those that the transport has taken and not written at once.
     writing: Load,
+    /// The number of messages outside of the limits.
+    unlimited: usize,
+    /// The number of clients that are being activated. Nothing is written meanwhile.
+    corks: usize,
+    /// The session uses a websocket: polls get nothing more.
+    has_moved: bool,
     /// Made for a client that falls behind.
     held: Option<Box<Held>>,
     /// When a look at it first found messages that had made no progress since the look before.
@@ -175,7 +182,8 @@ impl Outbox {
             bounds,
             state: Mutex::default(),
             slow: AtomicBool::new(false),
-            transport: AtomicWaker::new(),
+            websocket: AtomicWaker::new(),
+            poll: AtomicWaker::new(),
             is_awaited: AtomicBool::new(false),
             drained: Notify::new(),
             begins_to_wait: Notify::new(),
@@ -221,7 +229,7 @@ impl Outbox {
         if begins_to_wait {
             self.begins_to_wait.notify_one();
         }
-        self.transport.wake();
+        self.wake_transport();
         Ok(())
     }
 
@@ -232,16 +240,17 @@ impl Outbox {
         if state.closed {
             return true;
         }
-        if state.ready.len() >= MOST_READY {
+        if state.unlimited >= MOST_UNLIMITED {
             return false;
         }
+        state.unlimited += 1;
         let message = Message::unlimited(text);
         match &mut state.held {
             Some(held) => held.push(0, message),
             None => state.push_ready(message),
         }
         drop(state);
-        self.transport.wake();
+        self.wake_transport();
         true
     }
 
@@ -249,17 +258,28 @@ impl Outbox {
     pub(crate) fn send_soon(&self, text: TextFrame) {
         let mut state = self.state.lock();
         if !state.closed {
+            state.unlimited += 1;
             state.push_ready(Message::unlimited(text));
         }
         drop(state);
-        self.transport.wake();
+        self.wake_transport();
     }
 
-    /// Sends CONNECT to a client, which can be sent to from now on, unless it has left meanwhile. False as for
-    /// [`send_unlimited`](Self::send_unlimited).
-    pub(crate) fn open(&self, recipient: &Recipient, connect: TextFrame) -> bool {
-        // Nothing is sent to the client before: the service does so when its session is opened.
-        !recipient.open() || self.send_unlimited(connect)
+    /// Queues CONNECT for a client, which can be sent to from now on, unless it has left meanwhile. Nothing is written
+    /// until `activate` has returned: when a client learns that it is connected, the service knows it. False as for
+    /// [`send_unlimited`](Self::send_unlimited); `activate` is not called then.
+    pub(crate) fn open(&self, recipient: &Recipient, connect: TextFrame, activate: impl FnOnce()) -> bool {
+        if !recipient.open() {
+            return true;
+        }
+        self.state.lock().corks += 1;
+        let is_queued = self.send_unlimited(connect);
+        if is_queued {
+            activate();
+        }
+        self.state.lock().corks -= 1;
+        self.wake_transport();
+        is_queued
     }
 
     /// Sends nothing more to a client, except `last`. Messages before that are sent. False as for
@@ -299,8 +319,17 @@ impl Outbox {
     ///
     /// What was taken before has been written. What is taken now counts as written too, unless
     /// [`unwritten`](Self::unwritten) says otherwise.
-    pub(crate) fn next_messages(&self, most_bytes: usize, mut write: impl FnMut(Message)) -> Taken {
+    pub(crate) fn next_messages(
+        &self,
+        transport: Transport,
+        most_bytes: usize,
+        mut write: impl FnMut(Message),
+    ) -> Taken {
         let mut state = self.state.lock();
+        let is_corked = state.corks > 0 && !state.closed;
+        if is_corked || transport == Transport::Polling && state.has_moved {
+            return Taken { load: Load::default(), is_last: true };
+        }
         state.written();
         state.refill(&self.bounds);
         let (mut bytes, mut load) = (0, Load::default());
@@ -313,6 +342,8 @@ impl Outbox {
             if first.is_limited() {
                 load.packets += 1;
                 load.bytes += size;
+            } else {
+                state.unlimited -= 1;
             }
             if let Some(message) = state.ready.pop_front() {
                 write(message);
@@ -340,14 +371,31 @@ impl Outbox {
         state.unwritten.bytes += taken.load.bytes;
     }
 
-    /// What was taken has been written.
-    pub(crate) fn written(&self) {
+    /// Whether what was taken waits to be written.
+    pub(crate) fn is_writing(&self) -> bool {
+        self.state.lock().writing != Load::default()
+    }
+
+    /// Passes messages to a websocket only from now on.
+    pub(crate) fn move_to_websocket(&self) {
+        self.state.lock().has_moved = true;
+    }
+
+    /// Whether nothing is queued.
+    pub(crate) fn is_empty(&self) -> bool {
+        let state = self.state.lock();
+        state.ready.is_empty() && state.held.is_none()
+    }
+
+    /// What was taken has been written; the client may read it for so long.
+    pub(crate) fn written(&self, reading_time: Duration) {
         let mut state = self.state.lock();
         state.written();
+        state.stalled_since = Some(Instant::now() + reading_time);
         state.refill(&self.bounds);
         drop(state);
         self.notify_drained();
-        self.transport.wake();
+        self.wake_transport();
     }
 
     /// The client took a part of what is being written.
@@ -355,13 +403,17 @@ impl Outbox {
         self.state.lock().stalled_since = None;
     }
 
-    /// The task that is woken when there is something to write, or the session is closed.
-    pub(crate) fn wake_transport_with(&self, waker: &Waker) {
-        self.transport.register(waker);
+    /// The task that is woken when there is something to write, or the session is closed: one for each transport.
+    pub(crate) fn wake_transport_with(&self, transport: Transport, waker: &Waker) {
+        match transport {
+            Transport::Websocket => self.websocket.register(waker),
+            Transport::Polling => self.poll.register(waker),
+        }
     }
 
     pub(crate) fn wake_transport(&self) {
-        self.transport.wake();
+        self.websocket.wake();
+        self.poll.wake();
     }
 
     /// Waits until messages begin to wait for the transport.
@@ -397,11 +449,12 @@ impl Outbox {
         if !writes_queued {
             state.ready = VecDeque::new();
             state.held = None;
+            state.unlimited = 0;
             state.unwritten = state.writing;
         }
         drop(state);
         self.notify_drained();
-        self.transport.wake();
+        self.wake_transport();
     }
 }
 

@@ -8,7 +8,7 @@ use roomwire_service::Handshake;
 use serde_json::value::to_raw_value;
 use tokio::time::{Instant, sleep};
 
-use super::{Connected, Problem, Session, random_id};
+use super::{Connected, EndOnPanic, Problem, Session, random_id};
 use crate::{FullAt, client::SocketClient};
 
 /// When a session may connect to namespaces as often as it may at most.
@@ -18,14 +18,15 @@ pub(crate) struct ConnectRate(Option<FullAt>);
 impl Session {
     /// The client asks to connect to a namespace. It is answered by CONNECT or CONNECT_ERROR.
     pub(super) fn connect(&self, name: &str, auth: Payload) -> Result<(), Problem> {
+        if name.len() > Namespace::MAX_BYTES {
+            return Err(Problem::Engine("the name of a namespace is too long"));
+        }
         let Some(namespace) = self.0.shared.namespace(name) else {
             // In the words of the reference server, without `data`.
             return self.answer_connect(&EncodedPacket::connect_error(name, "Invalid namespace", None));
         };
-        let attempt = {
-            let mut namespaces = self.0.namespaces.lock();
-            namespaces.begin_to_connect(namespace)?
-        };
+        let begun = self.0.namespaces.lock().begin_to_connect(namespace)?;
+        let Some(attempt) = begun else { return Ok(()) };
         self.set_idle(false);
         let connecting = self.clone().connect_to(namespace.clone(), auth, attempt);
         let task = tokio::spawn(connecting).abort_handle();
@@ -41,6 +42,7 @@ impl Session {
     }
 
     async fn connect_to(self, namespace: Namespace, auth: Payload, attempt: u64) {
+        let _guard = EndOnPanic(&self);
         self.wait_for_connect_rate().await;
         let client = match ClientId::new(random_id()) {
             Ok(id) => Arc::new(SocketClient::new(id, namespace.clone(), &self)),
@@ -65,9 +67,8 @@ impl Session {
         let connected = Arc::new(Connected { client: client.clone(), session });
         if self.0.namespaces.lock().complete(attempt, connected.clone()) {
             let connect = EncodedPacket::connect(namespace.as_str(), client.id(), None);
-            if self.0.outbox.open(client.recipient(), connect.message().clone()) {
-                connected.session.opened();
-            } else {
+            let activate = || connected.session.opened();
+            if !self.0.outbox.open(client.recipient(), connect.message().clone(), activate) {
                 self.end_slow();
             }
         }

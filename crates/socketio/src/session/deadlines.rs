@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use roomwire_core::{DisconnectReason, packet::TextFrame};
 use tokio::time::{Instant, sleep_until};
 
-use super::{Ending, Session};
+use super::{EndOnPanic, Ending, Session};
 
 const PING: TextFrame = TextFrame::from_static(b"\x81\x012");
 
@@ -53,6 +53,12 @@ impl Session {
         }
     }
 
+    /// The client may be reading for so long.
+    pub(super) fn alive_for(&self, time: Duration) {
+        let mut deadlines = self.0.deadlines.lock();
+        deadlines.alive = deadlines.alive.max(Instant::now() + time);
+    }
+
     pub(super) fn pong(&self) {
         let mut deadlines = self.0.deadlines.lock();
         deadlines.awaits_pong = false;
@@ -88,6 +94,8 @@ impl Session {
                 Due::Ping => self.0.outbox.send_soon(PING),
                 Due::PingTimeout if self.0.outbox.is_behind() => self.end_slow(),
                 Due::PingTimeout => self.end(DisconnectReason::PingTimeout, Ending::Flush),
+                // It connected to one meanwhile.
+                Due::NoNamespace if !self.0.namespaces.lock().is_empty() => self.set_idle(false),
                 Due::NoNamespace => {
                     // A page that is reloaded while it connects leaves such a session, which is no news.
                     if self.0.deadlines.lock().has_connected {
@@ -121,7 +129,7 @@ impl Session {
         if deadlines.awaits_pong {
             // A client that is not read from cannot be heard.
             if self.0.is_alive.swap(false, Ordering::Relaxed) || self.0.read_gate.is_paused() {
-                deadlines.alive = now;
+                deadlines.alive = deadlines.alive.max(now);
             }
             until(deadlines.alive + config.ping_timeout, Due::PingTimeout)?;
         }
@@ -129,7 +137,7 @@ impl Session {
         if let Err(ping) = until(deadlines.next_ping, Due::Ping) {
             deadlines.next_ping = now + config.ping_interval;
             if !std::mem::replace(&mut deadlines.awaits_pong, true) {
-                deadlines.alive = now;
+                deadlines.alive = deadlines.alive.max(now);
                 self.0.is_alive.store(false, Ordering::Relaxed);
             }
             return Err(ping);
@@ -139,6 +147,7 @@ impl Session {
 
     /// Keeps the deadlines of a session over HTTP long-polling. The task of a websocket does it itself.
     pub(super) async fn keep_deadlines(self) {
+        let _guard = EndOnPanic(&self);
         while self.ending().is_none() && !self.is_websocket() {
             let next = self.check_deadlines();
             tokio::select! {

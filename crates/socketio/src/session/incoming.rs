@@ -88,7 +88,8 @@ impl Session {
                 }
             }
             PacketKind::Ack { id, payload } => {
-                if let Some(connected) = self.connected(&namespace)? {
+                // One that comes late, after the client has left, is ignored like any other that is not waited for.
+                if let Ok(Some(connected)) = self.connected(&namespace) {
                     connected.client.acknowledged(id, payload);
                 }
             }

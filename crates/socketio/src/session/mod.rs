@@ -17,15 +17,17 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering},
     },
+    time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use parking_lot::Mutex;
 use roomwire_core::{DisconnectReason, config::Transport};
 use serde_json::json;
-use tokio::sync::Notify;
+use tokio::{runtime::Handle, sync::Notify, time::sleep};
 
 pub use poll::{Delivery, PollResponse};
+pub use post::NextBody;
 pub use request::SessionRequest;
 
 pub(crate) use incoming::Problem;
@@ -78,6 +80,9 @@ pub(crate) struct Inner {
 /// A request that does not fit the session; the answer is 400.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejected;
+
+/// How long a session over HTTP long-polling that has ended waits for the poll that takes what is queued.
+const LAST_POLL: Duration = Duration::from_secs(2);
 
 /// How a session ends. A later variant overrides an earlier one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,6 +180,7 @@ impl Session {
 
     /// Its messages go over a websocket from now on.
     pub(crate) fn moved_to_websocket(&self, permit: ProbePermit) {
+        self.0.outbox.move_to_websocket();
         permit.succeed();
         self.0.changed.notify_one();
     }
@@ -192,7 +198,7 @@ impl Session {
     /// its transport is closed. Only the first reason counts.
     pub(crate) fn end(&self, reason: DisconnectReason, ending: Ending) {
         let inner = &self.0;
-        inner.reason.get_or_init(|| reason);
+        let reason = *inner.reason.get_or_init(|| reason);
         let before = inner.ending.fetch_max(ending as u8, Ordering::AcqRel);
         if before >= ending as u8 {
             return;
@@ -200,14 +206,32 @@ impl Session {
         inner.outbox.shut(ending == Ending::Flush);
         if before == 0 {
             let reason = if inner.outbox.is_slow() { DisconnectReason::SlowConsumer } else { reason };
-            inner.end_namespaces(reason);
+            inner.end_namespaces(reason, ending);
             inner.read_gate.open();
-            inner.shared.forget(&inner.id);
         }
         inner.changed.notify_one();
-        if !self.is_websocket() {
-            self.release();
+        if self.is_websocket() {
+            inner.shared.forget(&inner.id);
+        } else if ending == Ending::Flush
+            && reason != DisconnectReason::ClientDisconnected
+            && !inner.outbox.is_empty()
+            && let Ok(runtime) = Handle::try_current()
+        {
+            // A client between two polls gets what is queued with its next one.
+            let session = self.clone();
+            runtime.spawn(async move {
+                sleep(LAST_POLL).await;
+                session.finish();
+            });
+        } else {
+            self.finish();
         }
+    }
+
+    /// A session over HTTP long-polling has nothing more to send.
+    pub(crate) fn finish(&self) {
+        self.0.shared.forget(&self.0.id);
+        self.release();
     }
 
     /// Ends the session because its client said so.
@@ -249,6 +273,17 @@ impl Session {
     }
 }
 
+/// Ends a session if a task of it panics.
+struct EndOnPanic<'a>(&'a Session);
+
+impl Drop for EndOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.end(DisconnectReason::ConnectionLost, Ending::Abort);
+        }
+    }
+}
+
 impl From<Arc<Inner>> for Session {
     fn from(inner: Arc<Inner>) -> Self {
         Self(inner)
@@ -266,6 +301,6 @@ pub(crate) fn random_id() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 15]>())
 }
 
-fn millis(duration: std::time::Duration) -> u64 {
+fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

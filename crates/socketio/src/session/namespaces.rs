@@ -10,7 +10,7 @@ use roomwire_core::{
 };
 use tokio::task::AbortHandle;
 
-use super::{Inner, Problem, Session, admission::ConnectRate};
+use super::{Ending, Inner, Problem, Session, admission::ConnectRate};
 use crate::{client::SocketClient, refusals::Refusals};
 
 /// The decoder of a session's packets, and what its clients connected to.
@@ -42,6 +42,13 @@ pub(crate) struct Connected {
 impl Connected {
     /// Sends nothing more, and tells the service that the client has disconnected.
     pub(crate) fn end(&self, reason: DisconnectReason) {
+        self.client.discard_queued();
+        self.client.closed();
+        self.session.closed(reason);
+    }
+
+    /// As [`end`](Self::end), but what was sent before still reaches the client.
+    fn end_after_queued(&self, reason: DisconnectReason) {
         self.client.closed();
         self.session.closed(reason);
     }
@@ -72,18 +79,21 @@ impl Namespaces {
         self.entries.iter().position(|(name, _)| name.as_str() == namespace)
     }
 
-    /// Begins to connect to a namespace. Returns the number of the attempt.
+    /// Begins to connect to a namespace. Returns the number of the attempt; `None` after the session has ended.
     ///
     /// # Errors
     /// For a namespace that the session is in or connects to, as in the reference server.
-    pub(super) fn begin_to_connect(&mut self, namespace: &Namespace) -> Result<u64, Problem> {
+    pub(super) fn begin_to_connect(&mut self, namespace: &Namespace) -> Result<Option<u64>, Problem> {
+        if self.has_ended {
+            return Ok(None);
+        }
         if self.position(namespace.as_str()).is_some() {
             return Err(Problem::Engine("a second CONNECT for a namespace"));
         }
         self.left.retain(|left| left != namespace);
         self.attempts += 1;
         self.entries.push((namespace.clone(), Entry::Connecting { attempt: self.attempts, task: None }));
-        Ok(self.attempts)
+        Ok(Some(self.attempts))
     }
 
     fn attempt(&mut self, attempt: u64) -> Option<usize> {
@@ -147,6 +157,10 @@ impl Namespaces {
 }
 
 impl Namespaces {
+    pub(super) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     fn find(&self, client: &SocketClient) -> Option<Arc<Connected>> {
         self.all().find(|connected| std::ptr::eq(&*connected.client, client))
     }
@@ -214,15 +228,14 @@ impl Session {
                 if is_idle {
                     self.set_idle(true);
                 }
-                client.release_waiting();
-                connected.session.closed(reason);
+                connected.end_after_queued(reason);
             }
             _ => {
                 let removed = inner.namespaces.lock().remove(client);
                 if let Some((connected, _)) = removed {
                     connected.end(reason);
                 }
-                self.end(DisconnectReason::ConnectionLost, super::Ending::Abort);
+                self.end(DisconnectReason::ConnectionLost, Ending::Abort);
             }
         }
     }
@@ -230,14 +243,17 @@ impl Session {
 
 impl Inner {
     /// Ends all clients of the session.
-    pub(super) fn end_namespaces(&self, reason: DisconnectReason) {
+    pub(super) fn end_namespaces(&self, reason: DisconnectReason, ending: Ending) {
         let entries = {
             let mut namespaces = self.namespaces.lock();
             namespaces.has_ended = true;
             std::mem::take(&mut namespaces.entries)
         };
         for connected in entries.into_iter().filter_map(|(_, entry)| entry.abort()) {
-            connected.end(reason);
+            match ending {
+                Ending::Flush => connected.end_after_queued(reason),
+                Ending::Abort => connected.end(reason),
+            }
         }
     }
 

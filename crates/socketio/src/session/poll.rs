@@ -1,10 +1,10 @@
 //! HTTP long-polling: the messages of a session as the response to a request.
 
-use std::{future::poll_fn, pin::pin, sync::atomic::Ordering, task::Poll};
+use std::{future::poll_fn, pin::pin, sync::atomic::Ordering, task::Poll, time::Duration};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use roomwire_core::DisconnectReason;
+use roomwire_core::{DisconnectReason, config::Transport};
 
 use super::{Ending, Problem, Session, UpgradeState};
 use crate::outbox::Message;
@@ -19,9 +19,12 @@ pub enum PollResponse {
     Messages(Bytes, Delivery),
     /// A packet that says nothing: the client moves to a websocket, or closed the session itself.
     Noop,
-    /// The packet by which the server closes a session.
+    /// The packet by which the server closes a session, because of what the client sent. Some clients take it for the end
+    /// of all attempts to reconnect.
     Close,
-    /// The server shuts down. The answer is 503: some clients take the packet for the end of all attempts to reconnect.
+    /// The session has ended for another reason: the answer is that of an unknown session.
+    Unknown,
+    /// The server shuts down; the answer is 503.
     ShuttingDown,
     /// The session uses a websocket, or was polled by another request at the same time, which ends it. The answer
     /// is 400.
@@ -34,7 +37,11 @@ pub enum PollResponse {
 #[must_use]
 pub struct Delivery {
     session: Option<Session>,
+    bytes: usize,
 }
+
+/// How long the system may take to send each byte that it has buffered: 50 kB/s.
+const READING_TIME: Duration = Duration::from_micros(20);
 
 impl Delivery {
     /// The client took a part of the body.
@@ -45,11 +52,12 @@ impl Delivery {
         }
     }
 
-    /// The client took all of the body.
+    /// The server has taken all of the body. The client may still be reading it.
     pub fn complete(&mut self) {
         if let Some(session) = self.session.take() {
-            session.0.outbox.written();
-            session.alive();
+            let reading_time = READING_TIME.saturating_mul(u32::try_from(self.bytes).unwrap_or(u32::MAX));
+            session.0.outbox.written(reading_time);
+            session.alive_for(reading_time);
         }
     }
 }
@@ -86,7 +94,7 @@ impl Session {
         let Some(upgrade) = self.0.upgrade.as_ref().filter(|upgrade| !upgrade.is_websocket()) else {
             return PollResponse::Rejected;
         };
-        if self.0.is_polled.swap(true, Ordering::AcqRel) {
+        if self.0.is_polled.swap(true, Ordering::AcqRel) || self.0.outbox.is_writing() {
             self.end_for(&Problem::Engine("it asked for its packets in two requests at one time"));
             return PollResponse::Rejected;
         }
@@ -100,24 +108,27 @@ impl Session {
     async fn next_response(&self, upgrade: &UpgradeState) -> PollResponse {
         let (outbox, mut released) = (&self.0.outbox, pin!(upgrade.poll_released()));
         poll_fn(|cx| {
-            outbox.wake_transport_with(cx.waker());
+            outbox.wake_transport_with(Transport::Polling, cx.waker());
             if upgrade.is_websocket() {
                 return Poll::Ready(PollResponse::Noop);
             }
             if self.ending() != Some(Ending::Abort) {
                 let mut body = Vec::new();
-                let taken = outbox.next_messages(self.0.shared.limits.body, |message| push(&mut body, &message));
+                let most = self.0.shared.limits.body;
+                let taken = outbox.next_messages(Transport::Polling, most, |message| push(&mut body, &message));
                 if !body.is_empty() {
                     outbox.unwritten(taken);
-                    let delivery = Delivery { session: Some(self.clone()) };
+                    let delivery = Delivery { session: Some(self.clone()), bytes: body.len() };
                     return Poll::Ready(PollResponse::Messages(body.into(), delivery));
                 }
             }
             if self.ending().is_some() {
+                self.finish();
                 return Poll::Ready(match self.0.reason.get() {
                     Some(DisconnectReason::ClientDisconnected) => PollResponse::Noop,
                     Some(DisconnectReason::ServerShutdown) => PollResponse::ShuttingDown,
-                    _ => PollResponse::Close,
+                    Some(DisconnectReason::ProtocolError) => PollResponse::Close,
+                    _ => PollResponse::Unknown,
                 });
             }
             released.as_mut().poll(cx).map(|()| PollResponse::Noop)

@@ -4,32 +4,54 @@ use bytes::Bytes;
 use bytestring::ByteString;
 
 use roomwire_core::DisconnectReason;
+use tokio::sync::MutexGuard;
 
 use super::{Ending, Problem, Rejected, Session, poll::SEPARATOR};
 
 impl Session {
-    /// Handles the packets in a body, one after the other, and waits while too many events of the client wait.
+    /// Waits until no other body is read or handled.
+    pub async fn next_body(&self) -> NextBody<'_> {
+        NextBody { session: self, _turn: self.0.posts.lock().await }
+    }
+
+    /// Handles a body: [`next_body`](Self::next_body) and [`NextBody::receive`] in one.
     ///
-    /// Bodies that arrive at the same time are handled one after the other.
+    /// # Errors
+    /// Those of [`NextBody::receive`].
+    pub async fn receive_body(&self, body: Bytes) -> Result<(), Rejected> {
+        self.next_body().await.receive(body).await
+    }
+}
+
+/// The right to read and handle the next body of a session.
+#[derive(Debug)]
+pub struct NextBody<'a> {
+    session: &'a Session,
+    _turn: MutexGuard<'a, ()>,
+}
+
+impl NextBody<'_> {
+    /// Handles the packets in a body, one after the other, and waits while too many events of the client wait.
     ///
     /// # Errors
     /// [`Rejected`] for a session that uses a websocket, and for a body that is not Engine.IO, which ends the session.
     ///
     /// # Cancellation
     /// The packets before are handled.
-    pub async fn receive_body(&self, body: Bytes) -> Result<(), Rejected> {
-        if self.is_websocket() {
+    pub async fn receive(self, body: Bytes) -> Result<(), Rejected> {
+        let session = self.session;
+        if session.is_websocket() {
             return Err(Rejected);
         }
-        self.alive();
-        let _turn = self.0.posts.lock().await;
-        let received = self.receive_packets(body).await;
-        received.map_err(|problem| {
-            self.end_for(&problem);
+        session.alive();
+        session.receive_packets(body).await.map_err(|problem| {
+            session.end_for(&problem);
             Rejected
         })
     }
+}
 
+impl Session {
     /// Ends the session because a body did not arrive: its packets are lost, and nothing may follow a gap.
     pub fn body_lost(&self, is_refused: bool) {
         if is_refused {
@@ -46,7 +68,9 @@ impl Session {
             if self.ending().is_some() {
                 break;
             }
-            self.receive_text(&body.slice_ref(packet))?;
+            // A small packet must not keep a large body in memory.
+            let is_small = packet.len() < body.len() / 4;
+            self.receive_text(&if is_small { ByteString::from(packet) } else { body.slice_ref(packet) })?;
             tokio::task::coop::consume_budget().await;
         }
         Ok(())

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use roomwire_core::config::Transport;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     time::timeout,
@@ -29,7 +30,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) async fn close(mut self, session: &Session, code: Option<u16>, reason: &str) {
         // The queue is written up to its end, unless the session is aborted meanwhile.
         let written = poll_fn(|cx| {
-            session.inner().outbox.wake_transport_with(cx.waker());
+            session.inner().outbox.wake_transport_with(Transport::Websocket, cx.waker());
             if session.ending() == Some(Ending::Abort) {
                 return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
             }

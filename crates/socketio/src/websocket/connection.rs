@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use roomwire_core::config::Transport;
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf},
     time::{Instant, Sleep, sleep_until},
@@ -59,8 +60,9 @@ impl From<FrameError> for Closed {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn new(stream: S, session: &Session) -> Self {
-        let reader = FrameReader::new(session.inner().shared.limits.message);
-        let writer = FrameWriter::new(session.inner().request.takes_base64());
+        let (limits, takes_base64) = (session.inner().shared.limits, session.inner().request.takes_base64());
+        let reader = FrameReader::new(if takes_base64 { limits.body } else { limits.message });
+        let writer = FrameWriter::new(takes_base64);
         Self { stream, reader, writer, unread: Bytes::new() }
     }
 
@@ -73,7 +75,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     fn poll_run(&mut self, cx: &mut Context<'_>, session: &Session, mut timer: Pin<&mut Sleep>) -> Poll<Closed> {
         let inner = session.inner();
         // Registered before anything is looked at, so that a change in between is not missed.
-        inner.outbox.wake_transport_with(cx.waker());
+        inner.outbox.wake_transport_with(Transport::Websocket, cx.waker());
         loop {
             while session.has_new_deadline() || timer.as_mut().poll(cx).is_ready() {
                 timer.as_mut().reset(session.check_deadlines());
@@ -106,7 +108,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 Received::Text(text) => session.receive_text(&text),
                 Received::Binary(attachment) => session.receive_binary(attachment),
                 Received::Ping(payload) => {
-                    self.writer.pong(&payload);
+                    self.writer.pong(payload);
                     Ok(())
                 }
                 Received::Pong => Ok(()),

@@ -97,7 +97,9 @@ impl FrameReader {
             let (payload, rest) = bytes.split_at(taken);
             *bytes = rest;
             let buffer = if is_control(frame.opcode) { &mut self.control } else { &mut self.message };
-            append_unmasked(buffer, payload, frame.mask, frame.missing);
+            let missing = usize::try_from(frame.missing).unwrap_or(usize::MAX);
+            reserve(buffer, payload.len(), missing, frame.is_final);
+            append_unmasked(buffer, payload, frame.mask);
             let missing = frame.missing - taken as u64;
             if missing > 0 {
                 let mut mask = frame.mask;
@@ -209,16 +211,19 @@ fn close(payload: &[u8]) -> Result<Option<u16>, FrameError> {
     }
 }
 
-/// Appends a part of a payload of which `missing` bytes are left.
-fn append_unmasked(buffer: &mut Vec<u8>, payload: &[u8], mask: [u8; 4], missing: u64) {
-    if payload.is_empty() {
-        return;
+/// Makes room for a part of a frame of which `missing` bytes are left: twice the memory each time, as a vector does, but
+/// in the last frame of a message no more than that needs.
+fn reserve(buffer: &mut Vec<u8>, part: usize, missing: usize, is_last: bool) {
+    if buffer.capacity() - buffer.len() >= part {
+    } else if is_last {
+        buffer.reserve_exact(missing.min(buffer.len().max(RESERVED)).max(part));
+    } else {
+        buffer.reserve(part);
     }
-    let missing = usize::try_from(missing).unwrap_or(usize::MAX);
-    if buffer.capacity() - buffer.len() < payload.len() {
-        // Twice the memory each time, as a vector does, but never more than the frame needs.
-        buffer.reserve_exact(missing.min(buffer.len().max(RESERVED)).max(payload.len()));
-    }
+}
+
+/// Appends a part of a payload.
+fn append_unmasked(buffer: &mut Vec<u8>, payload: &[u8], mask: [u8; 4]) {
     let begin = buffer.len();
     buffer.extend_from_slice(payload);
     let (words, rest) = buffer[begin..].as_chunks_mut::<4>();

@@ -9,7 +9,10 @@ use std::{
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::{Buf, Bytes};
-use roomwire_core::packet::{TextFrame, frame_head};
+use roomwire_core::{
+    config::Transport,
+    packet::{TextFrame, frame_head},
+};
 use tokio::io::AsyncWrite;
 
 use crate::outbox::{Message, Outbox, Taken};
@@ -37,6 +40,8 @@ pub(crate) struct FrameWriter {
     taken: Option<Taken>,
     /// The client takes no binary frames.
     writes_base64: bool,
+    /// The payload of a ping that is to be answered.
+    pong: Option<Bytes>,
 }
 
 impl FrameWriter {
@@ -76,9 +81,13 @@ impl FrameWriter {
                     on_progress();
                 }
             }
+            if let Some(payload) = self.pong.take() {
+                self.push_frame(PONG, &payload);
+                continue;
+            }
             // A message that is queued from now on wakes the task.
             if !self.taken.take().is_some_and(|taken| taken.is_last) {
-                self.taken = Some(outbox.next_messages(BATCH, |message| self.push(&message)));
+                self.taken = Some(outbox.next_messages(Transport::Websocket, BATCH, |message| self.push(&message)));
             }
             if self.current.is_empty() && self.next.is_empty() && self.copied.is_empty() {
                 self.taken = None;
@@ -91,9 +100,9 @@ impl FrameWriter {
         }
     }
 
-    /// Writes a pong after the frames that are being written.
-    pub(crate) fn pong(&mut self, payload: &[u8]) {
-        self.push_frame(PONG, &Bytes::copy_from_slice(payload));
+    /// Answers a ping after the frames that are being written. Of several pings that wait, the newest is answered.
+    pub(crate) fn pong(&mut self, payload: Bytes) {
+        self.pong = Some(payload);
     }
 
     /// Writes a close frame after the frames that are being written.
@@ -195,7 +204,7 @@ mod tests {
     async fn small_and_large_messages_are_written_in_order_and_without_a_gap() {
         let outbox = Outbox::new(Bounds::from(&Limits::default()));
         let recipient = Arc::new(Recipient::default());
-        outbox.open(&recipient, TextFrame::from_static(b"\x81\x0240"));
+        outbox.open(&recipient, TextFrame::from_static(b"\x81\x0240"), || {});
         let packets: Vec<EncodedPacket> = [1, 200, 5000, 3, 70_000, 4096, 4097, 10, 11, 12, 30_000]
             .into_iter()
             .flat_map(|size| {
@@ -216,7 +225,9 @@ mod tests {
             let outbox = &outbox;
             let writing = async {
                 poll_fn(|cx| writer.poll_write(Pin::new(&mut server), cx, outbox, || {})).await.expect("written");
-                writer.pong(b"ping");
+                writer.pong("old".into());
+                writer.pong("ping".into());
+                poll_fn(|cx| writer.poll_write(Pin::new(&mut server), cx, outbox, || {})).await.expect("written");
                 writer.close(Some(1000), "bye");
                 poll_fn(|cx| writer.poll_write(Pin::new(&mut server), cx, outbox, || {})).await.expect("written");
                 assert!(

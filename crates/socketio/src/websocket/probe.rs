@@ -23,9 +23,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     }
 
     async fn expect(&mut self, expected: &str) -> io::Result<()> {
-        match self.next().await? {
-            Some(Received::Text(text)) if text == expected => Ok(()),
-            _ => Err(io::ErrorKind::InvalidData.into()),
+        loop {
+            match self.next().await? {
+                Some(Received::Text(text)) if text == expected => return Ok(()),
+                Some(Received::Ping(payload)) => {
+                    let head = [0x8a, u8::try_from(payload.len()).unwrap_or_default()];
+                    self.write_all(&[&head[..], &payload].concat()).await?;
+                }
+                Some(Received::Pong) => {}
+                _ => return Err(io::ErrorKind::InvalidData.into()),
+            }
         }
     }
 }
