@@ -1,4 +1,4 @@
-//! Requests to the service's path, as the handshake guard reads them: target, origin, forwarded addresses, tickets.
+//! Requests to the service's path, as the handshake check reads them: target, origin, forwarded addresses.
 
 #![no_main]
 

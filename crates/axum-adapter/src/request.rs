@@ -93,9 +93,11 @@ pub(crate) fn is_for(path: &str, service_path: &str) -> bool {
     path.strip_prefix(service_path).is_some_and(|rest| rest.is_empty() || rest == "/")
 }
 
-/// The first value of a parameter, decoded.
+/// The value of a parameter, decoded. Several values are one with commas, as in the reference server: no such session
+/// exists.
 fn parameter<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).map(|(_, value)| value)
+    let values = form_urlencoded::parse(query.as_bytes()).filter(|(key, _)| key == name).map(|(_, value)| value);
+    values.reduce(|all, value| format!("{all},{value}").into())
 }
 
 fn wants_websocket(headers: &HeaderMap) -> bool {
@@ -152,7 +154,8 @@ mod tests {
             ("GET", "EIO=4&transport=websocket", true, RequestKind::NewWebsocket),
             ("GET", "EIO=4&transport=websocket&sid=a%2Fb", true, RequestKind::Upgrade { session: session() }),
             ("GET", "transport=polling&sid=a/b", false, RequestKind::Poll { session: session() }),
-            ("POST", "EIO=4&transport=polling&sid=a/b&sid=c", false, RequestKind::Post { session: session() }),
+            ("POST", "EIO=4&transport=polling&sid=a/b", false, RequestKind::Post { session: session() }),
+            ("GET", "transport=polling&sid=a&sid=b", false, RequestKind::Poll { session: "a,b".to_owned() }),
         ] {
             assert_eq!(kind(method, query, websocket), Ok(expected), "{query}");
         }
@@ -166,6 +169,8 @@ mod tests {
             ("GET", "EIO=4&transport=polling&j=0", BadRequest::Jsonp),
             ("POST", "EIO=4&transport=polling", BadRequest::HandshakeMethod),
             ("GET", "EIO=3&transport=polling", BadRequest::UnsupportedVersion),
+            ("GET", "EIO=4&EIO=4&transport=polling", BadRequest::UnsupportedVersion),
+            ("GET", "EIO=4&transport=polling&transport=websocket", BadRequest::UnknownTransport),
             ("GET", "transport=polling", BadRequest::UnsupportedVersion),
             ("GET", "EIO=4&transport=websocket", BadRequest::NoWebsocket),
             ("PUT", "EIO=4&transport=polling&sid=a", BadRequest::Method),

@@ -13,20 +13,20 @@ const OPEN: &str = "/socket.io/?EIO=4&transport=polling&sid=";
 
 /// What an attacker with a client's public id may try instead of the session's secrets.
 fn guesses(id: &str, own: &str) -> Vec<String> {
-    let (own_name, own_proof) = own.split_once('.').unwrap_or((own, ""));
     let mut guesses = vec![
         id.to_owned(),
         format!("{id}."),
-        format!("{id}.AAAAAAAAAAAAAAAAAAAAAA"),
-        format!("{id}.{own_proof}"),
-        format!("{id}.{own}"),
-        format!("{own}.{id}"),
+        format!("{id}{own}"),
+        format!("{own}{id}"),
+        id.chars().rev().collect(),
+        id.to_ascii_lowercase(),
+        id[..id.len() - 1].to_owned(),
         format!("{own}&sid={id}"),
         format!("{id}&sid={own}"),
         format!("%{:02x}{}", id.as_bytes()[0], &id[1..]),
         format!("{id}%00"),
         format!("{id}#"),
-        format!("{own_name}.{}", own_proof.chars().rev().collect::<String>()),
+        own.chars().rev().collect(),
     ];
     guesses.extend((0..4).map(|_| format!("{:016x}", rand::random::<u64>())));
     guesses

@@ -99,7 +99,7 @@ async fn what_requests_carry_is_in_no_log_and_an_origin_stays_on_its_line() {
     let opened = http.answer().await.expect("an answer");
     assert_eq!(opened.status, 200, "{opened:?}");
     let open: serde_json::Value = serde_json::from_str(&opened.body[1..]).expect("an open packet");
-    let target = format!("{target}&sid={}", open["sid"].as_str().expect("a ticket"));
+    let target = format!("{target}&sid={}", open["sid"].as_str().expect("an id"));
     let auth = format!(r#"40{{"token":"{MARK}"}}"#);
     for packet in [auth, format!(r#"42["{FORGED}","{MARK}"]"#)] {
         http.send("POST", &target, &secrets, &packet).await;

@@ -93,9 +93,6 @@ impl WebSocketService {
     /// [`ServiceEvent::ClientDisconnected`](crate::ServiceEvent::ClientDisconnected) reports the end. A client that is
     /// disconnected this way does not reconnect automatically.
     ///
-    /// The request addresses the id: a client of another node that leaves the namespace and connects to it again on the
-    /// same connection, before the request reaches its node, is disconnected too.
-    ///
     /// # Errors
     /// `CLIENT_NOT_FOUND`; `STATE_UNAVAILABLE` if it is not connected here and the store did not answer.
     pub async fn disconnect_client(&self, client: impl roomwire_core::ToClientId) -> Result<(), Error> {
