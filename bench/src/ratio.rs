@@ -44,9 +44,14 @@ impl Ratio {
 
     /// The bound that a full run reports on.
     pub(crate) fn bound(self, figure: Figure) -> Option<Bound> {
-        use Figure::{ConnectAndJoinCpu, ConnectCpu, ConnectedMemory, InFlightCpu, RoomCpu, RoomsCpu};
+        use Figure::{ConnectAndJoinCpu, ConnectCpu, ConnectedMemory, InFlightCpu, RoomCpu, RoomLatency, RoomsCpu};
         match (self.measured, self.reference, figure) {
-            (Roomwire, Socketioxide, RoomCpu | InFlightCpu | RoomsCpu | ConnectedMemory) => Some(Bound::Times(1.1)),
+            (Roomwire, Socketioxide, RoomCpu | InFlightCpu | RoomsCpu)
+            | (RoomwireRedis, SocketioxideRedis, RoomsCpu) => Some(Bound::Times(0.9)),
+            (Roomwire, Socketioxide, RoomLatency) => Some(Bound::Times(1.0)),
+            (Roomwire, Socketioxide, ConnectedMemory) => Some(Bound::Times(0.7)),
+            (Roomwire, Socketioxide, ConnectAndJoinCpu) => Some(Bound::Times(1.1)),
+            (RoomwireRedis, Nestjs, RoomCpu | RoomsCpu) => Some(Bound::Times(0.3)),
             (RoomwireRedis, Socketioxide, ConnectAndJoinCpu) => Some(Bound::Times(1.6)),
             (RoomwireTokens, Roomwire, ConnectCpu) => Some(Bound::MoreMicroseconds(TOKEN)),
             (RoomwireLimits, RoomwireUnlimited, RoomCpu | InFlightCpu | RoomsCpu) => Some(Bound::Times(LIMITS)),

@@ -6,6 +6,7 @@
 
 mod message;
 mod queue;
+mod transport;
 mod watermark;
 
 use std::{
@@ -15,7 +16,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::Waker,
     time::Duration,
 };
 
@@ -23,12 +23,13 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use roomwire_core::{
     Conflation, Undeliverable,
-    config::{Limits, Transport},
+    config::Limits,
     packet::{EncodedPacket, TextFrame},
 };
 use tokio::{sync::Notify, time::Instant};
 
 pub(crate) use message::{Message, Recipient};
+pub(crate) use transport::Taken;
 
 use queue::ConflatingQueue;
 
@@ -111,14 +112,6 @@ struct State {
 struct Load {
     packets: usize,
     bytes: usize,
-}
-
-/// Messages that the transport took.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Taken {
-    load: Load,
-    /// Whether no message was left in the queue.
-    pub(crate) is_last: bool,
 }
 
 impl State {
@@ -313,107 +306,6 @@ impl Outbox {
         }
         drop(state);
         self.notify_drained();
-    }
-
-    /// Passes the next messages to `write`, in order: at most so many bytes, but at least one message if there is any.
-    ///
-    /// What was taken before has been written. What is taken now counts as written too, unless
-    /// [`unwritten`](Self::unwritten) says otherwise.
-    pub(crate) fn next_messages(
-        &self,
-        transport: Transport,
-        most_bytes: usize,
-        mut write: impl FnMut(Message),
-    ) -> Taken {
-        let mut state = self.state.lock();
-        let is_corked = state.corks > 0 && !state.closed;
-        if is_corked || transport == Transport::Polling && state.has_moved {
-            return Taken { load: Load::default(), is_last: true };
-        }
-        state.written();
-        state.refill(&self.bounds);
-        let (mut bytes, mut load) = (0, Load::default());
-        while let Some(first) = state.ready.front() {
-            let size = first.size();
-            if bytes > 0 && bytes + size > most_bytes {
-                break;
-            }
-            bytes += size;
-            if first.is_limited() {
-                load.packets += 1;
-                load.bytes += size;
-            } else {
-                state.unlimited -= 1;
-            }
-            if let Some(message) = state.ready.pop_front() {
-                write(message);
-            }
-        }
-        state.unwritten.packets -= load.packets;
-        state.unwritten.bytes -= load.bytes;
-        state.stalled_since = None;
-        if state.ready.is_empty() && state.ready.capacity() > KEPT_CAPACITY {
-            state.ready = VecDeque::new();
-        }
-        let is_last = state.ready.is_empty() && state.held.is_none();
-        drop(state);
-        self.notify_drained();
-        Taken { load, is_last }
-    }
-
-    /// What was taken waits to be written, until the next call of [`next_messages`](Self::next_messages) or
-    /// [`written`](Self::written).
-    pub(crate) fn unwritten(&self, taken: Taken) {
-        let mut state = self.state.lock();
-        state.writing.packets += taken.load.packets;
-        state.writing.bytes += taken.load.bytes;
-        state.unwritten.packets += taken.load.packets;
-        state.unwritten.bytes += taken.load.bytes;
-    }
-
-    /// Whether what was taken waits to be written.
-    pub(crate) fn is_writing(&self) -> bool {
-        self.state.lock().writing != Load::default()
-    }
-
-    /// Passes messages to a websocket only from now on.
-    pub(crate) fn move_to_websocket(&self) {
-        self.state.lock().has_moved = true;
-    }
-
-    /// Whether nothing is queued.
-    pub(crate) fn is_empty(&self) -> bool {
-        let state = self.state.lock();
-        state.ready.is_empty() && state.held.is_none()
-    }
-
-    /// What was taken has been written; the client may read it for so long.
-    pub(crate) fn written(&self, reading_time: Duration) {
-        let mut state = self.state.lock();
-        state.written();
-        state.stalled_since = Some(Instant::now() + reading_time);
-        state.refill(&self.bounds);
-        drop(state);
-        self.notify_drained();
-        self.wake_transport();
-    }
-
-    /// The client took a part of what is being written.
-    pub(crate) fn progressed(&self) {
-        self.state.lock().stalled_since = None;
-    }
-
-    /// The task that is woken when there is something to write, or the session is closed: one for each transport.
-    pub(crate) fn wake_transport_with(&self, transport: Transport, waker: &Waker) {
-        match transport {
-            Transport::Websocket => self.websocket.register(waker),
-            Transport::Polling => self.poll.register(waker),
-        }
-    }
-
-    pub(crate) fn wake_transport(&self) {
-        self.websocket.wake();
-        self.poll.wake();
     }
 
     /// Waits until messages begin to wait for the transport.
