@@ -8,6 +8,9 @@ function required(variable, meaning) {
 
 export const chatBinary = () => required("ROOMWIRE_CHAT", "the path of the binary example-chat");
 export const protocolBinary = () => required("ROOMWIRE_E2E_SERVER", "the path of the binary roomwire-e2e");
+export const clientSuiteBinary = () =>
+  required("ROOMWIRE_CLIENT_SUITE_SERVER", "the path of the binary client-suite-server");
+export const socketIoCheckout = () => required("SOCKET_IO_CHECKOUT", "the path of a checkout of socketio/socket.io");
 export const xtaskBinary = () => required("ROOMWIRE_E2E_XTASK", "the path of the binary xtask");
 export const nginxBinary = () => required("ROOMWIRE_E2E_NGINX", "the path of nginx");
 export const chromiumBinary = () => required("ROOMWIRE_CHROMIUM", "the path of Chromium");
