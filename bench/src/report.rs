@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn a_ratio_with_a_bound_has_a_verdict() {
-        assert!(ratios(&samples(11.0), false).contains("≤ 1.1 ok"));
-        assert!(ratios(&samples(11.1), false).contains("≤ 1.1 above"));
+        assert!(ratios(&samples(9.0), false).contains("≤ 0.9 ok"));
+        assert!(ratios(&samples(9.1), false).contains("≤ 0.9 above"));
     }
 
     #[test]

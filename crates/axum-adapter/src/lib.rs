@@ -39,6 +39,7 @@ mod logging;
 mod metrics;
 mod mount;
 mod open_files;
+mod oversized_head;
 mod polling;
 mod refusals;
 mod rejection;

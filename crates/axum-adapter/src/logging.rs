@@ -121,7 +121,6 @@ mod tests {
         tracing::subscriber::with_default(logger(&config, None, move || writer.clone(), false), || {
             tracing::error!(target: "socketioxide::client", "packet");
             tracing::error!(target: "engineioxide", "packet");
-            tracing::error!(target: "tungstenite::protocol", "packet");
             tracing::trace!(target: "hyper::proto", "packet");
             tracing::error!(target: "socketioxide_core::parser", "packet");
             tracing::error!(target: "somebody_else", "theirs");

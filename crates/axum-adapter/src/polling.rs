@@ -67,9 +67,9 @@ pub(crate) async fn post(session: &Session, body: Body, patience: Duration) -> R
     let turn = session.next_body().await;
     let mut reading = Reading { session, is_over: false };
     let (body, late) = body_timeout::body(body, patience);
-    let alive = session.clone();
+    let active = session.clone();
     let parts = body.map_frame(move |frame| {
-        alive.alive();
+        active.note_activity();
         frame
     });
     let body = Limited::new(parts, session.max_body()).collect().await.map_err(|error| {

@@ -9,11 +9,7 @@ use std::{
 
 use roomwire_service::{Refusal, RefusalLog};
 
-use crate::{
-    handshake::{OversizedHead, Reason, RefusedOrigin},
-    metrics,
-    open_files::OpenFiles,
-};
+use crate::{metrics, open_files::OpenFiles, oversized_head::OversizedHead};
 
 /// Counts refusals, and reports them to the log of the service. Cheap to clone.
 #[derive(Clone, Debug, Default)]
@@ -25,15 +21,11 @@ impl Refusals {
     }
 
     /// A request of a page that may not connect is answered with 403.
-    pub(crate) fn origin(&self, origin: &RefusedOrigin) {
-        let (cause, key) = match origin.reason {
-            Reason::HostMismatch(_) => ("host", None),
-            _ => ("origin", Some("allowedOrigins")),
-        };
+    pub(crate) fn origin(&self, cause: &'static str, key: Option<&'static str>, advice: &str, origin: &str) {
         metrics::request_refused(cause);
         self.0.report(cause, || Refusal {
-            message: format!("a page is refused: {}", origin.advice()).into(),
-            example: origin.name.clone(),
+            message: format!("a page is refused: {advice}").into(),
+            example: origin.to_owned(),
             key,
         });
     }

@@ -9,7 +9,7 @@ use http::{HeaderValue, StatusCode, header};
 use roomwire_core::{Error, ErrorCode};
 use serde_json::json;
 
-use crate::{handshake::OversizedHead, request::BadRequest};
+use crate::{oversized_head::OversizedHead, request::BadRequest};
 
 /// 503 with the code and message as JSON.
 pub(crate) fn unavailable(error: &Error) -> Response<Body> {

@@ -16,7 +16,7 @@
 //! Protocols: [Engine.IO 4](https://socket.io/docs/v4/engine-io-protocol/),
 //! [Socket.IO 5](https://socket.io/docs/v4/socket-io-protocol/).
 
-mod client;
+mod context;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

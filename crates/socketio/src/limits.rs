@@ -9,7 +9,7 @@ const PACKET_HEAD: usize = 256;
 const ATTACHMENT_HEAD: usize = 6;
 
 /// How many attachments above `limits.attachments` are read, so that the sender is told; more close its connection.
-const TOLD_ATTACHMENTS: usize = 64;
+const EXCESS_ATTACHMENTS: usize = 64;
 
 /// The limits of messages, derived from `limits.payload` and `limits.attachments`.
 ///
@@ -29,7 +29,7 @@ pub struct SessionLimits {
 
 impl From<&Limits> for SessionLimits {
     fn from(limits: &Limits) -> Self {
-        let attachments = limits.attachments + TOLD_ATTACHMENTS;
+        let attachments = limits.attachments + EXCESS_ATTACHMENTS;
         let message = limits.payload + PACKET_HEAD;
         Self {
             message,

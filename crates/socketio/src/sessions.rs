@@ -12,60 +12,47 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use roomwire_core::{DisconnectReason, Namespace, WebSocketConfig, config::Transport};
+use roomwire_core::{DisconnectReason, config::Transport};
 use roomwire_service::Dispatcher;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    ReconnectRate, Session, SessionLimits, SessionRequest,
-    outbox::Bounds,
-    refusals::Refusals,
-    session::{Ending, Inner},
+    Session, SessionLimits, SessionRequest,
+    context::Context,
+    session::{Ending, Inner, random_id},
 };
 
 /// The sessions of one server, by their ids. Cheap to clone; all copies are one server.
 #[derive(Clone, Debug)]
-pub struct Sessions(Arc<Shared>);
+pub struct Sessions {
+    context: Arc<Context>,
+    registry: Arc<Registry>,
+}
 
-/// What all sessions share.
-pub(crate) struct Shared {
-    pub(crate) dispatcher: Dispatcher,
-    pub(crate) config: Arc<WebSocketConfig>,
-    pub(crate) limits: SessionLimits,
-    pub(crate) bounds: Bounds,
-    pub(crate) refusals: Refusals,
-    /// How often one session may connect to namespaces. A connect costs as much as a session that connects to one
-    /// namespace: it is authenticated and registered. Hence the keys for short sessions apply to it too.
-    pub(crate) connects: ReconnectRate,
-    all: Mutex<HashMap<Box<str>, Session>>,
+#[derive(Default)]
+struct Registry {
+    sessions: Mutex<HashMap<Box<str>, Session>>,
     is_closing: AtomicBool,
+}
+
+/// A session that can be found by its id, until this is dropped.
+struct Registered {
+    id: Box<str>,
+    registry: Arc<Registry>,
+    _permit: Box<dyn Any + Send>,
 }
 
 impl Sessions {
     /// A server for these gateways.
     #[must_use]
     pub fn new(dispatcher: Dispatcher) -> Self {
-        let service = dispatcher.service();
-        let config = service.config().clone();
-        let limits = &config.limits;
-        let namespaces = u32::try_from(dispatcher.namespaces().count()).unwrap_or(u32::MAX);
-        let connects = ReconnectRate::new(limits.reconnects_per_second, limits.reconnect_burst.max(namespaces));
-        Self(Arc::new(Shared {
-            limits: SessionLimits::from(limits),
-            bounds: Bounds::from(limits),
-            refusals: Refusals::new(service.refusal_log().clone()),
-            connects,
-            config: config.into(),
-            dispatcher,
-            all: Mutex::default(),
-            is_closing: AtomicBool::new(false),
-        }))
+        Self { context: Arc::new(Context::new(dispatcher)), registry: Arc::default() }
     }
 
     /// What one session may send.
     #[must_use]
     pub fn limits(&self) -> &SessionLimits {
-        &self.0.limits
+        &self.context.limits
     }
 
     /// Opens a session for a handshake request over this transport.
@@ -77,19 +64,23 @@ impl Sessions {
     /// Outside of a tokio runtime.
     #[must_use]
     pub fn open(&self, request: SessionRequest, transport: Transport, permit: impl Any + Send) -> Session {
-        let session = Session::new(Inner::new(self.0.clone(), request, transport, Box::new(permit)));
-        self.0.all.lock().insert(session.id().into(), session.clone());
+        let (id, registry) = (Box::<str>::from(random_id()), self.registry.clone());
+        let registered = Registered { id: id.clone(), registry, _permit: Box::new(permit) };
+        let inner = Inner::new(self.context.clone(), id.clone(), request, transport, Box::new(registered));
+        let session = Session::new(inner);
+        self.registry.sessions.lock().insert(id, session.clone());
         session.start();
-        if self.0.is_closing.load(Ordering::Acquire) {
+        if self.registry.is_closing.load(Ordering::Acquire) {
             session.end(DisconnectReason::ServerShutdown, Ending::Flush);
         }
         session
     }
 
-    /// The session with this id, unless it has ended.
+    /// The session with this id, unless it has ended and has nothing more to send.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Session> {
-        self.0.all.lock().get(id).cloned()
+        let session = self.registry.sessions.lock().get(id).cloned()?;
+        (session.ending().is_none() || !session.is_websocket()).then_some(session)
     }
 
     /// Closes all sessions: each client gets what was sent to it, and then its transport is closed. Clients reconnect
@@ -100,8 +91,8 @@ impl Sessions {
     /// # Cancellation
     /// Dropping the future does not stop the closing.
     pub async fn close_all(&self, patience: Duration) -> usize {
-        self.0.is_closing.store(true, Ordering::Release);
-        let all: Vec<Session> = self.0.all.lock().values().cloned().collect();
+        self.registry.is_closing.store(true, Ordering::Release);
+        let all: Vec<Session> = self.registry.sessions.lock().values().cloned().collect();
         for session in &all {
             session.end(DisconnectReason::ServerShutdown, Ending::Flush);
         }
@@ -117,20 +108,15 @@ impl Sessions {
     }
 }
 
-impl Shared {
-    /// The configured namespace with this name.
-    pub(crate) fn namespace(&self, name: &str) -> Option<&Namespace> {
-        self.dispatcher.namespaces().find(|namespace| namespace.as_str() == name)
-    }
-
-    /// A session is no longer found by its id.
-    pub(crate) fn forget(&self, id: &str) {
-        self.all.lock().remove(id);
+impl Drop for Registered {
+    fn drop(&mut self) {
+        // Dropped after the lock.
+        let _session = self.registry.sessions.lock().remove(&self.id);
     }
 }
 
-impl fmt::Debug for Shared {
+impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shared").field("sessions", &self.all.lock().len()).finish_non_exhaustive()
+        f.debug_struct("Registry").field("sessions", &self.sessions.lock().len()).finish_non_exhaustive()
     }
 }

@@ -8,8 +8,8 @@ use roomwire_socketio::{PollResponse, Session, SessionRequest, Sessions};
 use roomwire_state_memory::MemoryState;
 
 async fn server() -> (WebSocketService, Sessions) {
-    let service = WebSocketService::builder(WebSocketConfig::default()).state(MemoryState::new()).build().await;
-    let service = service.expect("builds");
+    let config = WebSocketConfig { ping_interval: Duration::from_secs(300), ..WebSocketConfig::default() };
+    let service = WebSocketService::builder(config).state(MemoryState::new()).build().await.expect("builds");
     let sessions = Sessions::new(Dispatcher::new(service.clone(), Gateway::new()).expect("valid"));
     (service, sessions)
 }
@@ -79,5 +79,17 @@ async fn a_client_that_does_not_poll_again_holds_the_end_up_for_two_seconds() {
     let began = tokio::time::Instant::now();
     assert_eq!(sessions.close_all(Duration::from_secs(60)).await, 0);
     assert_eq!(began.elapsed(), Duration::from_secs(2));
+    assert!(sessions.get(session.id()).is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_has_the_write_timeout_for_each_message_however_long_it_was_idle_before() {
+    let (service, sessions) = server().await;
+    let session = connected(&sessions).await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    service.broadcast("said", &"after a minute").await.expect("sent");
+    tokio::time::sleep(Duration::from_secs(9)).await;
+    assert!(sessions.get(session.id()).is_some(), "limits.writeTimeout is ten seconds");
+    tokio::time::sleep(Duration::from_secs(2)).await;
     assert!(sessions.get(session.id()).is_none());
 }

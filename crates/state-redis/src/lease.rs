@@ -24,15 +24,6 @@ const REMEMBER: Duration = Duration::from_secs(7 * 24 * 3600);
 /// The number of heartbeats between two searches for incarnations that the partition of leases has lost.
 const CENSUS: u64 = 15;
 
-/// Results of partitions about an incarnation since the last heartbeat.
-#[derive(Debug, Default)]
-pub(crate) struct Verdict {
-    /// The incarnation whose writes one of them refuses.
-    fenced: Option<Incarnation>,
-    /// The incarnation of which one of them lost writes.
-    behind: Option<Incarnation>,
-}
-
 impl Shared {
     /// The partition of leases first: it decides whether the incarnation has ended.
     pub(crate) async fn begin(&self, incarnation: &Incarnation, lease: Duration) -> Result<(), StateError> {

@@ -14,13 +14,13 @@ use roomwire_core::WebSocketConfig;
 use tower_http::cors::CorsLayer;
 
 pub use self::client_address::ClientAddress;
-pub(crate) use self::origin::{Page, Reason, RefusedOrigin};
+pub(crate) use self::origin::Page;
 use self::{
     client_address::{Source, TrustedProxies},
     cors::Cors,
     origin::AllowedOrigins,
 };
-use crate::{refusals::Refusals, rejection};
+use crate::{oversized_head::OversizedHead, refusals::Refusals, rejection};
 
 /// Decides which requests reach the sessions.
 #[derive(Debug)]
@@ -36,15 +36,6 @@ pub(crate) struct HandshakeCheck {
 /// The address that limits by address count a request by: an extension of requests to which they apply.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LimitedAddress(pub(crate) IpAddr);
-
-/// A head that is too large.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OversizedHead {
-    /// More headers than `limits.headers`.
-    Headers,
-    /// More bytes than `limits.headerBytes`.
-    Bytes,
-}
 
 impl HandshakeCheck {
     pub(crate) fn new(config: &WebSocketConfig, refusals: Refusals) -> Self {
@@ -80,7 +71,7 @@ impl HandshakeCheck {
             return Err(rejection::head_too_large(oversized));
         }
         if let Page::Refused(origin) = page {
-            self.refusals.origin(origin);
+            self.refusals.origin(origin.cause(), origin.key(), &origin.advice(), &origin.name);
             return Err(rejection::forbidden(origin.advice()));
         }
         if let Some(Source { address, is_limited }) = source {

@@ -84,6 +84,16 @@ impl AllowedOrigins {
 }
 
 impl RefusedOrigin {
+    /// Under which the log and the counters have it.
+    pub(crate) fn cause(&self) -> &'static str {
+        if matches!(self.reason, Reason::HostMismatch(_)) { "host" } else { "origin" }
+    }
+
+    /// The configuration key that decides, if one does.
+    pub(crate) fn key(&self) -> Option<&'static str> {
+        (!matches!(self.reason, Reason::HostMismatch(_))).then_some("allowedOrigins")
+    }
+
     /// What to do about it, for the developer of the page and the operator of the server.
     pub(crate) fn advice(&self) -> String {
         const FORWARD: &str =

@@ -1,7 +1,7 @@
 //! The send queue of one session, and the detection of slow consumers.
 //!
 //! Payloads are shared between clients, counted in bytes, and may be replaced by newer ones. The first messages are
-//! `ready`: the transport writes them as they are. Those beyond are `held`; a message with a [`Conflation`] replaces an
+//! `ready`: the transport writes them as they are. Those beyond are in the `overflow`, where a message with a [`Conflation`] replaces an
 //! older one there.
 
 mod message;
@@ -29,7 +29,7 @@ use roomwire_core::{
 use tokio::{sync::Notify, time::Instant};
 
 pub(crate) use message::{Message, Recipient};
-pub(crate) use transport::Taken;
+pub(crate) use transport::Batch;
 
 use queue::ConflatingQueue;
 
@@ -81,11 +81,11 @@ pub(crate) struct Outbox {
     is_awaited: AtomicBool,
     drained: Notify,
     /// Notified when messages begin to wait.
-    begins_to_wait: Notify,
+    backlog_begins: Notify,
 }
 
 /// Messages with a key replace each other when they are for one client, identified by its address.
-type Held = ConflatingQueue<(usize, Arc<Conflation>), Message>;
+type Overflow = ConflatingQueue<(usize, Arc<Conflation>), Message>;
 
 #[derive(Default)]
 struct State {
@@ -101,7 +101,7 @@ struct State {
     /// The session uses a websocket: polls get nothing more.
     has_moved: bool,
     /// Made for a client that falls behind.
-    held: Option<Box<Held>>,
+    overflow: Option<Box<Overflow>>,
     /// When a look at it first found messages that had made no progress since the look before.
     stalled_since: Option<Instant>,
     closed: bool,
@@ -116,7 +116,7 @@ struct Load {
 
 impl State {
     fn is_free(&self, bounds: &Bounds) -> bool {
-        self.held.is_none() && self.has_room(bounds)
+        self.overflow.is_none() && self.has_room(bounds)
     }
 
     /// Whether more may be ready.
@@ -131,12 +131,12 @@ impl State {
     }
 
     fn waiting(&self) -> Load {
-        let (held, held_bytes) = self.held.as_ref().map_or((0, 0), |held| held.waiting());
-        Load { packets: self.unwritten.packets + held, bytes: self.unwritten.bytes + held_bytes }
+        let (packets, overflow_bytes) = self.overflow.as_ref().map_or((0, 0), |overflow| overflow.waiting());
+        Load { packets: self.unwritten.packets + packets, bytes: self.unwritten.bytes + overflow_bytes }
     }
 
     fn is_idle(&self) -> bool {
-        self.unwritten.packets == 0 && self.held.is_none()
+        self.unwritten.packets == 0 && self.overflow.is_none()
     }
 
     fn push_ready(&mut self, message: Message) {
@@ -155,15 +155,15 @@ impl State {
         self.stalled_since = None;
     }
 
-    /// Makes held messages ready, as far as there is room.
+    /// Makes messages of the overflow ready, as far as there is room.
     fn refill(&mut self, bounds: &Bounds) {
-        while let Some(held) = &mut self.held
+        while let Some(overflow) = &mut self.overflow
             && self.unwritten.packets < bounds.ready_packets
             && self.unwritten.bytes < bounds.ready_bytes
         {
-            match held.take_first() {
+            match overflow.take_first() {
                 Some(message) => self.push_ready(message),
-                None => self.held = None,
+                None => self.overflow = None,
             }
         }
     }
@@ -179,7 +179,7 @@ impl Outbox {
             poll: AtomicWaker::new(),
             is_awaited: AtomicBool::new(false),
             drained: Notify::new(),
-            begins_to_wait: Notify::new(),
+            backlog_begins: Notify::new(),
         }
     }
 
@@ -199,28 +199,32 @@ impl Outbox {
         if conflation.is_none() && state.is_full_for(bytes, &self.bounds) {
             self.slow.store(true, Ordering::Release);
             recipient.close();
-            state.held = None;
+            state.overflow = None;
             drop(state);
             self.notify_drained();
             return Err(Undeliverable::BufferFull);
         }
-        let begins_to_wait = state.is_idle();
+        let backlog_begins = state.is_idle();
+        if backlog_begins {
+            // A response that the client may still be reading gives it more time; an older one does not shorten it.
+            state.stalled_since = state.stalled_since.filter(|since| *since > Instant::now());
+        }
         if state.is_free(&self.bounds) {
             state.push_ready(message);
         } else {
-            let held = state.held.get_or_insert_default();
+            let overflow = state.overflow.get_or_insert_default();
             match conflation {
-                None => held.push(bytes, message),
+                None => overflow.push(bytes, message),
                 Some(conflation) => {
                     let key = (recipient.key(), conflation.clone());
-                    let kept = held.push_latest(&key, bytes, message, Conflation::HELD, self.bounds.bytes);
+                    let kept = overflow.push_latest(&key, bytes, message, Conflation::HELD, self.bounds.bytes);
                     metrics::conflated(kept.replaced, kept.dropped);
                 }
             }
         }
         drop(state);
-        if begins_to_wait {
-            self.begins_to_wait.notify_one();
+        if backlog_begins {
+            self.backlog_begins.notify_one();
         }
         self.wake_transport();
         Ok(())
@@ -238,8 +242,8 @@ impl Outbox {
         }
         state.unlimited += 1;
         let message = Message::unlimited(text);
-        match &mut state.held {
-            Some(held) => held.push(0, message),
+        match &mut state.overflow {
+            Some(overflow) => overflow.push(0, message),
             None => state.push_ready(message),
         }
         drop(state);
@@ -247,7 +251,7 @@ impl Outbox {
         true
     }
 
-    /// Queues a packet of the session at the end of what is ready, before what is held.
+    /// Queues a packet of the session at the end of what is ready, before the overflow.
     pub(crate) fn send_soon(&self, text: TextFrame) {
         let mut state = self.state.lock();
         if !state.closed {
@@ -298,10 +302,10 @@ impl Outbox {
         });
         state.unwritten.packets -= dropped.packets;
         state.unwritten.bytes -= dropped.bytes;
-        if let Some(held) = &mut state.held {
-            held.retain(|message| message.recipient != key);
-            if held.is_empty() {
-                state.held = None;
+        if let Some(overflow) = &mut state.overflow {
+            overflow.retain(|message| message.recipient != key);
+            if overflow.is_empty() {
+                state.overflow = None;
             }
         }
         drop(state);
@@ -309,8 +313,8 @@ impl Outbox {
     }
 
     /// Waits until messages begin to wait for the transport.
-    pub(crate) async fn begins_to_wait(&self) {
-        self.begins_to_wait.notified().await;
+    pub(crate) async fn backlog_begins(&self) {
+        self.backlog_begins.notified().await;
     }
 
     /// Since when messages have waited without any progress, as far as was looked; `None` if none wait.
@@ -340,7 +344,7 @@ impl Outbox {
         state.closed = true;
         if !writes_queued {
             state.ready = VecDeque::new();
-            state.held = None;
+            state.overflow = None;
             state.unlimited = 0;
             state.unwritten = state.writing;
         }
@@ -355,7 +359,7 @@ impl fmt::Debug for Outbox {
         let state = self.state.lock();
         f.debug_struct("Outbox")
             .field("unwritten", &state.unwritten)
-            .field("held", &state.held.as_ref().map(|held| held.waiting()))
+            .field("overflow", &state.overflow.as_ref().map(|overflow| overflow.waiting()))
             .field("slow", &self.is_slow())
             .finish_non_exhaustive()
     }

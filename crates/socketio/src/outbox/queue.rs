@@ -13,8 +13,8 @@ pub(super) struct ConflatingQueue<K, M> {
     waiting: BTreeMap<u64, Entry<K, M>>,
     next: u64,
     /// Where the message of each key waits.
-    turns: HashMap<K, u64>,
-    /// The turns of messages with keys, and their bytes.
+    positions: HashMap<K, u64>,
+    /// The positions of messages with keys, and their bytes.
     replaceable: BTreeSet<u64>,
     replaceable_bytes: usize,
     /// Of the messages without keys.
@@ -43,7 +43,7 @@ impl<K, M> Default for ConflatingQueue<K, M> {
         Self {
             waiting: BTreeMap::new(),
             next: 0,
-            turns: HashMap::new(),
+            positions: HashMap::new(),
             replaceable: BTreeSet::new(),
             replaceable_bytes: 0,
             packets: 0,
@@ -71,54 +71,55 @@ impl<K: Clone + Eq + Hash, M> ConflatingQueue<K, M> {
     /// Keeps at most `most` messages with keys, and of these at most `most_bytes` bytes, but always the newest.
     pub(super) fn push_latest(&mut self, key: &K, bytes: usize, message: M, most: usize, most_bytes: usize) -> Kept {
         self.replaceable_bytes += bytes;
-        let older = self.turns.get(key).and_then(|turn| self.waiting.get_mut(turn));
+        let older = self.positions.get(key).and_then(|position| self.waiting.get_mut(position));
         let replaced = if let Some(entry) = older {
             self.replaceable_bytes -= entry.bytes;
             (entry.bytes, entry.message) = (bytes, message);
             true
         } else {
-            let turn = self.append(Entry { key: Some(key.clone()), bytes, message });
-            self.turns.insert(key.clone(), turn);
-            self.replaceable.insert(turn);
+            let position = self.append(Entry { key: Some(key.clone()), bytes, message });
+            self.positions.insert(key.clone(), position);
+            self.replaceable.insert(position);
             false
         };
         let mut dropped = 0;
         while (self.replaceable.len() > most || self.replaceable_bytes > most_bytes)
-            && let Some(turn) = self.replaceable.iter().copied().find(|turn| self.turns.get(key) != Some(turn))
+            && let Some(position) =
+                self.replaceable.iter().copied().find(|position| self.positions.get(key) != Some(position))
         {
-            self.take(turn);
+            self.take(position);
             dropped += 1;
         }
         Kept { replaced, dropped }
     }
 
     pub(super) fn take_first(&mut self) -> Option<M> {
-        let turn = *self.waiting.keys().next()?;
-        self.take(turn)
+        let position = *self.waiting.keys().next()?;
+        self.take(position)
     }
 
     /// Forgets all messages of which this does not hold.
     pub(super) fn retain(&mut self, mut stays: impl FnMut(&M) -> bool) {
         let gone: Vec<u64> =
-            self.waiting.iter().filter(|(_, entry)| !stays(&entry.message)).map(|(turn, _)| *turn).collect();
-        for turn in gone {
-            self.take(turn);
+            self.waiting.iter().filter(|(_, entry)| !stays(&entry.message)).map(|(position, _)| *position).collect();
+        for position in gone {
+            self.take(position);
         }
     }
 
     fn append(&mut self, entry: Entry<K, M>) -> u64 {
-        let turn = self.next;
+        let position = self.next;
         self.next += 1;
-        self.waiting.insert(turn, entry);
-        turn
+        self.waiting.insert(position, entry);
+        position
     }
 
-    fn take(&mut self, turn: u64) -> Option<M> {
-        let Entry { key, bytes, message } = self.waiting.remove(&turn)?;
+    fn take(&mut self, position: u64) -> Option<M> {
+        let Entry { key, bytes, message } = self.waiting.remove(&position)?;
         match key {
             Some(key) => {
-                self.turns.remove(&key);
-                self.replaceable.remove(&turn);
+                self.positions.remove(&key);
+                self.replaceable.remove(&position);
                 self.replaceable_bytes -= bytes;
             }
             None => {
@@ -136,58 +137,58 @@ mod tests {
 
     const ONE: usize = 10;
 
-    fn all(mut held: ConflatingQueue<&str, u32>) -> Vec<u32> {
-        std::iter::from_fn(|| held.take_first()).collect()
+    fn all(mut overflow: ConflatingQueue<&str, u32>) -> Vec<u32> {
+        std::iter::from_fn(|| overflow.take_first()).collect()
     }
 
     #[test]
     fn the_newest_of_a_key_is_sent_in_the_turn_of_the_first() {
-        let mut held = ConflatingQueue::default();
-        held.push(ONE, 1);
-        assert_eq!(held.push_latest(&"a", ONE, 2, 9, 999), Kept { replaced: false, dropped: 0 });
-        held.push(ONE, 3);
-        held.push_latest(&"b", ONE, 4, 9, 999);
-        assert_eq!(held.push_latest(&"a", ONE, 5, 9, 999), Kept { replaced: true, dropped: 0 });
-        assert_eq!(held.waiting(), (2, 20), "what can be replaced does not count");
-        assert_eq!(held.take_first(), Some(1));
-        assert_eq!(held.take_first(), Some(5));
-        held.push_latest(&"a", ONE, 6, 9, 999);
-        assert_eq!(all(held), [3, 4, 6]);
+        let mut overflow = ConflatingQueue::default();
+        overflow.push(ONE, 1);
+        assert_eq!(overflow.push_latest(&"a", ONE, 2, 9, 999), Kept { replaced: false, dropped: 0 });
+        overflow.push(ONE, 3);
+        overflow.push_latest(&"b", ONE, 4, 9, 999);
+        assert_eq!(overflow.push_latest(&"a", ONE, 5, 9, 999), Kept { replaced: true, dropped: 0 });
+        assert_eq!(overflow.waiting(), (2, 20), "what can be replaced does not count");
+        assert_eq!(overflow.take_first(), Some(1));
+        assert_eq!(overflow.take_first(), Some(5));
+        overflow.push_latest(&"a", ONE, 6, 9, 999);
+        assert_eq!(all(overflow), [3, 4, 6]);
     }
 
     #[test]
     fn of_too_many_keys_those_that_wait_longest_are_dropped_and_nothing_else() {
-        let mut held = ConflatingQueue::default();
-        held.push(ONE, 0);
+        let mut overflow = ConflatingQueue::default();
+        overflow.push(ONE, 0);
         let names: Vec<String> = (1..=1000).map(|number| number.to_string()).collect();
         let mut dropped = 0;
         for (number, name) in (1..).zip(&names) {
-            dropped += held.push_latest(&name.as_str(), ONE, number, 3, 999).dropped;
+            dropped += overflow.push_latest(&name.as_str(), ONE, number, 3, 999).dropped;
         }
         assert_eq!(dropped, 997);
-        assert_eq!(held.waiting.len(), 4, "no trace is left of what was dropped");
-        assert_eq!(all(held), [0, 998, 999, 1000]);
+        assert_eq!(overflow.waiting.len(), 4, "no trace is left of what was dropped");
+        assert_eq!(all(overflow), [0, 998, 999, 1000]);
     }
 
     #[test]
     fn of_too_many_bytes_the_newest_stays_though_it_is_too_large_alone() {
-        let mut held = ConflatingQueue::default();
-        held.push_latest(&"a", ONE, 1, 9, 25);
-        held.push_latest(&"b", ONE, 2, 9, 25);
-        assert_eq!(held.push_latest(&"a", 30, 3, 9, 25), Kept { replaced: true, dropped: 1 });
-        assert_eq!(held.replaceable_bytes, 30);
-        assert_eq!(all(held), [3]);
+        let mut overflow = ConflatingQueue::default();
+        overflow.push_latest(&"a", ONE, 1, 9, 25);
+        overflow.push_latest(&"b", ONE, 2, 9, 25);
+        assert_eq!(overflow.push_latest(&"a", 30, 3, 9, 25), Kept { replaced: true, dropped: 1 });
+        assert_eq!(overflow.replaceable_bytes, 30);
+        assert_eq!(all(overflow), [3]);
     }
 
     #[test]
     fn what_is_forgotten_is_not_counted_any_more() {
-        let mut held = ConflatingQueue::default();
-        held.push(ONE, 1);
-        held.push(ONE, 2);
-        held.push_latest(&"a", ONE, 3, 9, 999);
-        held.retain(|message| *message == 2);
-        assert_eq!((held.waiting(), held.replaceable_bytes), ((1, 10), 0));
-        held.push_latest(&"a", ONE, 4, 9, 999);
-        assert_eq!(all(held), [2, 4]);
+        let mut overflow = ConflatingQueue::default();
+        overflow.push(ONE, 1);
+        overflow.push(ONE, 2);
+        overflow.push_latest(&"a", ONE, 3, 9, 999);
+        overflow.retain(|message| *message == 2);
+        assert_eq!((overflow.waiting(), overflow.replaceable_bytes), ((1, 10), 0));
+        overflow.push_latest(&"a", ONE, 4, 9, 999);
+        assert_eq!(all(overflow), [2, 4]);
     }
 }

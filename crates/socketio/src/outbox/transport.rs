@@ -9,7 +9,7 @@ use super::{KEPT_CAPACITY, Load, Message, Outbox};
 
 /// Messages that the transport took.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Taken {
+pub(crate) struct Batch {
     load: Load,
     /// Whether no message was left in the queue.
     pub(crate) is_last: bool,
@@ -25,11 +25,11 @@ impl Outbox {
         transport: Transport,
         most_bytes: usize,
         mut write: impl FnMut(Message),
-    ) -> Taken {
+    ) -> Batch {
         let mut state = self.state.lock();
         let is_corked = state.corks > 0 && !state.closed;
         if is_corked || transport == Transport::Polling && state.has_moved {
-            return Taken { load: Load::default(), is_last: true };
+            return Batch { load: Load::default(), is_last: true };
         }
         state.written();
         state.refill(&self.bounds);
@@ -56,20 +56,20 @@ impl Outbox {
         if state.ready.is_empty() && state.ready.capacity() > KEPT_CAPACITY {
             state.ready = VecDeque::new();
         }
-        let is_last = state.ready.is_empty() && state.held.is_none();
+        let is_last = state.ready.is_empty() && state.overflow.is_none();
         drop(state);
         self.notify_drained();
-        Taken { load, is_last }
+        Batch { load, is_last }
     }
 
     /// What was taken waits to be written, until the next call of [`next_messages`](Self::next_messages) or
     /// [`written`](Self::written).
-    pub(crate) fn unwritten(&self, taken: Taken) {
+    pub(crate) fn still_unwritten(&self, batch: Batch) {
         let mut state = self.state.lock();
-        state.writing.packets += taken.load.packets;
-        state.writing.bytes += taken.load.bytes;
-        state.unwritten.packets += taken.load.packets;
-        state.unwritten.bytes += taken.load.bytes;
+        state.writing.packets += batch.load.packets;
+        state.writing.bytes += batch.load.bytes;
+        state.unwritten.packets += batch.load.packets;
+        state.unwritten.bytes += batch.load.bytes;
     }
 
     /// Whether what was taken waits to be written.
@@ -85,7 +85,7 @@ impl Outbox {
     /// Whether nothing is queued.
     pub(crate) fn is_empty(&self) -> bool {
         let state = self.state.lock();
-        state.ready.is_empty() && state.held.is_none()
+        state.ready.is_empty() && state.overflow.is_none()
     }
 
     /// What was taken has been written; the client may read it for so long.

@@ -8,8 +8,8 @@ use roomwire_service::Handshake;
 use serde_json::value::to_raw_value;
 use tokio::time::{Instant, sleep};
 
-use super::{Connected, EndOnPanic, Problem, Session, random_id};
-use crate::{FullAt, client::SocketClient};
+use super::{Connected, EndOnPanic, Problem, Session, client::SocketClient, random_id};
+use crate::FullAt;
 
 /// When a session may connect to namespaces as often as it may at most.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl Session {
         if name.len() > Namespace::MAX_BYTES {
             return Err(Problem::Engine("the name of a namespace is too long"));
         }
-        let Some(namespace) = self.0.shared.namespace(name) else {
+        let Some(namespace) = self.0.context.namespace(name) else {
             // In the words of the reference server, without `data`.
             return self.answer_connect(&EncodedPacket::connect_error(name, "Invalid namespace", None));
         };
@@ -57,7 +57,7 @@ impl Session {
             origin: request.origin().map(ToOwned::to_owned),
             ..Handshake::new(client.id().clone())
         };
-        let admitted = self.0.shared.dispatcher.admit(&namespace, handshake, client.clone());
+        let admitted = self.0.context.dispatcher.admit(&namespace, handshake, client.clone());
         let session = match AssertUnwindSafe(admitted).catch_unwind().await {
             Ok(Ok(session)) => session,
             Ok(Err(error)) => return self.refuse(&namespace, attempt, &error),
@@ -76,7 +76,7 @@ impl Session {
 
     /// Waits until the session may connect to a namespace again: a client does not repeat a refused CONNECT by itself.
     async fn wait_for_connect_rate(&self) {
-        let rate = self.0.shared.connects;
+        let rate = self.0.context.connects;
         loop {
             let wait = {
                 let (now, mut namespaces) = (Instant::now(), self.0.namespaces.lock());
@@ -88,14 +88,14 @@ impl Session {
                 wait
             };
             let Some(wait) = wait else { return };
-            self.0.shared.refusals.delayed_connect(&self.0.request);
+            self.0.context.refusals.delayed_connect(&self.0.request);
             sleep(wait).await;
         }
     }
 
     /// Answers CONNECT_ERROR, unless the client has left meanwhile.
     fn refuse(&self, namespace: &Namespace, attempt: u64, error: &Error) {
-        self.0.shared.refusals.connect(error, &self.0.request);
+        self.0.context.refusals.connect(error, &self.0.request);
         if error.code() == ErrorCode::Internal {
             tracing::error!(target: "roomwire", error = %Escaped(format_args!("{error:?}")), "a client could not be admitted");
         }

@@ -16,7 +16,7 @@ pub(crate) struct Deadlines {
     /// Whether the pong to the last ping is missing.
     awaits_pong: bool,
     /// When the last ping was sent, or later signs of life were seen.
-    alive: Instant,
+    last_activity: Instant,
     /// Since when it is in no namespace.
     idle_since: Option<Instant>,
     /// Whether it was in any before.
@@ -38,7 +38,7 @@ impl Deadlines {
         Self {
             next_ping: now + ping_interval,
             awaits_pong: false,
-            alive: now,
+            last_activity: now,
             idle_since: Some(now),
             has_connected: false,
         }
@@ -47,22 +47,22 @@ impl Deadlines {
 
 impl Session {
     /// Bytes arrived or were taken: the client is alive, although its pong may be behind them.
-    pub fn alive(&self) {
-        if !self.0.is_alive.load(Ordering::Relaxed) {
-            self.0.is_alive.store(true, Ordering::Relaxed);
+    pub fn note_activity(&self) {
+        if !self.0.had_activity.load(Ordering::Relaxed) {
+            self.0.had_activity.store(true, Ordering::Relaxed);
         }
     }
 
     /// The client may be reading for so long.
-    pub(super) fn alive_for(&self, time: Duration) {
+    pub(super) fn note_reading_time(&self, time: Duration) {
         let mut deadlines = self.0.deadlines.lock();
-        deadlines.alive = deadlines.alive.max(Instant::now() + time);
+        deadlines.last_activity = deadlines.last_activity.max(Instant::now() + time);
     }
 
     pub(super) fn pong(&self) {
         let mut deadlines = self.0.deadlines.lock();
         deadlines.awaits_pong = false;
-        deadlines.next_ping = Instant::now() + self.0.shared.config.ping_interval;
+        deadlines.next_ping = Instant::now() + self.0.context.config.ping_interval;
     }
 
     /// Whether the session is in any namespace or connects to one.
@@ -99,7 +99,7 @@ impl Session {
                 Due::NoNamespace => {
                     // A page that is reloaded while it connects leaves such a session, which is no news.
                     if self.0.deadlines.lock().has_connected {
-                        self.0.shared.refusals.no_namespace(&self.0.request);
+                        self.0.context.refusals.no_namespace(&self.0.request);
                     }
                     self.end(DisconnectReason::ConnectionLost, Ending::Flush);
                 }
@@ -109,7 +109,7 @@ impl Session {
     }
 
     fn next_deadline(&self, now: Instant) -> Result<Instant, Due> {
-        let (config, is_polling) = (&self.0.shared.config, !self.is_websocket());
+        let (config, is_polling) = (&self.0.context.config, !self.is_websocket());
         let mut next = now + config.ping_interval;
         if self.ending().is_some() {
             return Ok(next);
@@ -128,17 +128,17 @@ impl Session {
         }
         if deadlines.awaits_pong {
             // A client that is not read from cannot be heard.
-            if self.0.is_alive.swap(false, Ordering::Relaxed) || self.0.read_gate.is_paused() {
-                deadlines.alive = deadlines.alive.max(now);
+            if self.0.had_activity.swap(false, Ordering::Relaxed) || self.0.read_gate.is_paused() {
+                deadlines.last_activity = deadlines.last_activity.max(now);
             }
-            until(deadlines.alive + config.ping_timeout, Due::PingTimeout)?;
+            until(deadlines.last_activity + config.ping_timeout, Due::PingTimeout)?;
         }
         // Also while a pong is on its way: clients give up when no ping arrives for the interval and the timeout.
         if let Err(ping) = until(deadlines.next_ping, Due::Ping) {
             deadlines.next_ping = now + config.ping_interval;
             if !std::mem::replace(&mut deadlines.awaits_pong, true) {
-                deadlines.alive = deadlines.alive.max(now);
-                self.0.is_alive.store(false, Ordering::Relaxed);
+                deadlines.last_activity = deadlines.last_activity.max(now);
+                self.0.had_activity.store(false, Ordering::Relaxed);
             }
             return Err(ping);
         }
@@ -153,7 +153,7 @@ impl Session {
             tokio::select! {
                 () = sleep_until(next) => {}
                 () = self.0.changed.notified() => {}
-                () = self.0.outbox.begins_to_wait() => {}
+                () = self.0.outbox.backlog_begins() => {}
             }
         }
     }

@@ -1,6 +1,7 @@
 //! One Engine.IO session: its transport, its namespaces, and its end.
 
 mod admission;
+mod client;
 mod deadlines;
 mod incoming;
 mod namespaces;
@@ -39,7 +40,7 @@ use deadlines::Deadlines;
 use namespaces::Namespaces;
 use upgrade_state::UpgradeState;
 
-use crate::{outbox::Outbox, sessions::Shared};
+use crate::{context::Context, outbox::Outbox};
 
 /// One Engine.IO session. Cheap to clone; all clones are one session.
 ///
@@ -50,14 +51,14 @@ pub struct Session(Arc<Inner>);
 
 pub(crate) struct Inner {
     id: Box<str>,
-    pub(crate) shared: Arc<Shared>,
+    pub(crate) context: Arc<Context>,
     pub(crate) request: SessionRequest,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) read_gate: ReadGate,
     namespaces: Mutex<Namespaces>,
     deadlines: Mutex<Deadlines>,
     /// Whether the client or its network showed a sign of life since the deadlines were last looked at.
-    is_alive: AtomicBool,
+    had_activity: AtomicBool,
     has_new_deadline: AtomicBool,
     /// For a session that began over HTTP long-polling.
     upgrade: Option<UpgradeState>,
@@ -95,19 +96,20 @@ pub(crate) enum Ending {
 
 impl Inner {
     pub(crate) fn new(
-        shared: Arc<Shared>,
+        context: Arc<Context>,
+        id: Box<str>,
         request: SessionRequest,
         transport: Transport,
         permit: Box<dyn Any + Send>,
     ) -> Self {
         Self {
-            id: random_id().into(),
-            outbox: Arc::new(Outbox::new(shared.bounds)),
+            id,
+            outbox: Arc::new(Outbox::new(context.bounds)),
             read_gate: ReadGate::default(),
-            namespaces: Mutex::new(Namespaces::new(shared.limits.packet)),
-            is_alive: AtomicBool::new(false),
+            namespaces: Mutex::new(Namespaces::new(context.limits.packet)),
+            had_activity: AtomicBool::new(false),
             has_new_deadline: AtomicBool::new(false),
-            deadlines: Mutex::new(Deadlines::new(shared.config.ping_interval)),
+            deadlines: Mutex::new(Deadlines::new(context.config.ping_interval)),
             upgrade: (transport == Transport::Polling).then(UpgradeState::default),
             ending: AtomicU8::new(0),
             reason: OnceLock::new(),
@@ -117,7 +119,7 @@ impl Inner {
             is_polled: AtomicBool::new(false),
             posts: tokio::sync::Mutex::default(),
             next_ack: AtomicI64::new(0),
-            shared,
+            context,
             request,
         }
     }
@@ -137,7 +139,7 @@ impl Session {
     /// The open packet, which answers the handshake.
     #[must_use]
     pub fn open_packet(&self) -> String {
-        let config = &self.0.shared.config;
+        let config = &self.0.context.config;
         let is_polling = !self.is_websocket();
         let upgrades: &[&str] =
             if is_polling && config.transports.contains(&Transport::Websocket) { &["websocket"] } else { &[] };
@@ -146,7 +148,7 @@ impl Session {
             "upgrades": upgrades,
             "pingInterval": millis(config.ping_interval),
             "pingTimeout": millis(config.ping_timeout),
-            "maxPayload": self.0.shared.limits.body,
+            "maxPayload": self.0.context.limits.body,
         });
         format!("0{open}")
     }
@@ -154,7 +156,7 @@ impl Session {
     /// The bytes that an HTTP body may have: `maxPayload` of the open packet.
     #[must_use]
     pub fn max_body(&self) -> usize {
-        self.0.shared.limits.body
+        self.0.context.limits.body
     }
 
     /// Whether its messages go over a websocket.
@@ -207,11 +209,11 @@ impl Session {
         if before == 0 {
             let reason = if inner.outbox.is_slow() { DisconnectReason::SlowConsumer } else { reason };
             inner.end_namespaces(reason, ending);
-            inner.read_gate.open();
+            inner.read_gate.end();
         }
         inner.changed.notify_one();
         if self.is_websocket() {
-            inner.shared.forget(&inner.id);
+            // Its task releases it.
         } else if ending == Ending::Flush
             && reason != DisconnectReason::ClientDisconnected
             && !inner.outbox.is_empty()
@@ -221,17 +223,11 @@ impl Session {
             let session = self.clone();
             runtime.spawn(async move {
                 sleep(LAST_POLL).await;
-                session.finish();
+                session.release();
             });
         } else {
-            self.finish();
+            self.release();
         }
-    }
-
-    /// A session over HTTP long-polling has nothing more to send.
-    pub(crate) fn finish(&self) {
-        self.0.shared.forget(&self.0.id);
-        self.release();
     }
 
     /// Ends the session because its client said so.
@@ -254,13 +250,15 @@ impl Session {
 
     /// Ends the session because a message is larger than it may be.
     pub(crate) fn end_for_size(&self) {
-        self.0.shared.refusals.message_too_large(&self.0.request);
+        self.0.context.refusals.message_too_large(&self.0.request);
         self.end(DisconnectReason::ProtocolError, Ending::Flush);
     }
 
-    /// Its transport is closed.
+    /// Its transport is closed, or has nothing more to send.
     pub(crate) fn release(&self) {
-        drop(self.0.permit.lock().take());
+        // Dropped after the lock.
+        let permit = self.0.permit.lock().take();
+        drop(permit);
         self.0.released.notify_waiters();
     }
 

@@ -10,8 +10,8 @@ use roomwire_core::{
 };
 use tokio::task::AbortHandle;
 
-use super::{Ending, Inner, Problem, Session, admission::ConnectRate};
-use crate::{client::SocketClient, refusals::Refusals};
+use super::{Ending, Inner, Problem, Session, admission::ConnectRate, client::SocketClient};
+use crate::refusals::Refusals;
 
 /// The decoder of a session's packets, and what its clients connected to.
 #[derive(Debug)]
@@ -263,8 +263,8 @@ impl Inner {
         let client = self.namespaces.lock().first();
         match client {
             Some(connected) if connected.session.is_closed() => {}
-            Some(connected) => report(&self.shared.refusals, connected.client.id()),
-            None => report(&self.shared.refusals, &self.request),
+            Some(connected) => report(&self.context.refusals, connected.client.id()),
+            None => report(&self.context.refusals, &self.request),
         }
     }
 }

@@ -48,7 +48,7 @@ impl Delivery {
     pub fn progressed(&self) {
         if let Some(session) = &self.session {
             session.0.outbox.progressed();
-            session.alive();
+            session.note_activity();
         }
     }
 
@@ -57,7 +57,7 @@ impl Delivery {
         if let Some(session) = self.session.take() {
             let reading_time = READING_TIME.saturating_mul(u32::try_from(self.bytes).unwrap_or(u32::MAX));
             session.0.outbox.written(reading_time);
-            session.alive_for(reading_time);
+            session.note_reading_time(reading_time);
         }
     }
 }
@@ -99,7 +99,7 @@ impl Session {
             return PollResponse::Rejected;
         }
         let mut waiting = Waiting { session: self, is_answered: false };
-        self.alive();
+        self.note_activity();
         let response = self.next_response(upgrade).await;
         waiting.is_answered = true;
         response
@@ -114,16 +114,16 @@ impl Session {
             }
             if self.ending() != Some(Ending::Abort) {
                 let mut body = Vec::new();
-                let most = self.0.shared.limits.body;
-                let taken = outbox.next_messages(Transport::Polling, most, |message| push(&mut body, &message));
+                let most = self.0.context.limits.body;
+                let batch = outbox.next_messages(Transport::Polling, most, |message| push(&mut body, &message));
                 if !body.is_empty() {
-                    outbox.unwritten(taken);
+                    outbox.still_unwritten(batch);
                     let delivery = Delivery { session: Some(self.clone()), bytes: body.len() };
                     return Poll::Ready(PollResponse::Messages(body.into(), delivery));
                 }
             }
             if self.ending().is_some() {
-                self.finish();
+                self.release();
                 return Poll::Ready(match self.0.reason.get() {
                     Some(DisconnectReason::ClientDisconnected) => PollResponse::Noop,
                     Some(DisconnectReason::ServerShutdown) => PollResponse::ShuttingDown,

@@ -11,7 +11,7 @@ use super::{Ending, Problem, Rejected, Session, poll::SEPARATOR};
 impl Session {
     /// Waits until no other body is read or handled.
     pub async fn next_body(&self) -> NextBody<'_> {
-        NextBody { session: self, _turn: self.0.posts.lock().await }
+        NextBody { session: self, _guard: self.0.posts.lock().await }
     }
 
     /// Handles a body: [`next_body`](Self::next_body) and [`NextBody::receive`] in one.
@@ -27,7 +27,7 @@ impl Session {
 #[derive(Debug)]
 pub struct NextBody<'a> {
     session: &'a Session,
-    _turn: MutexGuard<'a, ()>,
+    _guard: MutexGuard<'a, ()>,
 }
 
 impl NextBody<'_> {
@@ -43,7 +43,7 @@ impl NextBody<'_> {
         if session.is_websocket() {
             return Err(Rejected);
         }
-        session.alive();
+        session.note_activity();
         session.receive_packets(body).await.map_err(|problem| {
             session.end_for(&problem);
             Rejected

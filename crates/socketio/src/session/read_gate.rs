@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 pub(crate) struct ReadGate {
     pauses: AtomicUsize,
     /// The session has ended: nothing waits any more.
-    is_open: AtomicBool,
+    has_ended: AtomicBool,
     resumed: Notify,
 }
 
@@ -28,13 +28,13 @@ impl ReadGate {
     }
 
     /// Reading is not paused any more.
-    pub(crate) fn open(&self) {
-        self.is_open.store(true, Ordering::Release);
+    pub(crate) fn end(&self) {
+        self.has_ended.store(true, Ordering::Release);
         self.resumed.notify_waiters();
     }
 
     pub(crate) fn is_paused(&self) -> bool {
-        self.pauses.load(Ordering::Acquire) > 0 && !self.is_open.load(Ordering::Acquire)
+        self.pauses.load(Ordering::Acquire) > 0 && !self.has_ended.load(Ordering::Acquire)
     }
 
     /// Waits until reading goes on.

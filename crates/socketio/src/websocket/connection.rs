@@ -43,7 +43,7 @@ pub(super) enum Closed {
     /// Without one.
     Broken(io::Error),
     /// The client sent something that is not allowed.
-    For(FrameError),
+    Rejected(FrameError),
 }
 
 impl From<io::Error> for Closed {
@@ -54,13 +54,13 @@ impl From<io::Error> for Closed {
 
 impl From<FrameError> for Closed {
     fn from(error: FrameError) -> Self {
-        Self::For(error)
+        Self::Rejected(error)
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn new(stream: S, session: &Session) -> Self {
-        let (limits, takes_base64) = (session.inner().shared.limits, session.inner().request.takes_base64());
+        let (limits, takes_base64) = (session.inner().context.limits, session.inner().request.takes_base64());
         let reader = FrameReader::new(if takes_base64 { limits.body } else { limits.message });
         let writer = FrameWriter::new(takes_base64);
         Self { stream, reader, writer, unread: Bytes::new() }
@@ -83,7 +83,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
             if let Some(ending) = session.ending() {
                 return Poll::Ready(Closed::BySession(ending));
             }
-            let written = self.writer.poll_write(Pin::new(&mut self.stream), cx, &inner.outbox, || session.alive());
+            let written =
+                self.writer.poll_write(Pin::new(&mut self.stream), cx, &inner.outbox, || session.note_activity());
             if let Poll::Ready(Err(error)) = written {
                 return Poll::Ready(error.into());
             }
@@ -101,7 +102,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         let mut storage = [MaybeUninit::uninit(); READ];
         let mut buffer = ReadBuf::uninit(&mut storage);
         ready!(self.poll_fill(cx, &mut buffer))?;
-        session.alive();
+        session.note_activity();
         let mut bytes = buffer.filled();
         while let Some(received) = self.reader.read(&mut bytes)? {
             let handled = match received {

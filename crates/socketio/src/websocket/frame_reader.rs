@@ -93,17 +93,17 @@ impl FrameReader {
                     None => return Ok(None),
                 },
             };
-            let taken = usize::try_from(frame.missing).unwrap_or(usize::MAX).min(bytes.len());
-            let (payload, rest) = bytes.split_at(taken);
+            let length = usize::try_from(frame.missing).unwrap_or(usize::MAX).min(bytes.len());
+            let (payload, rest) = bytes.split_at(length);
             *bytes = rest;
             let buffer = if is_control(frame.opcode) { &mut self.control } else { &mut self.message };
             let missing = usize::try_from(frame.missing).unwrap_or(usize::MAX);
             reserve(buffer, payload.len(), missing, frame.is_final);
             append_unmasked(buffer, payload, frame.mask);
-            let missing = frame.missing - taken as u64;
+            let missing = frame.missing - length as u64;
             if missing > 0 {
                 let mut mask = frame.mask;
-                mask.rotate_left(taken % 4);
+                mask.rotate_left(length % 4);
                 self.frame = Some(Frame { mask, missing, ..frame });
                 return Ok(None);
             }

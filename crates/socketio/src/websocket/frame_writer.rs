@@ -15,7 +15,7 @@ use roomwire_core::{
 };
 use tokio::io::AsyncWrite;
 
-use crate::outbox::{Message, Outbox, Taken};
+use crate::outbox::{Batch, Message, Outbox};
 
 /// How many bytes are taken from the queue at once.
 const BATCH: usize = 65_536;
@@ -37,7 +37,7 @@ pub(crate) struct FrameWriter {
     needs_flush: bool,
     is_blocked: bool,
     /// What was taken from the queue and is being written, unless a write had to wait.
-    taken: Option<Taken>,
+    batch: Option<Batch>,
     /// The client takes no binary frames.
     writes_base64: bool,
     /// The payload of a ping that is to be answered.
@@ -66,8 +66,8 @@ impl FrameWriter {
             while !self.current.is_empty() || self.next_piece() {
                 let Poll::Ready(written) = stream.as_mut().poll_write(cx, &self.current)? else {
                     self.is_blocked = true;
-                    if let Some(taken) = self.taken.take() {
-                        outbox.unwritten(taken);
+                    if let Some(batch) = self.batch.take() {
+                        outbox.still_unwritten(batch);
                     }
                     return Poll::Pending;
                 };
@@ -86,11 +86,11 @@ impl FrameWriter {
                 continue;
             }
             // A message that is queued from now on wakes the task.
-            if !self.taken.take().is_some_and(|taken| taken.is_last) {
-                self.taken = Some(outbox.next_messages(Transport::Websocket, BATCH, |message| self.push(&message)));
+            if !self.batch.take().is_some_and(|batch| batch.is_last) {
+                self.batch = Some(outbox.next_messages(Transport::Websocket, BATCH, |message| self.push(&message)));
             }
             if self.current.is_empty() && self.next.is_empty() && self.copied.is_empty() {
-                self.taken = None;
+                self.batch = None;
                 if self.needs_flush {
                     ready!(stream.as_mut().poll_flush(cx))?;
                     self.needs_flush = false;

@@ -42,7 +42,7 @@ impl Session {
     pub async fn upgrade_to_websocket(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send) {
         let Some(permit) = self.begin_probe() else { return };
         let mut connection = Connection::new(stream, &self);
-        let probe = timeout(self.inner().shared.config.limits.handshake_timeout, connection.probe());
+        let probe = timeout(self.inner().context.config.limits.handshake_timeout, connection.probe());
         let has_succeeded = tokio::select! {
             probed = probe => matches!(probed, Ok(Ok(()))),
             () = self.released() => false,
@@ -66,7 +66,7 @@ impl Session {
                 self.end_slow();
             }
             Closed::Broken(_) => self.end(DisconnectReason::ConnectionLost, Ending::Abort),
-            Closed::For(error) => {
+            Closed::Rejected(error) => {
                 let (code, reason) = match error {
                     FrameError::Protocol(reason) => (1002, reason),
                     FrameError::InvalidText => (1007, "a text is not UTF-8"),

@@ -18,10 +18,8 @@ use roomwire_core::{
 };
 use tokio::sync::oneshot;
 
-use crate::{
-    outbox::{Outbox, Recipient},
-    session::{Inner, Session},
-};
+use super::{Inner, Session};
+use crate::outbox::{Outbox, Recipient};
 
 /// A client in one namespace of a session: the only way to send to it.
 pub(crate) struct SocketClient {
@@ -95,7 +93,7 @@ impl SocketClient {
             && session.inner().read_gate.resume()
         {
             // Its pong may have waited too.
-            session.alive();
+            session.note_activity();
             self.outbox.wake_transport();
         }
     }
