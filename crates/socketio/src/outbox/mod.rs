@@ -1,8 +1,8 @@
 //! The send queue of one session, and the detection of slow consumers.
 //!
 //! Payloads are shared between clients, counted in bytes, and may be replaced by newer ones. The first messages are
-//! `ready`: the transport writes them as they are. Those beyond are in the `overflow`, where a message with a [`Conflation`] replaces an
-//! older one there.
+//! `ready`: the transport writes them as they are. Those beyond are in the `overflow`, where a message with a
+//! [`Conflation`] replaces an older one.
 
 mod message;
 mod queue;

@@ -19,7 +19,7 @@ impl Outbox {
     /// Passes the next messages to `write`, in order: at most so many bytes, but at least one message if there is any.
     ///
     /// What was taken before has been written. What is taken now counts as written too, unless
-    /// [`unwritten`](Self::unwritten) says otherwise.
+    /// [`still_unwritten`](Self::still_unwritten) says otherwise.
     pub(crate) fn next_messages(
         &self,
         transport: Transport,
