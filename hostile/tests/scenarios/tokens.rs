@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// How often each is shown.
 const ROUNDS: usize = if cfg!(debug_assertions) { 300 } else { 3000 };
 const AUDIENCE: &str = "chat";
-const REFUSED: &str = r#"44{"message":"UNAUTHORIZED: Not authorized"}"#;
+const REFUSED: &str = r#"44{"message":"Not authorized","data":{"code":"UNAUTHORIZED","message":"Not authorized"}}"#;
 
 /// An honest token's claims, with one of them another.
 fn but(name: &str, value: Value) -> Value {

@@ -82,7 +82,7 @@ pub(crate) struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rejected;
 
-/// How long a session over HTTP long-polling that has ended waits for the poll that takes what is queued.
+/// How long a server that stops waits for the poll that takes what is queued.
 const LAST_POLL: Duration = Duration::from_secs(2);
 
 /// How a session ends. A later variant overrides an earlier one.
@@ -215,7 +215,7 @@ impl Session {
         if self.is_websocket() {
             // Its task releases it.
         } else if ending == Ending::Flush
-            && reason != DisconnectReason::ClientDisconnected
+            && reason == DisconnectReason::ServerShutdown
             && !inner.outbox.is_empty()
             && let Ok(runtime) = Handle::try_current()
         {
