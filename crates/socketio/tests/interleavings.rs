@@ -271,17 +271,26 @@ impl Model {
     }
 
     async fn expect(&mut self, start: &str) {
-        while !self.unread.front().is_some_and(|packet| packet.starts_with(start)) {
+        for _ in 0..1000 {
+            if self.unread.front().is_some_and(|packet| packet.starts_with(start)) {
+                break;
+            }
             self.receive_some().await;
         }
+        assert!(self.unread.front().is_some_and(|packet| packet.starts_with(start)), "{start} did not come");
         self.unread.pop_front();
         self.read_packets();
     }
 
     async fn receive_all(&mut self) {
-        while self.received.len() < self.sent.len() {
+        // Each look takes a millisecond or a ping's interval, so what did not come by then does not come.
+        for _ in 0..1000 {
+            if self.received.len() >= self.sent.len() {
+                return;
+            }
             self.receive_some().await;
         }
+        panic!("lost: {:?} of {:?} arrived", self.received, self.sent);
     }
 }
 
