@@ -1,16 +1,15 @@
 //! What all sessions of a server share.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use roomwire_core::{Namespace, WebSocketConfig};
 use roomwire_service::Dispatcher;
 
-use crate::{ReconnectRate, SessionLimits, outbox::Bounds, refusals::Refusals};
+use crate::{ReconnectRate, limits::SessionLimits, outbox::Bounds, refusals::Refusals};
 
 /// The service behind the sessions, and what the configuration says about them.
 pub(crate) struct Context {
     pub(crate) dispatcher: Dispatcher,
-    pub(crate) config: Arc<WebSocketConfig>,
     pub(crate) limits: SessionLimits,
     pub(crate) bounds: Bounds,
     pub(crate) refusals: Refusals,
@@ -22,8 +21,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(dispatcher: Dispatcher) -> Self {
         let service = dispatcher.service();
-        let config = service.config().clone();
-        let limits = &config.limits;
+        let limits = &service.config().limits;
         let namespaces = u32::try_from(dispatcher.namespaces().count()).unwrap_or(u32::MAX);
         let connects = ReconnectRate::new(limits.reconnects_per_second, limits.reconnect_burst.max(namespaces));
         Self {
@@ -31,9 +29,12 @@ impl Context {
             bounds: Bounds::from(limits),
             refusals: Refusals::new(service.refusal_log().clone()),
             connects,
-            config: config.into(),
             dispatcher,
         }
+    }
+
+    pub(crate) fn config(&self) -> &WebSocketConfig {
+        self.dispatcher.service().config()
     }
 
     /// The configured namespace with this name.

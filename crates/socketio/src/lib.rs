@@ -29,7 +29,6 @@ mod session;
 mod sessions;
 mod websocket;
 
-pub use limits::SessionLimits;
 pub use reconnect_rate::{FullAt, ReconnectRate};
 pub use session::{Delivery, NextBody, PollResponse, Rejected, Session, SessionRequest};
 pub use sessions::Sessions;

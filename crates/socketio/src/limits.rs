@@ -17,11 +17,11 @@ const EXCESS_ATTACHMENTS: usize = 64;
 /// What a transport takes before is bounded by what such an event may be as a message, with the packet's head, or as an
 /// HTTP body, with attachments in base64.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionLimits {
+pub(crate) struct SessionLimits {
     /// The bytes of a websocket message.
-    pub message: usize,
+    pub(crate) message: usize,
     /// The bytes of an HTTP body: `maxPayload` of the handshake.
-    pub body: usize,
+    pub(crate) body: usize,
     /// The bytes of an event's arguments.
     pub(crate) payload: usize,
     pub(crate) packet: PacketLimits,

@@ -17,7 +17,7 @@ use roomwire_service::Dispatcher;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{
-    Session, SessionLimits, SessionRequest,
+    Session, SessionRequest,
     context::Context,
     session::{Ending, Inner, random_id},
 };
@@ -47,12 +47,6 @@ impl Sessions {
     #[must_use]
     pub fn new(dispatcher: Dispatcher) -> Self {
         Self { context: Arc::new(Context::new(dispatcher)), registry: Arc::default() }
-    }
-
-    /// What one session may send.
-    #[must_use]
-    pub fn limits(&self) -> &SessionLimits {
-        &self.context.limits
     }
 
     /// Opens a session for a handshake request over this transport.

@@ -14,7 +14,7 @@ pub(crate) struct Message {
     /// The recipient, by its address; `None` for packets of the session.
     pub(super) recipient: Option<usize>,
     pub(crate) text: TextFrame,
-    pub(crate) attachments: Option<Arc<[Bytes]>>,
+    attachments: Option<Arc<[Bytes]>>,
 }
 
 impl Message {
@@ -33,7 +33,12 @@ impl Message {
 
     /// The size of text and attachments in bytes.
     pub(crate) fn size(&self) -> usize {
-        self.text.frame().len() + self.attachments.iter().flat_map(|all| all.iter()).map(Bytes::len).sum::<usize>()
+        self.text.frame().len() + self.attachments().iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// The binary messages that follow the text.
+    pub(crate) fn attachments(&self) -> &[Bytes] {
+        self.attachments.as_deref().unwrap_or_default()
     }
 
     /// The limits apply to what the service sends, and to nothing else.

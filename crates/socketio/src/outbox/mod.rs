@@ -157,9 +157,8 @@ impl State {
 
     /// Makes messages of the overflow ready, as far as there is room.
     fn refill(&mut self, bounds: &Bounds) {
-        while let Some(overflow) = &mut self.overflow
-            && self.unwritten.packets < bounds.ready_packets
-            && self.unwritten.bytes < bounds.ready_bytes
+        while self.has_room(bounds)
+            && let Some(overflow) = &mut self.overflow
         {
             match overflow.take_first() {
                 Some(message) => self.push_ready(message),

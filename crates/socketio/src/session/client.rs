@@ -147,10 +147,11 @@ impl ClientTransport for SocketClient {
     }
 
     fn pause(&self) {
-        if self.change_reading(OPEN, PAUSED)
-            && let Some(session) = self.session.upgrade()
-        {
-            session.read_gate.pause();
+        let Some(session) = self.session.upgrade() else { return };
+        // Counted first: the client may close at any moment, and undoes only what was counted.
+        session.read_gate.pause();
+        if !self.change_reading(OPEN, PAUSED) {
+            self.resume_session();
         }
     }
 

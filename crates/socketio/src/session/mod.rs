@@ -109,7 +109,7 @@ impl Inner {
             namespaces: Mutex::new(Namespaces::new(context.limits.packet)),
             had_activity: AtomicBool::new(false),
             has_new_deadline: AtomicBool::new(false),
-            deadlines: Mutex::new(Deadlines::new(context.config.ping_interval)),
+            deadlines: Mutex::new(Deadlines::new(context.config().ping_interval)),
             upgrade: (transport == Transport::Polling).then(UpgradeState::default),
             ending: AtomicU8::new(0),
             reason: OnceLock::new(),
@@ -139,7 +139,7 @@ impl Session {
     /// The open packet, which answers the handshake.
     #[must_use]
     pub fn open_packet(&self) -> String {
-        let config = &self.0.context.config;
+        let config = self.0.context.config();
         let is_polling = !self.is_websocket();
         let upgrades: &[&str] =
             if is_polling && config.transports.contains(&Transport::Websocket) { &["websocket"] } else { &[] };

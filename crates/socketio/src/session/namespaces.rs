@@ -154,9 +154,7 @@ impl Namespaces {
         self.left.push(namespace);
         Some((entry.abort()?, self.entries.is_empty()))
     }
-}
 
-impl Namespaces {
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

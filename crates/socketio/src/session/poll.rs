@@ -142,7 +142,7 @@ fn push(body: &mut Vec<u8>, message: &Message) {
         body.push(SEPARATOR);
     }
     body.extend_from_slice(&message.text.payload());
-    for attachment in message.attachments.iter().flat_map(|all| all.iter()) {
+    for attachment in message.attachments() {
         body.extend_from_slice(&[SEPARATOR, b'b']);
         body.extend_from_slice(STANDARD.encode(attachment).as_bytes());
     }

@@ -62,12 +62,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         }
     }
 
-    /// Answers a client's close frame.
-    pub(super) async fn answer_close(mut self, code: Option<u16>) {
-        let payload = code.map_or_else(Vec::new, |code| code.to_be_bytes().to_vec());
-        let frame = [&[0x88, payload.len() as u8][..], &payload].concat();
+    /// Answers a client's close frame, after the frame that is being written.
+    pub(super) async fn answer_close(mut self, session: &Session, code: Option<u16>) {
+        self.writer.close(code, "");
+        let outbox = &session.inner().outbox;
         let answered = async {
-            self.write_all(&frame).await?;
+            poll_fn(|cx| self.writer.poll_write(Pin::new(&mut self.stream), cx, outbox, || {})).await?;
             self.stream.shutdown().await
         };
         // The client has gone, whether it sees the answer or not.

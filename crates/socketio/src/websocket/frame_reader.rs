@@ -49,9 +49,9 @@ pub(crate) struct FrameReader {
     max_message: u64,
     head: [u8; LONGEST_HEAD],
     head_length: usize,
-    /// The frame whose payload is being read.
+    /// The frame of which the payload is being read.
     frame: Option<Frame>,
-    /// The opcode of the message whose fragments are being read.
+    /// The opcode of the fragmented message that is being read.
     fragmented: Option<u8>,
     message: Vec<u8>,
     control: Vec<u8>,

@@ -113,7 +113,7 @@ impl FrameWriter {
 
     fn push(&mut self, message: &Message) {
         self.push_bytes(message.text.frame());
-        for attachment in message.attachments.iter().flat_map(|all| all.iter()) {
+        for attachment in message.attachments() {
             if self.writes_base64 {
                 self.push_bytes(TextFrame::new(&format!("b{}", STANDARD.encode(attachment))).frame());
             } else {

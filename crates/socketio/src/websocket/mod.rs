@@ -42,7 +42,7 @@ impl Session {
     pub async fn upgrade_to_websocket(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send) {
         let Some(permit) = self.begin_probe() else { return };
         let mut connection = Connection::new(stream, &self);
-        let probe = timeout(self.inner().context.config.limits.handshake_timeout, connection.probe());
+        let probe = timeout(self.inner().context.config().limits.handshake_timeout, connection.probe());
         let has_succeeded = tokio::select! {
             probed = probe => matches!(probed, Ok(Ok(()))),
             () = self.released() => false,
@@ -60,7 +60,7 @@ impl Session {
             Closed::BySession(Ending::Flush) => connection.close(&self, None, "").await,
             Closed::ByClient(code) => {
                 self.end(DisconnectReason::ClientDisconnected, Ending::Abort);
-                connection.answer_close(code).await;
+                connection.answer_close(&self, code).await;
             }
             Closed::Broken(error) if error.kind() == io::ErrorKind::TimedOut && self.inner().outbox.is_behind() => {
                 self.end_slow();
@@ -82,7 +82,7 @@ impl Session {
     }
 }
 
-/// Ends a session whose task ends in any way: also by a panic, or with its runtime.
+/// Ends a session when its task ends in any way: also by a panic, or with its runtime.
 struct EndOnDrop<'a>(&'a Session);
 
 impl Drop for EndOnDrop<'_> {
