@@ -23,7 +23,7 @@ use crate::{
     rejection,
     request::{self, RequestKind},
     session_limit::{SessionLimiter, SessionPermit},
-    upgrade,
+    startup_log, upgrade,
 };
 
 /// Answers requests to the service's path and passes all others on. Created by [`mount`](crate::mount).
@@ -65,6 +65,13 @@ impl RoomwireLayer {
             if running.sessions.close_all(deadline).await > 0 {
                 tracing::warn!(target: "roomwire", "some connections could not be closed in time");
             }
+        }
+    }
+
+    /// Logs that clients can connect to this place, unless the service is switched off.
+    pub(crate) fn log_start(&self, what: &str, place: impl fmt::Display) {
+        if let Some(running) = &self.0.running {
+            startup_log::log(what, place, &self.0.service, &running.sessions);
         }
     }
 

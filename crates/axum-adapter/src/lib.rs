@@ -47,6 +47,7 @@ mod request;
 mod serve;
 mod session_limit;
 mod signal;
+mod startup_log;
 mod stream;
 mod upgrade;
 mod write_deadline;

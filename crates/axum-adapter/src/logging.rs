@@ -4,10 +4,17 @@ use std::io::IsTerminal;
 
 use roomwire_core::{WebSocketConfig, config::LogLevel};
 use tracing::Subscriber;
-use tracing_subscriber::{EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    filter::{LevelFilter, filter_fn},
+    fmt::MakeWriter,
+    layer::{Filter, SubscriberExt},
+    util::SubscriberInitExt,
+};
 
-/// Writes logs to standard error: Roomwire's from `logger.level` on (`debug: true` means `debug`), all others from
-/// `warn` on. `logger.pretty` selects human-readable lines; otherwise each line is JSON.
+/// Writes logs to standard error, from `logger.level` on (`debug: true` means `debug`): those of Roomwire, of the app and
+/// of its libraries. Libraries that log each step of their own work, such as hyper, h2, rustls, tower and redis, are shown
+/// from `warn` on. `logger.pretty` selects human-readable lines; otherwise each line is JSON.
 ///
 /// The variable `RUST_LOG`, if set, replaces these levels: `RUST_LOG=debug`, or `RUST_LOG=warn,roomwire=debug`.
 ///
@@ -19,24 +26,54 @@ use tracing_subscriber::{EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt
 /// Other Socket.IO servers in the process (socketioxide) would print packets, and are silenced unless `RUST_LOG` names
 /// them.
 ///
-/// Does nothing, and returns false, if the process has a logger already.
+/// Does nothing, and returns false, if the app has installed a subscriber already: install it before this is called, and
+/// it gets Roomwire's lines, which have the target `roomwire`.
 pub fn init(config: &WebSocketConfig) -> bool {
     let levels = std::env::var("RUST_LOG").ok();
     logger(config, levels.as_deref(), std::io::stderr, std::io::stderr().is_terminal()).try_init().is_ok()
 }
 
 /// Libraries of other Socket.IO servers in the process, which log every packet unredacted.
-const CARRIERS: [&str; 2] = ["engineioxide", "socketioxide"];
+const CARRIERS: [&str; 4] = ["engineioxide", "engineioxide_core", "socketioxide", "socketioxide_core"];
+
+/// Libraries that log each step of their own work, by the names of their crates.
+const NOISY: [&str; 21] = [
+    "deadpool",
+    "deadpool_redis",
+    "h2",
+    "hyper",
+    "hyper_rustls",
+    "hyper_util",
+    "mio",
+    "opentelemetry",
+    "opentelemetry_otlp",
+    "opentelemetry_sdk",
+    "redis",
+    "reqwest",
+    "rustls",
+    "tokio",
+    "tokio_rustls",
+    "tokio_tungstenite",
+    "tokio_util",
+    "tonic",
+    "tower",
+    "tungstenite",
+    "want",
+];
+
+type Levels = Box<dyn Filter<Registry> + Send + Sync>;
 
 fn logger<W>(config: &WebSocketConfig, levels: Option<&str>, writer: W, colours: bool) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let level = if config.debug { LogLevel::Debug } else { config.logger.level };
-    let silent = CARRIERS.map(|carrier| format!("{carrier}=off,")).concat();
-    let levels = levels.filter(|levels| !levels.trim().is_empty());
-    let levels = levels.map_or_else(|| format!("warn,roomwire={level}"), str::to_owned);
-    let filter = EnvFilter::new(format!("{silent}{levels}"));
+    let filter: Levels = match levels.filter(|levels| !levels.trim().is_empty()) {
+        Some(levels) => {
+            let silent = CARRIERS.map(|carrier| format!("{carrier}=off,")).concat();
+            Box::new(EnvFilter::new(format!("{silent}{levels}")))
+        }
+        None => configured(if config.debug { LogLevel::Debug } else { config.logger.level }),
+    };
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = if config.logger.pretty {
         lines.with_ansi(colours).boxed()
@@ -44,6 +81,27 @@ where
         lines.with_ansi(false).json().flatten_event(true).boxed()
     };
     tracing_subscriber::registry().with(lines.with_filter(filter))
+}
+
+/// The levels without `RUST_LOG`. Crates are compared by their whole names: an [`EnvFilter`] would take `redis` for the
+/// beginning of an app named `redis_chat`, too.
+fn configured(level: LogLevel) -> Levels {
+    let level = match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+    };
+    let filter = filter_fn(move |line| {
+        let library = line.target().split("::").next().unwrap_or_default();
+        let shown = match library {
+            _ if CARRIERS.contains(&library) => LevelFilter::OFF,
+            _ if NOISY.contains(&library) => level.min(LevelFilter::WARN),
+            _ => level,
+        };
+        *line.level() <= shown
+    });
+    Box::new(filter.with_max_level_hint(level))
 }
 
 #[cfg(test)]
@@ -75,16 +133,20 @@ mod tests {
     }
 
     fn lines_at(levels: Option<&str>, set: impl FnOnce(&mut WebSocketConfig)) -> Vec<String> {
+        lines_of(levels, set, || {
+            tracing::debug!(target: "roomwire", answer = 42, "small");
+            tracing::info!(target: "roomwire", "middle");
+            tracing::info!(target: "hyper::proto", "of a library");
+            tracing::error!(target: "roomwire", "large");
+        })
+    }
+
+    fn lines_of(levels: Option<&str>, set: impl FnOnce(&mut WebSocketConfig), log: impl FnOnce()) -> Vec<String> {
         let mut config = WebSocketConfig::default();
         set(&mut config);
         let written = Written::default();
         let writer = written.clone();
-        tracing::subscriber::with_default(logger(&config, levels, move || writer.clone(), false), || {
-            tracing::debug!(target: "roomwire", answer = 42, "small");
-            tracing::info!(target: "roomwire", "middle");
-            tracing::info!(target: "somebody_else", "theirs");
-            tracing::error!(target: "roomwire", "large");
-        });
+        tracing::subscriber::with_default(logger(&config, levels, move || writer.clone(), false), log);
         let bytes = written.0.lock().expect("no panic").clone();
         String::from_utf8(bytes).expect("text").lines().map(str::to_owned).collect()
     }
@@ -97,36 +159,67 @@ mod tests {
     }
 
     #[test]
+    fn the_lines_of_the_app_show_from_the_configured_level_on() {
+        let log = || {
+            tracing::debug!(target: "my_app::orders", "step");
+            tracing::info!(target: "my_app::orders", "news");
+            // Its name only begins like that of a noisy library.
+            tracing::info!(target: "redis_chat", "news");
+            tracing::info!(target: "tower_http::trace", "news");
+            tracing::warn!(target: "my_app", "trouble");
+        };
+        assert_eq!(lines_of(None, |_| {}, log).len(), 4);
+        assert_eq!(lines_of(None, |config| config.debug = true, log).len(), 5);
+        assert_eq!(lines_of(None, |config| config.logger.level = LogLevel::Warn, log).len(), 1);
+    }
+
+    #[test]
+    fn noisy_libraries_show_their_warnings_alone() {
+        let log = || {
+            for _ in 0..2 {
+                tracing::info!(target: "hyper::proto::h1", "step");
+                tracing::debug!(target: "redis::aio", "step");
+                tracing::info!(target: "h2", "step");
+                tracing::warn!(target: "rustls::conn", "trouble");
+            }
+        };
+        for debug in [false, true] {
+            let shown = lines_of(None, |config| config.debug = debug, log);
+            assert_eq!(shown.len(), 2, "{shown:?}");
+        }
+        assert_eq!(lines_of(None, |config| config.logger.level = LogLevel::Error, log).len(), 0);
+    }
+
+    #[test]
     fn rust_log_replaces_the_levels_of_the_configuration() {
         assert_eq!(lines_at(Some("debug"), |_| {}).len(), 4, "of others too");
         assert_eq!(lines_at(Some("roomwire=error"), |config| config.debug = true).len(), 1);
         assert_eq!(lines_at(Some(" "), |_| {}).len(), 2, "empty is not set");
-        let written = Written::default();
-        let writer = written.clone();
-        let config = WebSocketConfig::default();
-        let levels = Some("trace,engineioxide=error");
-        tracing::subscriber::with_default(logger(&config, levels, move || writer.clone(), false), || {
-            tracing::error!(target: "socketioxide::client", "packet");
-            tracing::error!(target: "engineioxide", "asked for");
-        });
-        let text = String::from_utf8(written.0.lock().expect("no panic").clone()).expect("text");
-        assert!(text.contains("asked for") && !text.contains("packet"), "{text}");
+        let shown = lines_of(
+            Some("trace,engineioxide=error"),
+            |_| {},
+            || {
+                tracing::error!(target: "socketioxide::client", "packet");
+                tracing::error!(target: "engineioxide", "asked for");
+            },
+        );
+        assert!(shown.len() == 1 && shown[0].contains("asked for"), "{shown:?}");
     }
 
     #[test]
-    fn who_carries_messages_is_silent_at_every_level() {
-        let written = Written::default();
-        let writer = written.clone();
-        let config = WebSocketConfig { debug: true, ..WebSocketConfig::default() };
-        tracing::subscriber::with_default(logger(&config, None, move || writer.clone(), false), || {
-            tracing::error!(target: "socketioxide::client", "packet");
-            tracing::error!(target: "engineioxide", "packet");
-            tracing::trace!(target: "hyper::proto", "packet");
-            tracing::error!(target: "socketioxide_core::parser", "packet");
-            tracing::error!(target: "somebody_else", "theirs");
-        });
-        let text = String::from_utf8(written.0.lock().expect("no panic").clone()).expect("text");
-        assert!(text.contains("theirs") && !text.contains("packet"), "{text}");
+    fn other_socketio_servers_are_silent_at_every_level() {
+        let shown = lines_of(
+            None,
+            |config| config.debug = true,
+            || {
+                tracing::error!(target: "socketioxide::client", "packet");
+                tracing::error!(target: "engineioxide", "packet");
+                tracing::trace!(target: "hyper::proto", "packet");
+                tracing::error!(target: "socketioxide_core::parser", "packet");
+                tracing::error!(target: "other", "theirs");
+            },
+        );
+        assert!(shown.len() == 1 && shown[0].contains("theirs"), "{shown:?}");
     }
 
     #[test]

@@ -57,6 +57,8 @@ impl fmt::Debug for MountError {
 /// Serve the app with [`axum::Router::into_make_service_with_connect_info`], so that the layer knows the addresses of
 /// clients: without them, limits by address do not apply, and pages of dev servers on this machine are refused.
 ///
+/// Logs one line at info when it is mounted: path, transports, namespaces, state backend, and limits that are off.
+///
 /// With `enabled: false` the layer answers 503 on the service's path, and nothing else runs.
 ///
 /// # Errors
@@ -82,7 +84,9 @@ pub fn mount(service: WebSocketService, gateways: impl IntoGateways) -> Result<R
             instead: "set ssl = false and end TLS in that server or in a proxy in front of it, or use `serve`",
         });
     }
-    around_own_server(service, gateways)
+    let layer = around_own_server(service, gateways)?;
+    layer.log_start("mounted at", &layer.service().config().path);
+    Ok(layer)
 }
 
 /// Like [`mount`], for a server that supports every key.

@@ -54,7 +54,8 @@ pub struct Server {
 
 impl Server {
     /// Mounts the gateways around the app and listens on `host` and `port` of the service's configuration, with TLS
-    /// when `ssl` is true. Sets up logging unless the process has a logger.
+    /// when `ssl` is true. Sets up logging ([`init_logging`](crate::init_logging)) unless the app has installed a
+    /// subscriber.
     ///
     /// # Errors
     /// When the service cannot be mounted, the certificate cannot be used, or the address cannot be listened on.
@@ -97,7 +98,7 @@ impl Server {
         let config = layer.service().config().clone();
         if let Ok(address) = listener.local_addr() {
             let scheme = if config.ssl { "https" } else { "http" };
-            tracing::info!(target: "roomwire", "listening on {scheme}://{address}{}", config.path);
+            layer.log_start("listening on", format_args!("{scheme}://{address}{}", config.path));
         }
         let accepted = listener.accept_until(stop, app.layer(layer.clone())).await;
         tracing::info!(target: "roomwire", "stopping");

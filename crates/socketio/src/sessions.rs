@@ -12,7 +12,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use roomwire_core::{DisconnectReason, config::Transport};
+use roomwire_core::{DisconnectReason, Namespace, config::Transport};
 use roomwire_service::Dispatcher;
 use tokio::time::{Instant, timeout_at};
 
@@ -47,6 +47,11 @@ impl Sessions {
     #[must_use]
     pub fn new(dispatcher: Dispatcher) -> Self {
         Self { context: Arc::new(Context::new(dispatcher)), registry: Arc::default() }
+    }
+
+    /// The namespaces that clients can connect to.
+    pub fn namespaces(&self) -> impl Iterator<Item = &Namespace> {
+        self.context.dispatcher.namespaces()
     }
 
     /// Opens a session for a handshake request over this transport.

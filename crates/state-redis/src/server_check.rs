@@ -31,16 +31,26 @@ pub(crate) async fn find(
         .with_max_times(retry.attempts as usize)
         .with_jitter()
         .build();
+    let servers = seeds.iter().map(|seed| address_of(seed).to_string()).collect::<Vec<_>>().join(", ");
+    tracing::info!(target: "roomwire", servers = %Escaped(&servers), "connecting to Redis");
+    let (mut attempt, attempts) = (1, retry.attempts + 1);
     let tries = (|| try_all(config, &seeds))
         .retry(pauses)
         .when(|error| matches!(error, ConnectError::Unreachable { .. }))
-        .notify(|error, pause| tracing::warn!(target: "roomwire", error = %Escaped(&error), ?pause, "trying again"));
+        .notify(|error, pause| {
+            tracing::warn!(
+                target: "roomwire", error = %Escaped(&error), attempt, attempts, delay = ?pause, "trying again to reach Redis"
+            );
+            attempt += 1;
+        });
     let found = timeout(retry.timeout, tries).await.unwrap_or_else(|_| {
         let server = address_of(&seeds[0]).to_string();
         Err(ConnectError::Unreachable { server, reason: "no answer within retryConfig.timeout".to_owned() })
     });
     let (index, clustered) = found?;
     seeds.swap(0, index);
+    let mode = if clustered { "cluster" } else { "standalone" };
+    tracing::info!(target: "roomwire", server = %Escaped(address_of(&seeds[0])), mode, attempt, "Redis answers");
     if !clustered {
         seeds.truncate(1);
     }

@@ -125,6 +125,45 @@ async fn a_server_that_evicts_is_used_and_warned_of() {
     assert!(lines.contains("set maxmemory-policy noeviction"), "{lines:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn each_attempt_at_start_is_logged_with_the_address_and_without_the_password() {
+    let port = free_port();
+    let log = Log::default();
+    let lines = log.0.clone();
+    let guard = tracing::subscriber::set_default(log);
+    let retry = RetryConfig { attempts: 2, delay: Duration::from_millis(100), ..RetryConfig::default() };
+    let url = format!("redis://app:hunter2@127.0.0.1:{port}");
+    RedisState::connect(&RedisConfig::new(url).retry(retry)).await.expect_err("no server is there");
+    drop(guard);
+    let lines = lines.lock().clone();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines[0].contains("connecting to Redis") && lines[0].contains(&format!("servers=127.0.0.1:{port}")));
+    for (attempt, line) in lines[1..].iter().enumerate() {
+        for part in [
+            "trying again to reach Redis".to_owned(),
+            format!("Redis at 127.0.0.1:{port} cannot be reached: "),
+            format!("attempt={} attempts=3", attempt + 1),
+            "delay=".to_owned(),
+        ] {
+            assert!(line.contains(&part), "{part} in {line}");
+        }
+    }
+    assert!(!lines.concat().contains("hunter2"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn the_server_that_answers_is_logged() {
+    let server = RedisServer::start().await;
+    let log = Log::default();
+    let lines = log.0.clone();
+    let guard = tracing::subscriber::set_default(log);
+    RedisState::connect(&RedisConfig::new(server.url())).await.expect("connects");
+    drop(guard);
+    let line = lines.lock().last().cloned().expect("a line");
+    let place = format!("server=127.0.0.1:{}", server.port());
+    assert!(line.contains("Redis answers") && line.contains(&place) && line.contains("attempt=1"), "{line}");
+}
+
 /// A server that says this about itself.
 async fn pretend(info: &'static str) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("binds");
@@ -157,13 +196,13 @@ async fn pretend(info: &'static str) -> u16 {
     port
 }
 
-/// Warnings, as text.
+/// Warnings and news, as text.
 #[derive(Default)]
 struct Log(Arc<Mutex<Vec<String>>>);
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() == Level::WARN
+        *metadata.level() <= Level::INFO && metadata.target() == "roomwire"
     }
 
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {

@@ -26,6 +26,7 @@ mod slow_conflation;
 mod slow_consumer;
 mod slow_memory;
 mod slow_reader;
+mod startup_log;
 mod stopping;
 mod support;
 mod switches;

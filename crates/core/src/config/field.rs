@@ -169,6 +169,16 @@ impl<'a> Field<'a> {
         self.take(&most);
     }
 
+    /// Whether the value is the largest allowed number.
+    pub(super) fn is_widest(&self) -> bool {
+        match self {
+            Self::Count { field, range, .. } => field.get() == *range.end(),
+            Self::Derived { field, range, .. } => (**field).map(u64::from) == Some(*range.end()),
+            Self::Millis { field, range } => **field == Duration::from_millis(*range.end()),
+            _ => false,
+        }
+    }
+
     /// Sets a value. Returns false, and changes nothing, if it is not allowed.
     pub(super) fn take(self, value: &ValueKind) -> bool {
         match (self, value) {

@@ -129,10 +129,41 @@ impl Limits {
     }
 }
 
+impl WebSocketConfig {
+    /// The keys of limits that limit nothing: `maxConnections` and those of `limits` that have the largest allowed value
+    /// although their default is smaller, and `limits.connectionsPerAddress` if it is not below `maxConnections`.
+    #[must_use]
+    pub fn disabled_limits(&self) -> Vec<&'static str> {
+        let (mut config, mut defaults) = (self.clone(), Self::default());
+        let mut is_disabled = |key: &ConfigKey| match key.name() {
+            "limits.connectionsPerAddress" => self.connections_per_address() >= self.max_connections,
+            name if name == "maxConnections" || name.starts_with("limits.") => {
+                key.field(&mut config).is_widest() && !key.field(&mut defaults).is_widest()
+            }
+            _ => false,
+        };
+        ConfigKey::all().iter().filter(|key| is_disabled(key)).map(ConfigKey::name).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::Limits;
     use crate::config::{ConfigKey, WebSocketConfig};
+
+    #[test]
+    fn limits_that_limit_nothing_are_named() {
+        let mut config = WebSocketConfig::default();
+        assert_eq!(config.disabled_limits(), Vec::<&str>::new(), "those with the largest value as default are none");
+        config.limits.event_burst = 1_000_000;
+        config.limits.connections_per_address = Some(config.max_connections);
+        assert_eq!(config.disabled_limits(), ["limits.eventBurst", "limits.connectionsPerAddress"]);
+        config.limits = Limits::unlimited();
+        config.max_connections = u32::MAX;
+        let disabled = config.disabled_limits();
+        assert!(disabled.contains(&"maxConnections") && disabled.contains(&"limits.payload"), "{disabled:?}");
+        assert!(!disabled.contains(&"limits.eventName"), "{disabled:?}");
+    }
 
     #[test]
     fn unlimited_is_allowed_and_nothing_above_it_is() {

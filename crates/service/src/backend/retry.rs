@@ -31,8 +31,14 @@ impl Backend {
         Fut: Future<Output = Result<T, StateError>> + Send,
         T: Send,
     {
+        let (mut attempt, attempts) = (0, self.config.retry_config.attempts + 1);
         self.retry(until, call, |error, pause| {
-            tracing::warn!(target: "roomwire", error = %Escaped(&error), ?pause, "service cannot start yet, trying again");
+            attempt += 1;
+            tracing::warn!(
+                target: "roomwire",
+                error = %Escaped(&error), state = self.store.name(), attempt, attempts, delay = ?pause,
+                "service cannot start yet, trying again"
+            );
         })
         .await
     }

@@ -114,6 +114,18 @@ impl WebSocketService {
         self.node.backend.health()
     }
 
+    /// The name of the state backend, such as `memory` or `redis`.
+    #[must_use]
+    pub fn state_name(&self) -> &'static str {
+        self.node.backend.store.name()
+    }
+
+    /// Whether clients are authenticated. Without an authenticator every client is accepted, as a guest.
+    #[must_use]
+    pub fn has_authenticator(&self) -> bool {
+        self.node.auth_hooks.authenticator.is_some()
+    }
+
     /// The log of refusals. For authors of servers: report the refusals of the server itself there.
     #[must_use]
     pub fn refusal_log(&self) -> &Arc<RefusalLog> {

@@ -121,6 +121,7 @@ async fn a_start_that_waits_for_its_backend_says_what_for_and_fails_with_the_rea
         lines.iter().all(|line| line.starts_with("WARN service cannot start yet, trying again error=")),
         "{lines:?}"
     );
+    assert!(lines[0].contains("attempt=1 attempts=4 delay="), "{lines:?}");
     let printed = format!("{error:?}");
     assert!(printed.starts_with("STATE_UNAVAILABLE: Shared state cannot be reached"), "{printed}");
     assert!(!printed.contains('{') && printed.lines().count() == 1, "{printed}");
