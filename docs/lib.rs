@@ -12,6 +12,12 @@ pub struct Readme;
 #[derive(Debug)]
 pub struct Limits;
 
+/// Health checks.
+#[cfg(doctest)]
+#[doc = include_str!("operations.md")]
+#[derive(Debug)]
+pub struct Operations;
+
 /// Authentication of clients.
 #[cfg(doctest)]
 #[doc = include_str!("authentication.md")]

@@ -33,6 +33,7 @@ mod connection;
 #[doc(hidden)]
 pub mod fuzzing;
 mod handshake;
+mod health;
 mod layer;
 mod listener;
 mod logging;
@@ -53,6 +54,7 @@ mod upgrade;
 mod write_deadline;
 
 pub use handshake::ClientAddress;
+pub use health::health_routes;
 pub use layer::{RoomwireLayer, RoomwireTower};
 pub use listener::TlsError;
 pub use logging::init as init_logging;

@@ -1,10 +1,11 @@
 //! Health of the backends that a service depends on.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use parking_lot::Mutex;
 use roomwire_core::{Clock, Timestamp};
 use serde::Serialize;
+use tokio::time::Instant;
 
 /// What a node can reach at this moment. Returned by [`WebSocketService::health`](crate::WebSocketService::health).
 ///
@@ -71,23 +72,29 @@ pub struct Availability {
 }
 
 /// The state of one backend.
-pub(crate) struct HealthState(Mutex<Availability>);
+pub(crate) struct HealthState(Mutex<(Availability, Instant)>);
 
 impl HealthState {
     /// A backend that can be reached from now on.
     pub(crate) fn available(clock: &dyn Clock) -> Self {
-        Self(Mutex::new(Availability { available: true, since: clock.now() }))
+        Self(Mutex::new((Availability { available: true, since: clock.now() }, Instant::now())))
     }
 
     pub(crate) fn now(&self) -> Availability {
-        *self.0.lock()
+        self.0.lock().0
+    }
+
+    /// How long it has been out of reach, if it is. Unlike `since`, this does not depend on the time of day.
+    pub(crate) fn outage(&self) -> Option<Duration> {
+        let (known, since) = *self.0.lock();
+        (!known.available).then(|| since.elapsed())
     }
 
     /// Records an observation. Returns the previous state if it changed.
     pub(crate) fn note(&self, available: bool, clock: &dyn Clock) -> Option<Availability> {
         let mut known = self.0.lock();
         let next = Availability { available, since: clock.now() };
-        (known.available != available).then(|| std::mem::replace(&mut *known, next))
+        (known.0.available != available).then(|| std::mem::replace(&mut *known, (next, Instant::now())).0)
     }
 }
 

@@ -38,6 +38,7 @@ mod local;
 mod membership;
 mod metrics;
 mod node;
+mod readiness;
 mod refusal_log;
 mod service;
 mod task;
@@ -52,6 +53,7 @@ pub use gateway::{
 };
 pub use health::{Availability, Health, Refused};
 pub use local::Client;
+pub use readiness::{NotReady, Readiness};
 pub use refusal_log::{Refusal, RefusalLog};
 pub use roomwire_core::{
     Actor, Authenticator, Binary, ClientId, ConnectRequest, DefaultPolicy, DisconnectReason, Error, ErrorCode,

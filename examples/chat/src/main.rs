@@ -1,5 +1,6 @@
 //! A chat that people open in their browsers. `cargo xtask example chat` runs it.
 
+mod operations;
 mod page;
 mod state;
 
@@ -18,6 +19,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = WebSocketConfig::load()?;
     init_logging(&config);
     let service = state::choose(config).await?.build().await?;
+    operations::serve(&service).await?;
     create_default_rooms(&service).await?;
     tokio::spawn(relay_departures(service.clone()));
     let gateway = Gateway::new()

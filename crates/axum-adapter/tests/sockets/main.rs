@@ -9,6 +9,7 @@ mod debug_log;
 mod first_event;
 mod handshake;
 mod heads;
+mod health;
 mod identity;
 mod latency;
 mod limited;

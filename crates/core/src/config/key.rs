@@ -215,6 +215,11 @@ static KEYS: &[ConfigKey] = &[
     key("lease.reconcile", "How often a node compares its clients with the store.", |c| {
         Field::millis(&mut c.lease.reconcile, 1000..=3_600_000)
     }),
+    key(
+        "health.outageLimit",
+        "How long the state or the other nodes may be out of reach before this node is not ready; 0 ignores outages.",
+        |c| Field::millis(&mut c.health.outage_limit, 0..=3_600_000),
+    ),
     key("drain.timeout", "How long a graceful shutdown may take; 0 stops at once.", |c| {
         Field::millis(&mut c.drain.timeout, 0..=3_600_000)
     }),

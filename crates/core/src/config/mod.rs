@@ -45,7 +45,7 @@ pub use key::ConfigKey;
 pub use limits::Limits;
 pub use loader::ConfigLoader;
 pub use secret::Secret;
-pub use sections::{Drain, Lease, Logger, RetryConfig};
+pub use sections::{Drain, HealthConfig, Lease, Logger, RetryConfig};
 pub use shared_state::SharedState;
 pub use tls::Tls;
 pub use web_socket_config::WebSocketConfig;

@@ -83,6 +83,23 @@ impl Default for Lease {
     }
 }
 
+/// When a node is ready for new clients: `health`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HealthConfig {
+    /// How long the state or the other nodes may be out of reach before this node is not ready, whole milliseconds up to
+    /// an hour; 0 ignores outages. 60 s unless set: an outage or a failover of Redis concerns all nodes, and must not take
+    /// all of them out of a load balancer at once.
+    #[serde(serialize_with = "millis")]
+    pub outage_limit: Duration,
+}
+
+impl Default for HealthConfig {
+    fn default() -> Self {
+        Self { outage_limit: Duration::from_secs(60) }
+    }
+}
+
 /// Graceful shutdown of a node: `drain`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]

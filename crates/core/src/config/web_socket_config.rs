@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::{
-    Auth, ConfigError, ConfigKey, ConfigLoader, ConfigSource, Drain, Lease, Limits, Logger, Problem, RetryConfig,
-    SharedState, Tls, Transport, relation, sections::millis,
+    Auth, ConfigError, ConfigKey, ConfigLoader, ConfigSource, Drain, HealthConfig, Lease, Limits, Logger, Problem,
+    RetryConfig, SharedState, Tls, Transport, relation, sections::millis,
 };
 use crate::NodeId;
 
@@ -77,6 +77,8 @@ pub struct WebSocketConfig {
     pub limits: Limits,
     /// How the nodes of a cluster detect a lost node.
     pub lease: Lease,
+    /// When this node is ready for new clients.
+    pub health: HealthConfig,
     /// How this process shuts down.
     pub drain: Drain,
     /// The servers of the shared state, and the timeout of its operations.
@@ -106,6 +108,7 @@ impl Default for WebSocketConfig {
             node_id: None,
             limits: Limits::default(),
             lease: Lease::default(),
+            health: HealthConfig::default(),
             drain: Drain::default(),
             state: SharedState::default(),
         }

@@ -57,6 +57,11 @@ impl Backend {
         }
     }
 
+    /// How long the store and the backplane have been out of reach, if they are.
+    pub(crate) fn outages(&self) -> (Option<Duration>, Option<Duration>) {
+        (self.health.state.outage(), self.health.backplane.outage())
+    }
+
     /// The store has lost data of this node. The node is about to put it back.
     pub(crate) fn state_lost_data(&self) {
         *self.health.data_lost.lock() = Some((Instant::now(), self.clock.now()));

@@ -21,7 +21,7 @@ pub use acknowledgement::RoomAnswers;
 pub use builder::WebSocketServiceBuilder;
 pub use connection::Handshake;
 
-use crate::{Health, RefusalLog, events::ServiceEvents, limits, local::NamespaceState, node::Node};
+use crate::{Health, Readiness, RefusalLog, events::ServiceEvents, limits, local::NamespaceState, node::Node};
 
 /// Rooms, clients and messages of one namespace.
 ///
@@ -112,6 +112,15 @@ impl WebSocketService {
     #[must_use]
     pub fn health(&self) -> Health {
         self.node.backend.health()
+    }
+
+    /// Whether this node should get new clients, for the readiness check of a load balancer. Makes no call.
+    ///
+    /// It is not ready while it drains or shuts down, and when the state or the other nodes have been out of reach for
+    /// longer than `health.outageLimit`.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        Readiness::of(&self.node)
     }
 
     /// The name of the state backend, such as `memory` or `redis`.

@@ -37,6 +37,7 @@ mod panics;
 mod pending_writes;
 mod rate_limit;
 mod rates;
+mod readiness;
 mod reconciling;
 mod refusals;
 mod refusals_are_logged;

@@ -118,6 +118,9 @@ impl<'a> Cluster<'a> {
                 None => node::name(address.port()),
             };
             let mut command = node::command(self.session, program, &name, address, self.redis_url()?);
+            let [operations] = ports::free()?;
+            // Also if it is chosen for a single chat: nodes cannot share one.
+            command.env("ROOMWIRE_CHAT_OPERATIONS_PORT", operations.port().to_string());
             if self.redis.is_some() {
                 // Those are for another Redis.
                 for key in ["USERNAME", "PASSWORD", "DATABASE"] {

@@ -3,11 +3,22 @@
 use std::env;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::process::Command;
 
 use anyhow::{Context, bail};
 
 /// The port of an example that is told no other: the service's own default.
 pub(super) const DEFAULT_PORT: u16 = 3000;
+
+/// Gives the chat a port for its health checks, unless one is chosen already.
+pub(super) fn give_operations_port(command: &mut Command) -> io::Result<()> {
+    const PORT: &str = "ROOMWIRE_CHAT_OPERATIONS_PORT";
+    if env::var_os(PORT).is_none() {
+        let [address] = free()?;
+        command.env(PORT, address.port().to_string());
+    }
+    Ok(())
+}
 
 /// Some free ports of the loopback address.
 pub(super) fn free<const N: usize>() -> io::Result<[SocketAddr; N]> {

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 
 use super::announce::{Announcement, address};
-use super::{built, node};
-use crate::cli::ExampleArgs;
+use super::{built, node, ports};
+use crate::cli::{Example, ExampleArgs};
 use crate::session::Session;
 use crate::steps::run_all;
 
@@ -32,6 +32,9 @@ pub(super) fn run(
     let address = address(host.as_deref(), port.as_deref());
     let mut command = session.command(program);
     command.args(&example.args);
+    if example.name == Example::Chat {
+        ports::give_operations_port(&mut command)?;
+    }
     if let Some(url) = &example.redis {
         command.env("ROOMWIRE_STATE__URLS", url);
         if let Some(address) = address.filter(|_| env::var_os("ROOMWIRE_NODE_ID").is_none()) {

@@ -77,6 +77,7 @@ fn other_values() -> Vec<(&'static str, Value)> {
         ("lease.duration", json!(4000)),
         ("lease.heartbeat", json!(5000)),
         ("lease.reconcile", json!(3_600_000)),
+        ("health.outageLimit", json!(0)),
         ("drain.timeout", json!(0)),
         ("state.urls", json!(["tcp://127.0.0.1:1", "tcp://[::1]:2/0"])),
         ("state.username", json!("räume 🏠")),

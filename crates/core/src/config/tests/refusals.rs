@@ -94,6 +94,7 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
         &["9", "300001"],
     ),
     ("lease.reconcile", "a whole number of milliseconds from 1000 to 3600000", &["999", "3600001"]),
+    ("health.outageLimit", "a whole number of milliseconds from 0 to 3600000", &["3600001", "-1"]),
     ("drain.timeout", "a whole number of milliseconds from 0 to 3600000", &["3600001"]),
     (
         "state.urls",
@@ -186,7 +187,7 @@ fn unknown_keys_are_refused_with_the_key_that_was_meant() {
             "\"a\\nb\" = 1",
             "\"a\\nb\" = 1 in roomwire.toml: no such key; the keys here are enabled, debug, host, path, port, \
              transports, pingInterval, pingTimeout, maxConnections, ssl, tls, allowedOrigins, trustedProxies, auth, keepAlive, \
-             retryConfig, logger, nodeId, limits, lease, drain, state",
+             retryConfig, logger, nodeId, limits, lease, health, drain, state",
         ),
     ] {
         assert_eq!(refused(&[("roomwire.toml", text)], &[]), [problem]);
