@@ -14,9 +14,11 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use roomwire_core::{ErrorCode, config::Transport};
 use roomwire_service::WebSocketService;
 use roomwire_socketio::{Session, SessionRequest, Sessions};
+use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, service_fn};
 
 use crate::{
+    drain_state::DrainState,
     handshake::{ClientAddress, HandshakeCheck, LimitedAddress, Page},
     polling::{self, BadBody},
     refusals::Refusals,
@@ -37,6 +39,7 @@ pub(crate) struct Mounted {
     pub(crate) service: WebSocketService,
     pub(crate) handshake: HandshakeCheck,
     pub(crate) refusals: Refusals,
+    pub(crate) drain: DrainState,
     pub(crate) running: Option<Running>,
 }
 
@@ -51,21 +54,20 @@ impl RoomwireLayer {
         Self(Arc::new(mounted))
     }
 
-    /// Shuts down gracefully: the service first (its clients' handlers run, see [`WebSocketService::shutdown`]), then
-    /// all connections. Clients reconnect automatically, to another node.
+    pub(crate) fn mounted(&self) -> &Mounted {
+        &self.0
+    }
+
+    /// Shuts down gracefully, without asking clients to go one after the other as [`drain`](Self::drain) does: the
+    /// service first (its clients' handlers run, see [`WebSocketService::shutdown`]), then all connections. Clients
+    /// reconnect automatically, to another node.
     ///
-    /// Takes at most twice `drain.timeout`. Call it when the listener no longer accepts connections.
+    /// Takes at most `drain.timeout`; up to three times `state.timeout` longer if the store does not answer. Call it
+    /// when the listener no longer accepts connections.
     pub async fn shutdown(&self) {
-        let unfinished = self.0.service.shutdown().await;
-        if unfinished > 0 {
-            tracing::warn!(target: "roomwire", clients = unfinished, "handlers were still running at the end");
-        }
-        if let Some(running) = &self.0.running {
-            let deadline = self.0.service.config().drain.timeout;
-            if running.sessions.close_all(deadline).await > 0 {
-                tracing::warn!(target: "roomwire", "some connections could not be closed in time");
-            }
-        }
+        self.0.service.begin_drain();
+        self.0.drain.refuse_sessions();
+        self.finish(Instant::now() + self.0.service.config().drain.timeout).await;
     }
 
     /// Logs that clients can connect to this place, unless the service is switched off.
@@ -214,8 +216,8 @@ impl Mounted {
     /// A permit for a new session.
     #[expect(clippy::result_large_err, reason = "it is returned as the response at once")]
     fn permit(&self, running: &Running, request: &Request<Body>) -> Result<Arc<SessionPermit>, Response<Body>> {
-        if self.service.is_shutting_down() {
-            return Err(rejection::unavailable(&ErrorCode::ShuttingDown.into()));
+        if self.drain.refuses_sessions() || self.service.is_shutting_down() {
+            return Err(rejection::draining());
         }
         let limited = request.extensions().get().map(|LimitedAddress(address)| *address);
         running.session_limiter.acquire(limited).map_err(|error| {

@@ -29,6 +29,8 @@
 mod addresses;
 mod body_timeout;
 mod connection;
+mod drain;
+mod drain_state;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -7,6 +7,7 @@ use roomwire_service::{Dispatcher, GatewayError, IntoGateways, WebSocketService}
 use roomwire_socketio::Sessions;
 
 use crate::{
+    drain_state::DrainState,
     handshake::HandshakeCheck,
     layer::{Mounted, RoomwireLayer, Running},
     open_files::OpenFiles,
@@ -51,7 +52,7 @@ impl fmt::Debug for MountError {
 ///
 /// Wrap the whole app with it by [`axum::Router::layer`]. Layers that are added after it see Socket.IO requests too.
 /// Cross-origin requests need no CORS layer: `allowedOrigins` is enough. For a graceful shutdown, call
-/// [`RoomwireLayer::shutdown`]. The app's server replaces the keys `host`, `port`, `keepAlive` and `logger`, and is
+/// [`RoomwireLayer::drain`]. The app's server replaces the keys `host`, `port`, `keepAlive` and `logger`, and is
 /// responsible for TLS: `ssl = true` is refused, because the layer does not encrypt.
 ///
 /// Serve the app with [`axum::Router::into_make_service_with_connect_info`], so that the layer knows the addresses of
@@ -100,12 +101,19 @@ pub(crate) fn around_own_server(
     let handshake = HandshakeCheck::new(&config, refusals.clone());
     if !config.enabled {
         tracing::info!(target: "roomwire", path = config.path, "switched off: answering 503");
-        return Ok(RoomwireLayer::new(Mounted { service, handshake, refusals, running: None }));
+        return Ok(RoomwireLayer::new(Mounted {
+            service,
+            handshake,
+            refusals,
+            drain: DrainState::default(),
+            running: None,
+        }));
     }
     service.attach_server().map_err(|source| MountError::Service { source })?;
     let files = OpenFiles::of_this_process(&config);
     files.warn_if_too_few(&config);
     let session_limiter = SessionLimiter::new(&files.fitting(&config), refusals.clone());
     let running = Running { sessions: Sessions::new(dispatcher), session_limiter };
-    Ok(RoomwireLayer::new(Mounted { service, handshake, refusals, running: Some(running) }))
+    let drain = DrainState::default();
+    Ok(RoomwireLayer::new(Mounted { service, handshake, refusals, drain, running: Some(running) }))
 }

@@ -16,6 +16,17 @@ pub(crate) fn unavailable(error: &Error) -> Response<Body> {
     (StatusCode::SERVICE_UNAVAILABLE, Json(error)).into_response()
 }
 
+/// The response to a new session while the node drains. The client's next attempt may reach another node.
+pub(crate) fn draining() -> Response<Body> {
+    let problem = "This node is shutting down; connect again in a second, and another node answers";
+    let mut response = unavailable(&Error::with_message(ErrorCode::ShuttingDown, problem));
+    let headers = response.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    // A proxy that keeps this connection would use it for further attempts.
+    headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
 /// The response while the service is switched off.
 pub(crate) fn disabled() -> Response<Body> {
     unavailable(&Error::with_message(ErrorCode::ShuttingDown, "The service is switched off (enabled: false)"))

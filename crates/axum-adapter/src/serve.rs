@@ -4,6 +4,7 @@ use std::{fmt, io, net::SocketAddr};
 
 use axum::Router;
 use roomwire_service::{IntoGateways, WebSocketService};
+use tokio::time::{Instant, timeout_at};
 
 use crate::{
     MountError, RoomwireLayer, TlsError,
@@ -79,9 +80,18 @@ impl Server {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop` is ready, then shuts down gracefully: no new connections, the clients' handlers run, all
-    /// connections are closed. This takes at most three times `drain.timeout`; then the remaining connections are
-    /// dropped.
+    /// The layer around the app, for example to [drain](RoomwireLayer::drain) the node before it is told to stop.
+    #[must_use]
+    pub fn layer(&self) -> &RoomwireLayer {
+        &self.layer
+    }
+
+    /// Serves until `stop` is ready, then drains and shuts down gracefully, as [`RoomwireLayer::drain`] says: clients are
+    /// asked to go at a pace and reconnect to other nodes, while the listener accepts requests. At the end no connection
+    /// is accepted, and the requests in flight complete.
+    ///
+    /// This takes at most `drain.timeout`, and up to three times `state.timeout` longer if the store does not answer; then
+    /// the remaining connections are dropped.
     ///
     /// A request's extensions contain [`axum::extract::ConnectInfo`] of the peer's [`SocketAddr`].
     ///
@@ -100,10 +110,17 @@ impl Server {
             let scheme = if config.ssl { "https" } else { "http" };
             layer.log_start("listening on", format_args!("{scheme}://{address}{}", config.path));
         }
-        let accepted = listener.accept_until(stop, app.layer(layer.clone())).await;
-        tracing::info!(target: "roomwire", "stopping");
-        let patience = config.drain.timeout.saturating_mul(3);
-        let ((), finished) = tokio::join!(layer.shutdown(), tokio::time::timeout(patience, accepted.finish()));
+        let drained = layer.clone();
+        let stopped = async move {
+            stop.await;
+            tracing::info!(target: "roomwire", "stopping");
+            // Accepting goes on: clients over HTTP long-polling, health checks and the app's routes need it.
+            drained.ask_clients_to_go().await;
+        };
+        let accepted = listener.accept_until(stopped, app.layer(layer.clone())).await;
+        // A node that was drained before the stop has requests of the app's own still.
+        let deadline = layer.ask_clients_to_go().await.max(Instant::now() + config.drain.timeout / 8);
+        let ((), finished) = tokio::join!(layer.finish(deadline), timeout_at(deadline, accepted.finish()));
         if finished.is_err() {
             tracing::warn!(target: "roomwire", "some requests were not finished in time");
         }

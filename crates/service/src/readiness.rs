@@ -95,7 +95,7 @@ impl Readiness {
         let too_long = |outage: Option<Duration>| outage.filter(|outage| !limit.is_zero() && *outage > limit);
         let (state, backplane) = node.backend.outages();
         let reasons = [
-            node.lifecycle.is_shutting_down().then_some(NotReady::Draining),
+            node.lifecycle.is_draining().then_some(NotReady::Draining),
             too_long(state).map(|outage| NotReady::StateUnavailable { outage, limit }),
             too_long(backplane).map(|outage| NotReady::BackplaneUnavailable { outage, limit }),
         ];

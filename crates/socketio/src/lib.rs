@@ -17,6 +17,7 @@
 //! [Socket.IO 5](https://socket.io/docs/v4/socket-io-protocol/).
 
 mod context;
+mod drain;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

@@ -82,6 +82,10 @@ impl Sessions {
         (session.ending().is_none() || !session.is_websocket()).then_some(session)
     }
 
+    pub(crate) fn all(&self) -> Vec<Session> {
+        self.registry.sessions.lock().values().cloned().collect()
+    }
+
     /// Closes all sessions: each client gets what was sent to it, and then its transport is closed. Clients reconnect
     /// automatically. Sessions that are opened later are closed at once.
     ///
@@ -91,7 +95,7 @@ impl Sessions {
     /// Dropping the future does not stop the closing.
     pub async fn close_all(&self, patience: Duration) -> usize {
         self.registry.is_closing.store(true, Ordering::Release);
-        let all: Vec<Session> = self.registry.sessions.lock().values().cloned().collect();
+        let all = self.all();
         for session in &all {
             session.end(DisconnectReason::ServerShutdown, Ending::Flush);
         }

@@ -10,7 +10,7 @@ import { until, within } from "./wait.mjs";
 
 const HOST = "127.0.0.1";
 const START_MS = 20_000;
-const STOP_MS = 10_000;
+const STOP_MS = 15_000; // more than drain.timeout
 const LOG_TAIL = 4_000;
 
 const running = new Set();

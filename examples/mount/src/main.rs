@@ -38,7 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
     let stop = async move {
         stop_requested().await;
-        roomwire.shutdown().await;
+        roomwire.drain().await;
     };
     // With the addresses of clients, for limits by address and for pages of dev servers.
     let app = app.into_make_service_with_connect_info::<SocketAddr>();

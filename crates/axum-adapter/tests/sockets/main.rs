@@ -6,6 +6,7 @@ mod broadcast;
 mod connection_limit;
 mod deadlines;
 mod debug_log;
+mod drain;
 mod first_event;
 mod handshake;
 mod heads;

@@ -24,6 +24,12 @@ static RELATIONS: &[Relation] = &[
         other: "lease.duration",
         holds: |config| config.lease.heartbeat.saturating_mul(2) <= config.lease.duration,
     },
+    Relation {
+        key: "drain.delay",
+        bound: "at most half of drain.timeout",
+        other: "drain.timeout",
+        holds: |config| config.drain.delay.saturating_mul(2) <= config.drain.timeout,
+    },
 ];
 
 /// The requirement that another key imposes on this one.

@@ -104,13 +104,23 @@ impl Default for HealthConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Drain {
-    /// How long a graceful shutdown may take, whole milliseconds up to an hour; 0 stops at once. 10 s unless set.
+    /// How long a graceful shutdown may take, from the signal to the end, whole milliseconds up to an hour; 0 stops at
+    /// once. 10 s unless set.
     #[serde(serialize_with = "millis")]
     pub timeout: Duration,
+    /// How long a node that drains still accepts clients after it is not ready, so that the load balancer notices, whole
+    /// milliseconds up to half of `timeout`. 0 unless set.
+    #[serde(serialize_with = "millis")]
+    pub delay: Duration,
+    /// Over how long the clients are asked to go, if there are many: ten a second may always be asked. Whole milliseconds
+    /// up to an hour, and shortened to three quarters of what `timeout` leaves. 6 s unless set: then at most a fifth of
+    /// the clients go and come back in any second.
+    #[serde(serialize_with = "millis")]
+    pub spread: Duration,
 }
 
 impl Default for Drain {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(10) }
+        Self { timeout: Duration::from_secs(10), delay: Duration::ZERO, spread: Duration::from_secs(6) }
     }
 }

@@ -12,6 +12,7 @@ use bytestring::ByteString;
 use parking_lot::Mutex;
 use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, Escaped, EventName, Payload};
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Event,
@@ -67,6 +68,8 @@ pub(super) struct Inner {
     pub(super) welcomed: AtomicBool,
     /// Notified when the connection has closed.
     pub(super) hung_up: Notify,
+    /// Cancelled when the client has left its rooms.
+    pub(super) left: CancellationToken,
 }
 
 impl Session {
@@ -87,6 +90,7 @@ impl Session {
             claim,
             welcomed: AtomicBool::new(false),
             hung_up: Notify::new(),
+            left: CancellationToken::new(),
         }))
     }
 

@@ -39,12 +39,22 @@ impl Session {
             inner.service.node.runtime.spawn(async move {
                 tokio::time::sleep(HANDLER_GRACE).await;
                 late.service.handle_disconnect(&late.client, reason).await;
+                late.left.cancel();
                 // A node that shuts down begins no session, and its handlers still respond.
                 if !late.service.is_shutting_down() {
                     drop(late.claim.lock().take());
                 }
             });
         }
+    }
+
+    /// Waits until the events that were received before [`closed`](Self::closed) are handled and the client has left
+    /// its rooms; its `on_disconnect` may still run. Waits for a handler that does not return at most five seconds.
+    ///
+    /// # Cancellation
+    /// Dropping the future changes nothing.
+    pub async fn left(&self) {
+        self.0.left.cancelled().await;
     }
 }
 
@@ -53,6 +63,7 @@ impl Inner {
         let reason = self.client.reason_or(reason);
         let claim = self.claim.lock().take();
         self.service.handle_disconnect(&self.client, reason).await;
+        self.left.cancel();
         // Also if another task removed the client before.
         let rooms: Arc<[RoomId]> = self.client.left_rooms().into();
         tracing::debug!(target: "roomwire", client = %Escaped(self.client.id()), %reason, "disconnected");

@@ -12,6 +12,8 @@ pub(crate) struct Lifecycle {
     is_mounted: AtomicBool,
     /// Sessions that are being admitted, are connected, or still run a handler.
     sessions: AtomicUsize,
+    /// Whether the node should get no new clients.
+    draining: AtomicBool,
     shutting_down: AtomicBool,
 }
 
@@ -21,6 +23,7 @@ impl Lifecycle {
             is_enabled,
             is_mounted: AtomicBool::new(false),
             sessions: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
             shutting_down: AtomicBool::new(false),
         }
     }
@@ -42,6 +45,16 @@ impl Lifecycle {
     /// `SHUTTING_DOWN`, also if the service is not enabled.
     pub(crate) fn check_running(&self) -> Result<(), Error> {
         if self.is_shutting_down() || !self.is_enabled { Err(ErrorCode::ShuttingDown.into()) } else { Ok(()) }
+    }
+
+    /// Marks the node as not ready for new clients.
+    pub(crate) fn begin_drain(&self) {
+        self.draining.store(true, Ordering::Release);
+    }
+
+    /// Also during shutdown.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire) || self.is_shutting_down()
     }
 
     // Sequentially consistent, this flag and the number of sessions: a session is either counted before the flag is

@@ -22,6 +22,12 @@ impl WebSocketService {
     /// # Cancellation
     /// Dropping the future leaves the rest undone; the lease then expires.
     pub async fn shutdown(&self) -> usize {
+        self.shutdown_within(self.config().drain.timeout).await
+    }
+
+    /// Like [`shutdown`](Self::shutdown), with another limit for the clients' handlers. For authors of servers that have
+    /// drained the node before.
+    pub async fn shutdown_within(&self, patience: Duration) -> usize {
         let node = &self.node;
         if !node.lifecycle.begin_shutdown() {
             return 0;
@@ -31,7 +37,7 @@ impl WebSocketService {
                 node.disconnect_local(&namespace, client.id(), DisconnectReason::ServerShutdown);
             }
         }
-        let deadline = tokio::time::Instant::now() + node.config.drain.timeout;
+        let deadline = tokio::time::Instant::now() + patience;
         let mut unfinished = self.remaining();
         while unfinished > 0 && tokio::time::Instant::now() < deadline {
             tokio::time::sleep(LOOK_AGAIN).await;
@@ -53,6 +59,18 @@ impl WebSocketService {
         node.end_incarnation().await;
         node.backend.backplane.close().await;
         unfinished
+    }
+
+    /// Marks this node as not ready for new clients ([`readiness`](Self::readiness)); nothing else changes. For authors
+    /// of servers: ask the clients to go, and then call [`shutdown`](Self::shutdown).
+    pub fn begin_drain(&self) {
+        self.node.lifecycle.begin_drain();
+    }
+
+    /// Whether this node drains: its clients move to other nodes before it shuts down.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.node.lifecycle.is_draining()
     }
 
     /// Whether this node rejects new clients because it shuts down.

@@ -199,6 +199,11 @@ impl Session {
         self.0.namespaces.lock().connected(namespace)
     }
 
+    /// The clients of the session.
+    pub(crate) fn connected_clients(&self) -> Vec<Arc<Connected>> {
+        self.0.namespaces.lock().all().collect()
+    }
+
     /// Disconnects a client for this reason, as the service wants it.
     pub(crate) fn disconnect(&self, client: &SocketClient, reason: DisconnectReason) {
         let inner = &self.0;

@@ -79,6 +79,8 @@ fn other_values() -> Vec<(&'static str, Value)> {
         ("lease.reconcile", json!(3_600_000)),
         ("health.outageLimit", json!(0)),
         ("drain.timeout", json!(0)),
+        ("drain.delay", json!(5000)),
+        ("drain.spread", json!(0)),
         ("state.urls", json!(["tcp://127.0.0.1:1", "tcp://[::1]:2/0"])),
         ("state.username", json!("räume 🏠")),
         ("state.password", json!("hunter2")),

@@ -97,6 +97,12 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     ("health.outageLimit", "a whole number of milliseconds from 0 to 3600000", &["3600001", "-1"]),
     ("drain.timeout", "a whole number of milliseconds from 0 to 3600000", &["3600001"]),
     (
+        "drain.delay",
+        "a whole number of milliseconds from 0 to 3600000, at most half of drain.timeout",
+        &["3600001", "-1"],
+    ),
+    ("drain.spread", "a whole number of milliseconds from 0 to 3600000", &["3600001"]),
+    (
         "state.urls",
         "a list of URLs, each a scheme, :// and an address, none twice",
         &[
