@@ -28,6 +28,7 @@ mod escaped;
 mod grants;
 mod identity;
 mod log_throttle;
+mod metric;
 mod names;
 pub mod packet;
 mod payload;
@@ -47,6 +48,7 @@ pub use escaped::Escaped;
 pub use grants::Grants;
 pub use identity::Identity;
 pub use log_throttle::LogThrottle;
+pub use metric::{ByLabel, Metric, MetricKind};
 pub use names::{
     ClientId, ClientKey, ConflationKey, EventName, Incarnation, NameError, Namespace, NodeId, NodeProcess, RoomId,
     RoomKey, ToClientId, ToRoom, TokenId, UserId,

@@ -47,6 +47,22 @@ pub enum DisconnectReason {
 }
 
 impl DisconnectReason {
+    /// Every reason.
+    pub const ALL: [Self; 12] = [
+        Self::ClientDisconnected,
+        Self::ConnectionLost,
+        Self::PingTimeout,
+        Self::ProtocolError,
+        Self::DisconnectedByServer,
+        Self::SlowConsumer,
+        Self::MailboxOverflow,
+        Self::ServerShutdown,
+        Self::NodeLost,
+        Self::TokenExpired,
+        Self::AccessRevoked,
+        Self::RateLimited,
+    ];
+
     /// The reason as it appears in records, events and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
