@@ -19,6 +19,7 @@ use tokio::{
 use super::{
     JwtError,
     key_set::KeySet,
+    metrics::Metrics,
     source::{Read, Source},
 };
 
@@ -43,6 +44,7 @@ struct Shared {
     asked: Mutex<Instant>,
     /// Whether the last read failed: an outage is logged when it begins and when it ends.
     is_failing: AtomicBool,
+    metrics: Metrics,
 }
 
 impl KeyRing {
@@ -54,7 +56,14 @@ impl KeyRing {
         let now = Instant::now();
         let asked = Mutex::new(now);
         let keys = RwLock::new(source.read(&algorithms).await?);
-        let shared = Arc::new(Shared { source, algorithms, keys, asked, is_failing: AtomicBool::new(false) });
+        let shared = Arc::new(Shared {
+            source,
+            algorithms,
+            keys,
+            asked,
+            is_failing: AtomicBool::new(false),
+            metrics: Metrics::new(),
+        });
         tracing::info!(target: "roomwire", source = %shared.source, keys = shared.current().len(), "keys for tokens are read");
         let refresh = shared.source.can_change().then(|| {
             let shared = Arc::clone(&shared);
@@ -120,6 +129,7 @@ impl Shared {
     async fn read(&self) -> bool {
         let read = self.source.read(&self.algorithms).await;
         let is_read = read.is_ok();
+        self.metrics.refreshed(is_read);
         let was_failing = self.is_failing.swap(!is_read, Ordering::Relaxed);
         match read {
             Ok(read) => {

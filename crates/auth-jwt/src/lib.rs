@@ -29,6 +29,7 @@ mod key;
 mod key_ring;
 mod key_set;
 mod kind;
+mod metrics;
 mod pem;
 mod refusal;
 mod settings;
@@ -37,3 +38,4 @@ mod token_place;
 
 pub use authenticator::JwtAuthenticator;
 pub use error::JwtError;
+pub use metrics::METRICS;

@@ -60,6 +60,7 @@ pub use health::health_routes;
 pub use layer::{RoomwireLayer, RoomwireTower};
 pub use listener::TlsError;
 pub use logging::init as init_logging;
+pub use metrics::METRICS;
 pub use mount::{MountError, mount};
 pub use serve::{ServeError, Server, serve};
 pub use signal::stop_requested;

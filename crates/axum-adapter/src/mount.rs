@@ -10,6 +10,7 @@ use crate::{
     drain_state::DrainState,
     handshake::HandshakeCheck,
     layer::{Mounted, RoomwireLayer, Running},
+    metrics,
     open_files::OpenFiles,
     refusals::Refusals,
     session_limit::SessionLimiter,
@@ -109,6 +110,7 @@ pub(crate) fn around_own_server(
             running: None,
         }));
     }
+    metrics::describe();
     service.attach_server().map_err(|source| MountError::Service { source })?;
     let files = OpenFiles::of_this_process(&config);
     files.warn_if_too_few(&config);

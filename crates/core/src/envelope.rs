@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    ClientId, DisconnectReason, Incarnation, Namespace, NodeId, Payload, Revocation, RoomKey, RoomUid, UserId,
+    ClientId, DisconnectReason, Incarnation, Namespace, NodeId, Payload, Revocation, RoomKey, RoomUid, Timestamp,
+    UserId,
 };
 
 /// A message between nodes, with its version and sender.
 ///
-/// On the wire: one version byte, sender and message in [postcard](https://postcard.jamesmunns.com)'s format, and the
-/// XXH3 checksum of both, eight bytes in little-endian order.
+/// On the wire: one version byte, sender, milliseconds since 1970 and message in [postcard](https://postcard.jamesmunns.com)'s format, and the
+/// XXH3 checksum of these, eight bytes in little-endian order.
 ///
 /// The checksum detects messages that were damaged in transit. Without it a damaged payload would reach clients, and
 /// official clients disconnect when they cannot parse it. It does not prove which node sent the message: a program that
@@ -22,6 +23,8 @@ use crate::{
 pub struct Envelope {
     /// The incarnation that sent it.
     pub from: Incarnation,
+    /// When it was sent, by the clock of the sender. Clocks of nodes differ: use it for measurements only.
+    pub sent_at: Timestamp,
     /// The message itself.
     pub message: NodeMessage,
 }
@@ -173,7 +176,7 @@ pub enum EnvelopeError {
 
 impl Envelope {
     /// The version of the format. Nodes of different versions reject each other's messages.
-    pub const VERSION: u8 = 3;
+    pub const VERSION: u8 = 4;
 
     /// The largest message that is accepted, in bytes: the largest payload a client may send, and the
     /// names around it.
@@ -184,7 +187,7 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError::TooLarge`] if other nodes would reject it.
     pub fn encode(&self) -> Result<Bytes, EnvelopeError> {
-        let body = (&self.from, &self.message);
+        let body = (&self.from, self.sent_at.as_millis(), &self.message);
         let mut bytes = postcard::to_extend(&body, vec![Self::VERSION]).map_err(|_| EnvelopeError::Malformed)?;
         let checksum = xxh3_64(&bytes[1..]);
         bytes.extend(checksum.to_le_bytes());
@@ -210,8 +213,8 @@ impl Envelope {
         if xxh3_64(body) != u64::from_le_bytes(*checksum) {
             return Err(EnvelopeError::Damaged);
         }
-        let (from, message) = postcard::from_bytes(body).map_err(|_| EnvelopeError::Malformed)?;
-        Ok(Self { from, message })
+        let (from, sent_at, message) = postcard::from_bytes(body).map_err(|_| EnvelopeError::Malformed)?;
+        Ok(Self { from, sent_at: Timestamp::from_millis(sent_at), message })
     }
 
     /// The node that sent it. Another process may have the same id: see [`Self::from`].
@@ -233,6 +236,7 @@ mod tests {
         let payload = Payload::encode(&("text", Binary::from(vec![1, 2, 3]))).expect("encodes");
         Envelope {
             from: Incarnation::begin(NodeId::random()),
+            sent_at: Timestamp::from_millis(1_795_446_540_120),
             message: NodeMessage::ToRoom {
                 room: RoomKey::new(Namespace::root(), RoomId::new("r").expect("valid")),
                 except: None,
@@ -267,7 +271,7 @@ mod tests {
     fn foreign_newer_and_cut_messages_are_refused() {
         let bytes = envelope().encode().expect("encodes");
         let mut newer = bytes.to_vec();
-        for other in [1, 2, 4] {
+        for other in [1, 2, 3, 5] {
             newer[0] = other;
             assert_eq!(Envelope::decode(&newer), Err(EnvelopeError::Version(other)));
         }

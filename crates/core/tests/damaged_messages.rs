@@ -55,7 +55,10 @@ fn messages() -> Vec<Envelope> {
         NodeMessage::Revoked(Revocation { subject: Revoked::User(user), revoked_at: moment, until: moment }),
     ];
     let from = Incarnation::begin(NodeId::random());
-    messages.into_iter().map(|message| Envelope { from: from.clone(), message }).collect()
+    messages
+        .into_iter()
+        .map(|message| Envelope { from: from.clone(), sent_at: Timestamp::from_millis(1_795_446_540_120), message })
+        .collect()
 }
 
 #[test]
@@ -96,7 +99,7 @@ fn no_message_with_any_of_its_bits_flipped_or_any_of_its_bytes_lost_is_read() {
 #[test]
 fn a_message_of_another_version_is_refused_in_words_that_name_both() {
     let mut bytes = messages()[0].encode().expect("encodes").to_vec();
-    bytes[0] = 2;
+    bytes[0] = 3;
     let refused = Envelope::decode(&bytes).expect_err("of another version");
-    assert_eq!(refused.to_string(), "message of version 2, expected 3");
+    assert_eq!(refused.to_string(), "message of version 3, expected 4");
 }

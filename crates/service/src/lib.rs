@@ -53,6 +53,7 @@ pub use gateway::{
 };
 pub use health::{Availability, Health, Refused};
 pub use local::Client;
+pub use metrics::{METRICS, count_limited};
 pub use readiness::{NotReady, Readiness};
 pub use refusal_log::{Refusal, RefusalLog};
 pub use roomwire_core::{

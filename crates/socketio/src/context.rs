@@ -1,11 +1,11 @@
 //! What all sessions of a server share.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use roomwire_core::{Namespace, WebSocketConfig};
 use roomwire_service::Dispatcher;
 
-use crate::{ReconnectRate, limits::SessionLimits, outbox::Bounds, refusals::Refusals};
+use crate::{ReconnectRate, limits::SessionLimits, metrics::Metrics, outbox::Bounds, refusals::Refusals};
 
 /// The service behind the sessions, and what the configuration says about them.
 pub(crate) struct Context {
@@ -13,6 +13,7 @@ pub(crate) struct Context {
     pub(crate) limits: SessionLimits,
     pub(crate) bounds: Bounds,
     pub(crate) refusals: Refusals,
+    pub(crate) metrics: Arc<Metrics>,
     /// How often one session may connect to namespaces. A connect costs as much as a session that connects to one
     /// namespace: it is authenticated and registered. Hence the keys for short sessions apply to it too.
     pub(crate) connects: ReconnectRate,
@@ -28,6 +29,7 @@ impl Context {
             limits: SessionLimits::from(limits),
             bounds: Bounds::from(limits),
             refusals: Refusals::new(service.refusal_log().clone()),
+            metrics: Metrics::new(),
             connects,
             dispatcher,
         }

@@ -30,6 +30,7 @@ mod session;
 mod sessions;
 mod websocket;
 
+pub use metrics::METRICS;
 pub use reconnect_rate::{FullAt, ReconnectRate};
 pub use session::{Delivery, NextBody, PollResponse, Rejected, Session, SessionRequest};
 pub use sessions::Sessions;

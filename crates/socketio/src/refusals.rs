@@ -3,9 +3,7 @@
 use std::{borrow::Cow, fmt::Display, sync::Arc};
 
 use roomwire_core::{Error, ErrorCode, Escaped};
-use roomwire_service::{Refusal, RefusalLog};
-
-use crate::metrics;
+use roomwire_service::{Refusal, RefusalLog, count_limited};
 
 /// Counts refusals, and reports them to the log of the service.
 #[derive(Clone, Debug)]
@@ -38,7 +36,7 @@ impl Refusals {
 
     /// A session connects to namespaces so often that it has to wait.
     pub(crate) fn delayed_connect(&self, client: &dyn Display) {
-        metrics::limited("reconnectsPerSecond");
+        count_limited("reconnectsPerSecond");
         let message = "a client waits: it connects to namespaces more often than limits.reconnectsPerSecond and \
                        limits.reconnectBurst allow";
         self.report("namespace connects", "limits.reconnectsPerSecond", message, client);
@@ -46,7 +44,7 @@ impl Refusals {
 
     /// A session that left its last namespace is closed.
     pub(crate) fn no_namespace(&self, client: &dyn Display) {
-        metrics::limited("handshakeTimeout");
+        count_limited("handshakeTimeout");
         let message =
             "a session is closed: it left its last namespace, and connected to none within limits.handshakeTimeout";
         self.report("no namespace", "limits.handshakeTimeout", message, client);
@@ -61,7 +59,7 @@ impl Refusals {
 
     /// A websocket is closed with 1009.
     pub(crate) fn message_too_large(&self, client: &dyn Display) {
-        metrics::limited("payload");
+        count_limited("payload");
         let message = "a websocket is closed: a message is larger than an event within limits.payload can be";
         self.report("payload", "limits.payload", message, client);
     }

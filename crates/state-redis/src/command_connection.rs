@@ -13,6 +13,8 @@ use parking_lot::Mutex;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, Value, aio::MultiplexedConnection};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use crate::metrics::Metrics;
+
 /// The timeout of a ping before the connection is closed.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A server that had less time than this to answer does not count as slow. Commands are sent with the remaining time of
@@ -44,6 +46,20 @@ pub(crate) enum Failure {
     Stalled,
 }
 
+impl Failure {
+    /// The label under which it is counted.
+    pub(crate) fn cause(&self) -> &'static str {
+        match self {
+            Self::Answered(_) => "error answer",
+            // Nothing was sent.
+            Self::Unconnected(_) | Self::Moved => "no connection",
+            Self::Broken(_) => "broken connection",
+            Self::TimedOut => "timeout",
+            Self::Stalled => "stalled",
+        }
+    }
+}
+
 /// Whether a command waits for a reconnect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reconnect {
@@ -67,6 +83,7 @@ struct Shared {
     lost: AtomicBool,
     /// The time and error of the last failed attempt to connect.
     failed: Mutex<Option<(Instant, Failure)>>,
+    metrics: Arc<Metrics>,
 }
 
 struct Live {
@@ -86,13 +103,14 @@ impl std::fmt::Debug for Live {
 }
 
 impl CommandConnection {
-    pub(crate) fn new(pool: Pool) -> Self {
+    pub(crate) fn new(pool: Pool, metrics: Arc<Metrics>) -> Self {
         Self(Arc::new(Shared {
             pool,
             current: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
             lost: AtomicBool::new(false),
             failed: Mutex::default(),
+            metrics,
         }))
     }
 
@@ -127,6 +145,7 @@ impl CommandConnection {
         sent: Instant,
         answer: Result<Result<Value, RedisError>, E>,
     ) -> Result<Value, Failure> {
+        self.0.metrics.command(sent.elapsed());
         match answer {
             Ok(Ok(value)) => value.extract_error().map_err(Failure::Answered),
             Ok(Err(error)) if error.is_unrecoverable_error() || error.is_io_error() => {
@@ -160,6 +179,7 @@ impl CommandConnection {
         if reconnect == Reconnect::DoNotWait && self.0.lost.load(Ordering::Acquire) {
             return Err(self.0.why_lost());
         }
+        let began = Instant::now();
         let opened = timeout_at(deadline, async {
             let _connecting = self.0.connecting.lock().await;
             if let Some(live) = self.0.usable()? {
@@ -167,7 +187,9 @@ impl CommandConnection {
             }
             self.0.open().await
         });
-        opened.await.unwrap_or_else(|_| Err(Failure::Unconnected("no connection in time".to_owned())))
+        let opened = opened.await;
+        self.0.metrics.waited(began.elapsed());
+        opened.unwrap_or_else(|_| Err(Failure::Unconnected("no connection in time".to_owned())))
     }
 }
 
@@ -188,6 +210,7 @@ impl Shared {
         }
         match self.pool.get().await {
             Ok(connection) => {
+                self.metrics.connections_opened.increment(1);
                 let live = Arc::new(Live {
                     connection: MultiplexedConnection::clone(&connection),
                     pooled: Mutex::new(Some(connection)),
@@ -201,11 +224,13 @@ impl Shared {
             }
             // It is reachable and rejects the user, or is still loading its data.
             Err(PoolError::Backend(error)) if is_answer(&error) => {
+                self.metrics.connection_failures.increment(1);
                 let failure = Failure::Answered(error);
                 *self.failed.lock() = Some((Instant::now(), failure.clone()));
                 Err(failure)
             }
             Err(error) => {
+                self.metrics.connection_failures.increment(1);
                 let failure = Failure::Unconnected(error.to_string());
                 *self.failed.lock() = Some((Instant::now(), failure.clone()));
                 self.reopen();

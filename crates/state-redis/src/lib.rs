@@ -19,6 +19,7 @@ mod frame;
 mod keys;
 mod lease;
 mod members;
+mod metrics;
 #[cfg(test)]
 mod names_apart;
 mod nodes;
@@ -51,4 +52,5 @@ mod write_counts;
 
 pub use config::RedisConfig;
 pub use connect_error::ConnectError;
+pub use metrics::METRICS;
 pub use redis_state::RedisState;

@@ -1,6 +1,6 @@
 //! One Redis server: its pool and command connections.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use deadpool_redis::{Manager, Pool, Runtime, Timeouts};
 use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, Pipeline, RedisResult, Value};
@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::{
     command_connection::{CommandConnection, Failure, Reconnect},
+    metrics::Metrics,
     topology::Address,
 };
 
@@ -15,6 +16,7 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct Shard {
     connections: Vec<CommandConnection>,
+    metrics: Arc<Metrics>,
 }
 
 impl Shard {
@@ -31,7 +33,9 @@ impl Shard {
             .runtime(Runtime::Tokio1)
             .build()
             .unwrap_or_else(|error| unreachable!("a pool with a runtime is always built: {error}"));
-        Ok(Self { connections: (0..connections).map(|_| CommandConnection::new(pool.clone())).collect() })
+        let metrics = Metrics::new();
+        let connection = |_| CommandConnection::new(pool.clone(), metrics.clone());
+        Ok(Self { connections: (0..connections).map(connection).collect(), metrics })
     }
 
     /// Sends a command on the connection with this number: commands whose order matters use the same one.
@@ -59,8 +63,11 @@ impl Shard {
         answer
     }
 
-    /// If one connection failed, perhaps all did.
+    /// Counts a failure. If one connection failed, perhaps all did.
     fn heed(&self, answer: &Result<Value, Failure>) {
+        if let Err(failure) = answer {
+            self.metrics.failed(failure.cause());
+        }
         if matches!(answer, Err(Failure::TimedOut | Failure::Broken(_))) {
             self.suspect();
         }

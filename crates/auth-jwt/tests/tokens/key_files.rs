@@ -3,7 +3,7 @@
 use std::{fs, path::Path, time::Duration};
 
 use crate::support::{
-    FixedClock, NOW, admits, auth, claims, eventually,
+    Counters, FixedClock, NOW, admits, auth, claims, eventually,
     issuer::{Issuer, key_set},
     pass,
 };
@@ -34,6 +34,8 @@ fn replace(path: &Path, content: &str) {
 
 /// A file with this content is used, replaced by that one, broken, and mended.
 async fn rotates(auth: Auth, [old, new]: [(&Issuer, String); 2], folder: &TempDir) {
+    let counters = Counters::default();
+    let _counting = counters.count();
     let path = folder.path().join("keys");
     let authenticator = authenticator(auth).await;
     assert!(admits(&authenticator, &old.0.token(&claims())).await);
@@ -52,6 +54,8 @@ async fn rotates(auth: Auth, [old, new]: [(&Issuer, String); 2], folder: &TempDi
         tokio::time::sleep(Duration::from_millis(2)).await;
         assert!(admits(&authenticator, &token_of_new).await, "the keys from before stay");
     }
+    assert!(counters.of("roomwire_jwt_key_refreshes_total(ok)") >= 1);
+    eventually(async || counters.of("roomwire_jwt_key_refreshes_total(failed)") >= 1).await;
     replace(&path, &old.1);
     // A reading that failed is repeated soon.
     let is_back = async || {

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     addresses::{AddressLimiter, AddressPermit},
-    metrics,
+    metrics::ConnectionMetrics,
     open_files::OpenFiles,
     refusals::Refusals,
 };
@@ -31,11 +31,13 @@ pub(super) struct ConnectionLimiter {
     /// Their connections carry many clients.
     proxies: Vec<IpNet>,
     refusals: Refusals,
+    metrics: Arc<ConnectionMetrics>,
 }
 
 /// One open connection, until it is dropped.
 pub(super) struct ConnectionPermit {
     closed: OnceLock<&'static str>,
+    metrics: Arc<ConnectionMetrics>,
     _of_address: Option<AddressPermit>,
     _permit: OwnedSemaphorePermit,
 }
@@ -50,6 +52,7 @@ impl ConnectionLimiter {
             addresses: AddressLimiter::new(of_address, None),
             proxies: config.trusted_proxies.clone(),
             refusals,
+            metrics: ConnectionMetrics::new(),
         }
     }
 
@@ -77,8 +80,9 @@ impl ConnectionLimiter {
             self.refusals.listener_full(address);
             Error::new(ErrorCode::MaxConnections)
         })?;
-        metrics::connection_accepted();
-        Ok(ConnectionPermit { closed: OnceLock::new(), _of_address: of_address, _permit: permit })
+        self.metrics.accepted();
+        let metrics = self.metrics.clone();
+        Ok(ConnectionPermit { closed: OnceLock::new(), metrics, _of_address: of_address, _permit: permit })
     }
 }
 
@@ -91,7 +95,7 @@ impl ConnectionPermit {
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        metrics::connection_closed(self.closed.get().copied().unwrap_or("done"));
+        self.metrics.closed(self.closed.get().copied().unwrap_or("done"));
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Health, ServiceEvent,
     health::{Availability, HealthState},
-    metrics,
+    metrics::Metrics,
 };
 
 /// The state of the store and the backplane.
@@ -32,9 +32,9 @@ pub(super) struct BackendHealth {
 }
 
 impl BackendHealth {
-    pub(super) fn begin(clock: &dyn Clock) -> Self {
-        metrics::state_available(true);
-        metrics::backplane_available(true);
+    pub(super) fn begin(clock: &dyn Clock, metrics: &Metrics) -> Self {
+        metrics.state_available(true);
+        metrics.backplane_available(true);
         Self {
             state: HealthState::available(clock),
             backplane: HealthState::available(clock),
@@ -64,6 +64,7 @@ impl Backend {
 
     /// The store has lost data of this node. The node is about to put it back.
     pub(crate) fn state_lost_data(&self) {
+        self.metrics.state_losses.increment(1);
         *self.health.data_lost.lock() = Some((Instant::now(), self.clock.now()));
         self.events.send(|| ServiceEvent::StateLost);
     }
@@ -71,7 +72,7 @@ impl Backend {
     /// The heartbeat succeeded.
     pub(crate) fn state_answers(&self) {
         let Some(before) = self.health.state.note(true, &*self.clock) else { return };
-        metrics::state_available(true);
+        self.metrics.state_available(true);
         let away = self.since(before);
         tracing::info!(target: "roomwire", ?away, "shared state is back");
         self.events.send(|| ServiceEvent::StateRecovered);
@@ -87,7 +88,7 @@ impl Backend {
             tracing::debug!(target: "roomwire", error = %Escaped(&error), "shared state is still away");
             return;
         }
-        metrics::state_available(false);
+        self.metrics.state_available(false);
         let problem = match error {
             StateError::Refused(_) => "shared state refuses to renew this node's lease",
             _ => "shared state cannot be reached",
@@ -115,7 +116,7 @@ impl Backend {
         if self.health.backplane.note(false, &*self.clock).is_none() {
             return;
         }
-        metrics::backplane_available(false);
+        self.metrics.backplane_available(false);
         tracing::warn!(target: "roomwire", "other nodes cannot be reached: their messages are being missed");
         self.events.send(|| ServiceEvent::BackplaneInterrupted);
     }
@@ -126,10 +127,10 @@ impl Backend {
             return;
         }
         self.note_gap();
-        metrics::backplane_gap();
+        self.metrics.backplane_gaps.increment(1);
         match self.health.backplane.note(true, &*self.clock) {
             Some(before) => {
-                metrics::backplane_available(true);
+                self.metrics.backplane_available(true);
                 let away = self.since(before);
                 tracing::info!(target: "roomwire", ?away, "other nodes are reached again: their messages were missed");
             }

@@ -11,7 +11,7 @@ use roomwire_core::{Escaped, LogThrottle};
 use tokio::time::Instant;
 
 use super::Backend;
-use crate::{ServiceEvent, metrics};
+use crate::ServiceEvent;
 
 /// Losses that are not reported yet.
 #[derive(Debug, Default)]
@@ -27,7 +27,7 @@ struct Unreported {
 impl Backend {
     /// Counts an unreadable message, and reports it now or within a minute.
     pub(crate) fn message_is_lost(&self, reason: &dyn fmt::Display) {
-        metrics::backplane_ignored();
+        self.metrics.backplane_ignored.increment(1);
         tracing::debug!(target: "roomwire", error = %Escaped(reason), "message was ignored");
         self.note_gap();
         // The next heartbeat reads the revocations, whenever the gap is reported.
@@ -48,7 +48,7 @@ impl Backend {
     }
 
     fn report_unreadable(&self, messages: u64, reason: &str) {
-        metrics::backplane_gap();
+        self.metrics.backplane_gaps.increment(1);
         tracing::warn!(
             target: "roomwire", messages, reason = %Escaped(reason),
             "messages of other nodes cannot be read and are lost: run the same version of Roomwire on all nodes, and publish \

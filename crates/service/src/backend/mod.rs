@@ -19,7 +19,11 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{deadline::Deadline, start_error::refused};
 use self::{health::BackendHealth, lost_messages::LostMessages};
-use crate::{RefusalLog, events::EventBus};
+use crate::{
+    RefusalLog,
+    events::EventBus,
+    metrics::{Metrics, measured_backplane, measured_store},
+};
 
 /// The store and the backplane, shared by all parts of a node.
 #[derive(Debug)]
@@ -27,6 +31,7 @@ pub(crate) struct Backend {
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) backplane: Arc<dyn Backplane>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
     /// Reports outages.
     pub(crate) events: EventBus,
     pub(crate) refusals: Arc<RefusalLog>,
@@ -52,11 +57,13 @@ impl Backend {
         backplane: Arc<dyn Backplane>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (health, message_limit) = (BackendHealth::begin(&*clock), backplane.message_limit());
+        let metrics = Metrics::new();
+        let (health, message_limit) = (BackendHealth::begin(&*clock, &metrics), backplane.message_limit());
         Self {
-            store,
-            backplane,
+            store: measured_store(store),
+            backplane: measured_backplane(backplane),
             clock,
+            metrics,
             events: EventBus::default(),
             refusals: Arc::default(),
             beat_now: Arc::default(),

@@ -7,7 +7,7 @@ use roomwire_core::{Clock, Escaped, Refusal, Timestamp};
 use tokio::time::Instant;
 
 use super::Backend;
-use crate::{ServiceEvent, health::Refused, metrics};
+use crate::{ServiceEvent, health::Refused};
 
 /// The shortest time between two reports of one kind, and the time for which a refusal counts as current.
 pub(super) const MINUTE: Duration = Duration::from_secs(60);
@@ -71,7 +71,7 @@ impl Refusals {
 impl Backend {
     /// Handles the answer of a backend that refuses an operation.
     pub(crate) fn note_refusal(&self, refusal: &Refusal) {
-        metrics::state_refused(&refusal.code);
+        self.metrics.state_refused(&refusal.code);
         if !self.health.refusals.note(refusal, &*self.clock) {
             return;
         }

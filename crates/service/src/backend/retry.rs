@@ -47,7 +47,7 @@ impl Backend {
         &self,
         until: Deadline,
         call: F,
-        notify: impl FnMut(&StateError, Duration) + Send,
+        mut notify: impl FnMut(&StateError, Duration) + Send,
     ) -> Result<T, StateError>
     where
         F: FnMut() -> Fut + Send,
@@ -67,7 +67,10 @@ impl Backend {
             .retry(pauses)
             .when(|error| matches!(error, StateError::Unavailable(_)))
             .adjust(|_, pause| pause.filter(|pause| until.leaves_time_after(*pause)))
-            .notify(notify);
+            .notify(|error: &StateError, pause| {
+                self.metrics.state_retries.increment(1);
+                notify(error, pause);
+            });
         self.call(until, attempts).await
     }
 }

@@ -57,9 +57,9 @@ enum Put {
 const MOST: usize = 64;
 
 impl Deferred {
-    /// Drops all of them.
-    pub(super) fn clear(&self) {
-        self.0.lock().clear();
+    /// Drops all of them. Returns their number.
+    pub(super) fn clear(&self) -> usize {
+        std::mem::take(&mut *self.0.lock()).len()
     }
 
     pub(super) fn is_empty(&self) -> bool {

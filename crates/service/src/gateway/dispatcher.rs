@@ -102,6 +102,16 @@ impl Dispatcher {
         handshake: Handshake,
         transport: Arc<dyn ClientTransport>,
     ) -> Result<Session, Error> {
+        let admitted = self.try_to_admit(namespace, handshake, transport).await;
+        admitted.inspect_err(|error| self.service.node.metrics.client_refused(error.code()))
+    }
+
+    async fn try_to_admit(
+        &self,
+        namespace: &Namespace,
+        handshake: Handshake,
+        transport: Arc<dyn ClientTransport>,
+    ) -> Result<Session, Error> {
         let Some(routes) = self.routes.get(namespace).cloned() else {
             return Err(Error::with_message(ErrorCode::InvalidName, "Invalid namespace"));
         };

@@ -6,7 +6,7 @@ use parking_lot::Mutex;
 use roomwire_core::{ClientTransport, DisconnectReason, Error, config::Limits};
 
 use super::{Incoming, deferred::DeferredKey, respond::ReplyTo};
-use crate::metrics::{self, Limit};
+use crate::metrics::{self, Limit, Metrics};
 
 /// One job of a client's worker.
 #[derive(Debug)]
@@ -30,6 +30,11 @@ impl Job {
             Self::Refusal { to, .. } => to.clone(),
             Self::Connected | Self::Due(_) | Self::Closed(_) => ReplyTo::new(None, None),
         }
+    }
+
+    /// Whether it is an event of the client.
+    fn is_event(&self) -> bool {
+        matches!(self, Self::Event(_) | Self::Refusal { .. })
     }
 
     /// The memory it uses besides its own size.
@@ -64,6 +69,7 @@ pub(super) struct Mailbox {
     pause_at: usize,
     pause_at_bytes: usize,
     transport: Arc<dyn ClientTransport>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug, Default)]
@@ -88,15 +94,16 @@ const AFTER_PAUSE: usize = 16_384;
 const KEPT_CAPACITY: usize = 16;
 
 impl Mailbox {
-    pub(super) fn new(limits: &Limits, transport: Arc<dyn ClientTransport>) -> Self {
+    pub(super) fn new(limits: &Limits, transport: Arc<dyn ClientTransport>, metrics: Arc<Metrics>) -> Self {
         let (pause_at, pause_at_bytes) = (limits.mailbox, limits.byte_burst as usize);
-        Self { queue: Mutex::default(), pause_at, pause_at_bytes, transport }
+        Self { queue: Mutex::default(), pause_at, pause_at_bytes, transport, metrics }
     }
 
     /// Puts a job at the end; `Connected` goes to the front.
     pub(super) fn put(&self, job: Job) -> Accepted {
         let mut queue = self.queue.lock();
         if queue.closed {
+            self.dropped(std::slice::from_ref(&job));
             return Accepted::Closed;
         }
         match job {
@@ -108,14 +115,19 @@ impl Mailbox {
                 queue.closed = true;
                 if !queue.opened {
                     // If the client was never activated, nothing is run for it.
+                    self.dropped(&queue.jobs);
                     queue.jobs.clear();
                     queue.bytes = 0;
                 }
                 queue.jobs.push_back(job);
             }
-            Job::Event(_) | Job::Refusal { .. } if queue.deaf => return Accepted::Closed,
+            Job::Event(_) | Job::Refusal { .. } if queue.deaf => {
+                self.metrics.events_dropped(1);
+                return Accepted::Closed;
+            }
             Job::Event(_) | Job::Refusal { .. } if queue.jobs.len() >= self.pause_at + AFTER_PAUSE => {
                 queue.deaf = true;
+                self.metrics.events_dropped(1);
                 return Accepted::Overflow;
             }
             Job::Event(_) | Job::Refusal { .. } | Job::Due(_) => {
@@ -150,8 +162,14 @@ impl Mailbox {
     pub(super) fn discard_pending(&self) {
         let mut queue = self.queue.lock();
         queue.deaf = true;
+        self.dropped(&queue.jobs);
         queue.jobs.retain(|job| matches!(job, Job::Closed(_)));
         queue.bytes = 0;
+    }
+
+    /// Counts the events among jobs that are dropped.
+    fn dropped<'a>(&self, jobs: impl IntoIterator<Item = &'a Job>) {
+        self.metrics.events_dropped(jobs.into_iter().filter(|job| job.is_event()).count());
     }
 
     /// Whether the client has disconnected.

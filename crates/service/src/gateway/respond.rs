@@ -7,7 +7,7 @@ use roomwire_core::{AckId, Error, ErrorCode, Escaped, EventName, OutboundEvent, 
 use serde::Serialize;
 
 use super::{Event, session::Inner};
-use crate::{Client, limits, metrics};
+use crate::{Client, limits};
 
 /// How to send the outcome of an event to its client.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ impl Inner {
     /// A deferred event was replaced by a newer one.
     pub(super) fn superseded(&self, event: &Event) {
         let error = Error::new(ErrorCode::Superseded);
-        metrics::event_handled(error.code().as_str());
+        self.service.node.metrics.event_handled(Some(error.code()));
         if let Some(ack) = event.ack {
             self.answer(&ReplyTo::Acknowledgement(ack), Err(error));
         }
@@ -40,14 +40,23 @@ impl Inner {
     /// An event was handled.
     pub(super) fn handled(&self, began: Instant, name: &EventName, ack: Option<AckId>, reply: Result<Payload, Error>) {
         let reply = reply.and_then(|payload| self.check_answer(payload));
-        let outcome = reply.as_ref().map_or_else(|error| error.code().as_str(), |_| "OK");
-        metrics::event_handled(outcome);
+        let (failed, took) = (reply.as_ref().err().map(Error::code), began.elapsed());
+        let metrics = &self.service.node.metrics;
+        metrics.event_handled(failed);
+        metrics.event_took(took);
+        let outcome = failed.map_or("OK", ErrorCode::as_str);
         tracing::debug!(
-            target: "roomwire", client = %Escaped(self.client.id()), event = ?name, outcome, took = ?began.elapsed(), "event"
+            target: "roomwire", client = %Escaped(self.client.id()), event = ?name, outcome, ?took, "event"
         );
         if ack.is_some() || reply.is_err() {
             self.answer(&ReplyTo::new(Some(name.as_str()), ack), reply);
         }
+    }
+
+    /// An event failed before its handler was called.
+    pub(super) fn rejected(&self, to: &ReplyTo, error: Error) {
+        self.service.node.metrics.event_handled(Some(error.code()));
+        self.answer(to, Err(error));
     }
 
     /// Sends the outcome of an event to its client.

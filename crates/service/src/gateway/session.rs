@@ -75,7 +75,7 @@ pub(super) struct Inner {
 impl Session {
     /// For a session that is already counted.
     pub(super) fn new(service: WebSocketService, client: Client, routes: Arc<Routes>) -> Self {
-        let mailbox = Mailbox::new(&service.config().limits, client.transport().clone());
+        let mailbox = Mailbox::new(&service.config().limits, client.transport().clone(), service.node.metrics.clone());
         let rate = ClientRate::new(&service.config().limits);
         let claim = Mutex::new(client.claim());
         Self(Arc::new(Inner {
@@ -134,6 +134,7 @@ impl Session {
     fn receive_job(&self, bytes: usize, job: Job) {
         let Inner { service, client, mailbox, rate, .. } = &*self.0;
         client.active(service.node.clock.now());
+        service.node.metrics.event_received();
         let (job, abused) = match rate.admit(bytes) {
             Ok(()) => (job, false),
             // The event is dropped here: only its response is queued.
@@ -198,11 +199,11 @@ impl Inner {
                             if error.code() == ErrorCode::LimitExceeded {
                                 self.service.node.refusals.attachments(&self.client);
                             }
-                            self.answer(&ReplyTo::new(Some(&name), ack), Err(error));
+                            self.rejected(&ReplyTo::new(Some(&name), ack), error);
                         }
                     }
                 }
-                Job::Refusal { to, error } => self.answer(&to, Err(error)),
+                Job::Refusal { to, error } => self.rejected(&to, error),
                 Job::Due(key) => {
                     if let Some(waiting) = self.deferred.take_due(&key, self) {
                         self.go_on(waiting).await;

@@ -29,7 +29,7 @@ impl Session {
         inner.hung_up.notify_one();
         if matches!(inner.client.reason_or(reason), DisconnectReason::AccessRevoked | DisconnectReason::TokenExpired) {
             inner.mailbox.discard_pending();
-            inner.deferred.clear();
+            inner.service.node.metrics.events_dropped(inner.deferred.clear());
         }
         let has_more = !inner.deferred.is_empty();
         let accepted = inner.put(Job::Closed(reason));

@@ -15,7 +15,10 @@ use super::{
     clients::{LocalClients, for_each},
     own_deletions::OwnDeletions,
 };
-use crate::backend::{Backend, Deadline};
+use crate::{
+    backend::{Backend, Deadline},
+    metrics::Metrics,
+};
 
 /// The number of deleted rooms to remember, for joins in flight at the deletion.
 const DELETED_ROOMS: usize = 4096;
@@ -37,6 +40,7 @@ pub(crate) struct NamespaceState {
     pub(crate) arrivals: Arc<Arrivals>,
     /// Locked while the first client subscribes to the namespace's channel.
     pub(crate) subscribed: tokio::sync::Mutex<bool>,
+    metrics: Arc<Metrics>,
 }
 
 #[derive(Debug, Default)]
@@ -48,7 +52,7 @@ struct DeletedRooms {
 }
 
 impl NamespaceState {
-    pub(super) fn new(name: Namespace) -> Self {
+    pub(super) fn new(name: Namespace, metrics: Arc<Metrics>) -> Self {
         Self {
             name,
             clients: RwLock::default(),
@@ -59,6 +63,7 @@ impl NamespaceState {
             client_ids: Arc::default(),
             arrivals: Arc::default(),
             subscribed: tokio::sync::Mutex::default(),
+            metrics,
         }
     }
 
@@ -141,7 +146,11 @@ impl NamespaceState {
         loop {
             let local = self.room(room).unwrap_or_else(|| {
                 let key = RoomKey::new(self.name.clone(), room.clone());
-                self.rooms.write().entry(room.clone()).or_insert_with(|| Arc::new(LocalRoom::new(key))).clone()
+                let new = || {
+                    self.metrics.rooms.increment(1);
+                    Arc::new(LocalRoom::new(key, self.metrics.memberships.clone()))
+                };
+                self.rooms.write().entry(room.clone()).or_insert_with(new).clone()
             });
             if local.enter(backend).await? {
                 return Ok(local);
@@ -161,6 +170,7 @@ impl NamespaceState {
         let mut rooms = self.rooms.write();
         if rooms.get(&local.key().room).is_some_and(|present| Arc::ptr_eq(present, local)) {
             rooms.remove(&local.key().room);
+            self.metrics.rooms.decrement(1);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use metrics::Gauge;
 use parking_lot::Mutex;
 use roomwire_core::{Channel, ClientId, Escaped, RoomKey, StateError};
 
@@ -13,6 +14,8 @@ use crate::backend::{Backend, Deadline};
 pub(crate) struct LocalRoom {
     key: RoomKey,
     members: Mutex<HashMap<ClientId, Client>>,
+    /// Members of all rooms of this node.
+    memberships: Gauge,
     /// Locked during subscribe and unsubscribe, so that the two never overlap.
     subscription: tokio::sync::Mutex<Subscription>,
 }
@@ -27,8 +30,8 @@ struct Subscription {
 }
 
 impl LocalRoom {
-    pub(super) fn new(key: RoomKey) -> Self {
-        Self { key, members: Mutex::default(), subscription: tokio::sync::Mutex::default() }
+    pub(super) fn new(key: RoomKey, memberships: Gauge) -> Self {
+        Self { key, members: Mutex::default(), memberships, subscription: tokio::sync::Mutex::default() }
     }
 
     pub(crate) fn key(&self) -> &RoomKey {
@@ -50,11 +53,17 @@ impl LocalRoom {
     }
 
     pub(crate) fn add(&self, client: Client) {
-        self.members.lock().insert(client.id().clone(), client);
+        if self.members.lock().insert(client.id().clone(), client).is_none() {
+            self.memberships.increment(1);
+        }
     }
 
     pub(crate) fn remove(&self, client: &ClientId) -> bool {
-        self.members.lock().remove(client).is_some()
+        let was_member = self.members.lock().remove(client).is_some();
+        if was_member {
+            self.memberships.decrement(1);
+        }
+        was_member
     }
 
     /// Subscribes this node to the room, if necessary, and increments the use count; a single attempt. Returns false if

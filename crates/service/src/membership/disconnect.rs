@@ -9,7 +9,6 @@ use crate::{
     ServiceEvent,
     backend::Deadline,
     local::{Arrival, Client, ClientIdClaim, ClientInit, HANDLER_GRACE, LocalRoom, NamespaceState, take_out},
-    metrics,
     node::{EndedClient, Node},
 };
 
@@ -53,6 +52,7 @@ impl Node {
                 Err(error) => {
                     if error.is_uncertain() {
                         // It may have succeeded nevertheless.
+                        self.metrics.rolled_back("connect");
                         self.end_failed_connect(&new.key);
                     }
                     return Err(error.into());
@@ -69,7 +69,7 @@ impl Node {
         }
         namespace.add_client(client.clone());
         let (incarnation, restorations) = client.registered();
-        metrics::client_connected();
+        self.metrics.client_connected();
         if *incarnation == self.incarnation.current() {
             known.told = true;
             self.events.send(|| ServiceEvent::ClientConnected { client: client.key().clone() });
@@ -152,9 +152,9 @@ impl Node {
             namespace.exit_room(&self.backend, &local, until).await;
         }
         if welcomed {
-            metrics::client_disconnected(reason.as_str());
+            self.metrics.client_disconnected(reason.as_str());
             if reason == DisconnectReason::SlowConsumer {
-                metrics::slow_consumer();
+                self.metrics.slow_consumers.increment(1);
             }
         }
         rooms

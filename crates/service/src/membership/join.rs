@@ -10,6 +10,7 @@ use crate::{
     backend::Deadline,
     limits,
     local::{Client, LocalRoom, Membership, NamespaceState},
+    metrics::Timer,
     node::Node,
 };
 
@@ -22,6 +23,7 @@ impl Node {
         client: Client,
         room: RoomId,
     ) -> Result<(), Error> {
+        let _timer = Timer::start(&self.metrics.joins);
         self.lifecycle.check_running()?;
         let until = self.backend.deadline();
         let _membership = until.turn(client.change_membership()).await?;
@@ -60,6 +62,7 @@ impl Node {
         match &joined {
             Ok(()) => {}
             Err(error) if error.is_uncertain() => {
+                self.metrics.rolled_back("join");
                 self.end_failed_join(client.key(), local.key());
                 let (node, namespace) = (self.clone(), namespace.clone());
                 // The caller has waited long enough.

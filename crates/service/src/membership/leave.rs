@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     local::{Client, NamespaceState, take_out},
+    metrics::Timer,
     node::Node,
 };
 
@@ -20,6 +21,7 @@ impl Node {
         room: RoomId,
         left: oneshot::Sender<Result<(), Error>>,
     ) -> Result<(), Error> {
+        let _timer = Timer::start(&self.metrics.leaves);
         let turn = client.change_membership().await;
         let (membership, incarnation) = {
             let mut known = client.known();

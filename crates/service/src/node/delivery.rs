@@ -8,10 +8,7 @@ use roomwire_core::{
 };
 
 use super::Node;
-use crate::{
-    local::{Client, NamespaceState},
-    metrics,
-};
+use crate::local::{Client, NamespaceState};
 
 /// The result of queueing one event for several clients.
 #[derive(Debug, Default)]
@@ -91,8 +88,10 @@ impl Node {
 
     /// Sends the acknowledgement a client asked for. Does nothing if the client has disconnected.
     pub(crate) fn acknowledge(&self, client: &Client, ack: AckId, payload: &Payload) {
-        if client.transport().acknowledge(ack, payload) == Err(Undeliverable::BufferFull) {
-            self.disconnect_slow_consumer(client);
+        match client.transport().acknowledge(ack, payload) {
+            Ok(()) => self.metrics.acknowledgements_queued.increment(1),
+            Err(Undeliverable::BufferFull) => self.disconnect_slow_consumer(client),
+            Err(Undeliverable::Gone) => {}
         }
     }
 
@@ -104,8 +103,13 @@ impl Node {
         timeout: Duration,
     ) -> Answer {
         let answer = client.transport().emit_with_ack(event, timeout).await;
-        if answer == Answer::Undelivered(Undeliverable::BufferFull) {
-            self.disconnect_slow_consumer(client);
+        match answer {
+            Answer::Acknowledged(_) | Answer::TimedOut => self.metrics.messages_queued.increment(1),
+            Answer::Undelivered(Undeliverable::Gone) => self.metrics.messages_dropped(1, 0),
+            Answer::Undelivered(Undeliverable::BufferFull) => {
+                self.metrics.messages_dropped(0, 1);
+                self.disconnect_slow_consumer(client);
+            }
         }
         answer
     }
@@ -138,7 +142,9 @@ impl Node {
     /// Counts deliveries, and disconnects the clients that would otherwise have a silent gap. Call it without the lock
     /// of the room or namespace: a transport may close its session at once.
     fn complete_delivery(&self, delivery: Delivery) {
-        metrics::delivered(delivery.queued);
+        let slow = delivery.slow.len();
+        self.metrics.messages_queued.increment(delivery.queued as u64);
+        self.metrics.messages_dropped(delivery.failed - slow, slow);
         for client in delivery.slow {
             self.disconnect_slow_consumer(&client);
         }

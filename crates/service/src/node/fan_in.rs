@@ -16,7 +16,6 @@ use super::Node;
 use crate::{
     limits,
     local::{Client, NamespaceState},
-    metrics,
 };
 
 /// Runs until the token is cancelled, the backplane is closed or the node is dropped.
@@ -53,22 +52,36 @@ impl Node {
             self.twins.note(&self.incarnation.current(), &envelope.from);
         }
         let sender = envelope.from.process();
-        match envelope.message {
+        let is_event = matches!(
+            envelope.message,
+            NodeMessage::ToRoom { .. }
+                | NodeMessage::ToAll { .. }
+                | NodeMessage::ToClient { .. }
+                | NodeMessage::ToUser { .. }
+        );
+        self.handle_message(&sender, envelope.message);
+        if is_event {
+            self.metrics.backplane_delay(envelope.sent_at, self.clock.now());
+        }
+    }
+
+    fn handle_message(self: &Arc<Self>, sender: &NodeProcess, message: NodeMessage) {
+        match message {
             NodeMessage::ToRoom { room, except, event, payload, conflate } => {
                 if let Some(event) =
-                    self.outbound(&sender, event, payload).and_then(|event| self.conflated(event, &room.room, conflate))
+                    self.outbound(sender, event, payload).and_then(|event| self.conflated(event, &room.room, conflate))
                 {
                     let namespace = self.namespace(&room.namespace);
                     self.deliver_to_room(&namespace, &room.room, except.as_ref(), &event);
                 }
             }
             NodeMessage::ToAll { namespace, except, event, payload } => {
-                if let Some(event) = self.outbound(&sender, event, payload) {
+                if let Some(event) = self.outbound(sender, event, payload) {
                     self.deliver_to_all(&self.namespace(&namespace), except.as_ref(), &event);
                 }
             }
             NodeMessage::ToClient { namespace, client, event, payload } => {
-                if let Some(event) = self.outbound(&sender, event, payload) {
+                if let Some(event) = self.outbound(sender, event, payload) {
                     self.when_arrived(&namespace, &client, move |node, namespace, client| {
                         // If the client has disconnected, the message is dropped, as on its own node.
                         if let Some(client) = namespace.client(client) {
@@ -78,7 +91,7 @@ impl Node {
                 }
             }
             NodeMessage::AckRequest { request, namespace, clients, event, payload, timeout_ms } => {
-                if let Some(event) = self.outbound(&sender, event, payload) {
+                if let Some(event) = self.outbound(sender, event, payload) {
                     let timeout = Duration::from_millis(timeout_ms);
                     for client in clients {
                         let (sender, event) = (sender.clone(), event.clone());
@@ -98,7 +111,7 @@ impl Node {
                 });
             }
             NodeMessage::ToUser { namespace, user, event, payload } => {
-                if let Some(event) = self.outbound(&sender, event, payload) {
+                if let Some(event) = self.outbound(sender, event, payload) {
                     self.deliver_to_user(&self.namespace(&namespace), &user, &event);
                 }
             }
@@ -167,7 +180,7 @@ impl Node {
         };
         let payload = Payload::from(payload);
         if limits::attachments(&self.config.limits, &payload).is_err() {
-            metrics::backplane_ignored();
+            self.metrics.backplane_ignored.increment(1);
             self.refusals.attachments_of_node(sender.node());
             return None;
         }

@@ -58,6 +58,7 @@ impl Node {
             let incarnation = self.incarnation.current();
             match self.renew_once(&incarnation).await {
                 Ok(status) => {
+                    self.metrics.lease_renewed(self.clock.now());
                     self.backend.state_answers();
                     return Some(status);
                 }
@@ -102,6 +103,7 @@ impl Node {
         self.keep_revocations().await;
         self.finish_re_registration().await;
         self.retry_pending_writes().await;
+        self.metrics.pending_writes.set(self.pending_writes() as f64);
         let incarnation = self.incarnation.current();
         self.note_activity(&incarnation).await;
         for dead in status.expired {
@@ -137,12 +139,15 @@ impl Node {
                 .backend
                 .call(self.backend.patience(), self.backend.store.reap(incarnation, dead, REAP_BATCH))
                 .await?;
+            self.metrics.reaped("membership", outcome.departures.len());
+            self.metrics.reaped("client", outcome.clients.len());
             outcome.departures.into_iter().for_each(|departure| self.report_departure(departure));
             for client in outcome.clients {
                 self.confirm_left_under(dead, &client).await;
                 self.report_lost(client);
             }
             if outcome.finished {
+                self.metrics.reaped("node", 1);
                 return Ok(());
             }
         }

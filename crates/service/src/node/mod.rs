@@ -36,6 +36,7 @@ use crate::{
     backend::{Backend, Deadline},
     events::EventBus,
     local::{NamespaceState, Namespaces},
+    metrics::Metrics,
 };
 
 /// The state of one process, shared by every handle of its service.
@@ -49,6 +50,7 @@ pub(crate) struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) incarnation: CurrentIncarnation,
     pub(crate) events: EventBus,
+    pub(crate) metrics: Arc<Metrics>,
     pub(crate) refusals: Arc<RefusalLog>,
     pub(crate) auth_hooks: AuthHooks,
     pub(crate) lifecycle: Lifecycle,
@@ -95,8 +97,8 @@ impl Node {
             clock,
             incarnation,
             events: backend.events.clone(),
+            metrics: backend.metrics.clone(),
             refusals: backend.refusals.clone(),
-            backend: Arc::new(backend),
             auth_hooks,
             lifecycle,
             expiries: Arc::default(),
@@ -107,8 +109,9 @@ impl Node {
             damage_log: Mutex::default(),
             compare_now: Arc::default(),
             re_registration: ReRegistration::default(),
-            namespaces: Namespaces::default(),
+            namespaces: Namespaces::new(backend.metrics.clone()),
             runtime: tokio::runtime::Handle::current(),
+            backend: Arc::new(backend),
         }
     }
 
@@ -157,7 +160,7 @@ impl Node {
 
     /// A message to other nodes, as bytes.
     pub(crate) fn envelope(&self, message: NodeMessage) -> Result<bytes::Bytes, Error> {
-        let envelope = Envelope { from: self.incarnation.current(), message };
+        let envelope = Envelope { from: self.incarnation.current(), sent_at: self.clock.now(), message };
         envelope.encode().map_err(|error| match error {
             roomwire_core::EnvelopeError::TooLarge(_) => Error::new(ErrorCode::PayloadTooLarge).with_source(error),
             _ => Error::internal(error),

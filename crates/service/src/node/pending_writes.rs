@@ -256,6 +256,11 @@ impl Node {
         self.pending_writes.retries.lock().push_back(Retry::Metadata(client));
     }
 
+    /// The number of clients and other changes that are queued.
+    pub(super) fn pending_writes(&self) -> usize {
+        self.pending_writes.retries.lock().len()
+    }
+
     /// Retries everything that is queued now, in batches, until a batch gets no answer at all.
     pub(crate) async fn retry_pending_writes(self: &Arc<Self>) {
         let _retrying = self.pending_writes.retrying.lock().await;

@@ -78,6 +78,7 @@ impl Node {
         let next = incarnation.next();
         self.backend.bounded(self.backend.store.begin_lease(&next, self.config.lease.duration)).await?;
         tracing::warn!(target: "roomwire", lost = %Escaped(&incarnation), next = %Escaped(&next), "this node's lease expired, re-registering its clients");
+        self.metrics.leases_lost.increment(1);
         self.mark_unannounced();
         self.incarnation.publish(&next);
         // Also a client that was activated in between.

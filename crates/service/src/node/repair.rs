@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     local::{Client, Membership, take_out},
-    metrics,
+    metrics::Metrics,
 };
 
 /// The number of clients that are re-registered at once. Their memberships are locked meanwhile.
@@ -46,7 +46,7 @@ impl Node {
     pub(super) async fn repair(self: &Arc<Self>, view: &View, found: Differences) -> Result<bool, StateError> {
         let mut repaired = Repaired::default();
         let outcome = self.repair_all(view, found, &mut repaired).await;
-        repaired.tell();
+        repaired.tell(&self.metrics);
         self.warn_of_damage(repaired.clients_rewritten);
         Ok(outcome? && repaired.busy == 0)
     }
@@ -225,7 +225,7 @@ impl Node {
 }
 
 impl Repaired {
-    fn tell(&self) {
+    fn tell(&self, metrics: &Metrics) {
         let Self {
             clients_restored,
             memberships_restored,
@@ -244,7 +244,7 @@ impl Repaired {
             ("client rewritten", clients_rewritten),
         ];
         for (what, count) in all.into_iter().filter(|(_, count)| *count > 0) {
-            metrics::reconciled(what, count);
+            metrics.reconciled(what, count);
         }
         if all.iter().any(|(_, count)| *count > 0) {
             tracing::debug!(

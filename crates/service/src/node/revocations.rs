@@ -12,7 +12,7 @@ use roomwire_core::{
 };
 
 use super::Node;
-use crate::{Client, backend::Deadline, metrics};
+use crate::{Client, backend::Deadline};
 
 /// What this node knows of revocations.
 #[derive(Debug, Default)]
@@ -108,7 +108,7 @@ impl Node {
     pub(crate) fn disconnect_revoked(&self, clients: &[Client]) {
         for client in clients {
             if self.is_revoked(&client.identity()).is_some() {
-                metrics::access_revoked();
+                self.metrics.access_revoked.increment(1);
                 tracing::info!(target: "roomwire", client = %Escaped(client.id()), "disconnected: its access was revoked");
                 self.disconnect_here(client, DisconnectReason::AccessRevoked);
             }

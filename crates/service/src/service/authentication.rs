@@ -8,7 +8,7 @@ use serde::Serialize;
 use tokio::time::timeout;
 
 use super::{Handshake, WebSocketService};
-use crate::{Client, limits, metrics};
+use crate::{Client, limits};
 
 /// The acknowledgement of a reauthentication.
 #[derive(Serialize)]
@@ -75,7 +75,7 @@ impl WebSocketService {
             }
         };
         let outcome = answer.as_ref().map_or_else(|error| error.code().as_str(), |_| "OK");
-        metrics::authenticated(outcome);
+        self.node.metrics.authenticated(answer.as_ref().err().map(Error::code));
         tracing::debug!(target: "roomwire", ?request, outcome, "authenticated");
         if let Err(error) = &answer {
             self.node.refusals.not_authenticated(error, request);

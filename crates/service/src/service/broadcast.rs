@@ -6,6 +6,7 @@ use roomwire_core::{
 };
 
 use super::WebSocketService;
+use crate::metrics::Timer;
 
 impl WebSocketService {
     /// Sends an event to all members of a room, in the whole cluster.
@@ -102,6 +103,7 @@ impl WebSocketService {
     }
 
     async fn to_room(&self, room: RoomKey, except: Option<ClientId>, event: &OutboundEvent) -> Result<(), Error> {
+        let _timer = Timer::start(&self.node.metrics.broadcasts);
         self.node.backend.fits_message(&event.payload)?;
         self.node.deliver_to_room(&self.namespace, &room.room, except.as_ref(), event);
         let channel = Channel::Room(room.clone());
@@ -116,6 +118,7 @@ impl WebSocketService {
     }
 
     async fn to_all(&self, except: Option<ClientId>, event: &OutboundEvent) -> Result<(), Error> {
+        let _timer = Timer::start(&self.node.metrics.broadcasts);
         self.node.backend.fits_message(&event.payload)?;
         self.node.deliver_to_all(&self.namespace, except.as_ref(), event);
         let namespace = self.namespace_name().clone();

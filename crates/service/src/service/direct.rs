@@ -3,6 +3,7 @@
 use roomwire_core::{EncodedPayload, Error, IntoPayload, NodeMessage, ToClientId};
 
 use super::WebSocketService;
+use crate::metrics::Timer;
 
 impl WebSocketService {
     /// Sends an event to one client, wherever in the cluster it is connected.
@@ -21,6 +22,7 @@ impl WebSocketService {
         event: &str,
         data: impl IntoPayload,
     ) -> Result<(), Error> {
+        let _timer = Timer::start(&self.node.metrics.sends_to_clients);
         let client = client.to_client_id()?;
         let event = self.outbound(event, data)?;
         if let Some(client) = self.namespace.client(&client) {

@@ -8,6 +8,7 @@ use roomwire_core::{
 };
 
 use super::WebSocketService;
+use crate::metrics::Timer;
 
 impl WebSocketService {
     /// Sends an event to all clients of a user in this namespace, in the whole cluster.
@@ -19,6 +20,7 @@ impl WebSocketService {
     /// # Errors
     /// As [`broadcast_to_room`](Self::broadcast_to_room).
     pub async fn send_to_user(&self, user: &UserId, event: &str, data: impl IntoPayload) -> Result<(), Error> {
+        let _timer = Timer::start(&self.node.metrics.sends_to_users);
         let event = self.outbound(event, data)?;
         self.node.backend.fits_message(&event.payload)?;
         self.node.deliver_to_user(&self.namespace, user, &event);

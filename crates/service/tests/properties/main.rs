@@ -30,6 +30,7 @@ mod identity;
 mod layers;
 mod lost_node;
 mod many_rooms;
+mod metrics;
 mod mistakes;
 mod order;
 mod outage;

@@ -40,7 +40,7 @@ use deadlines::Deadlines;
 use namespaces::Namespaces;
 use upgrade_state::UpgradeState;
 
-use crate::{context::Context, outbox::Outbox};
+use crate::{context::Context, metrics::CountedSession, outbox::Outbox};
 
 /// One Engine.IO session. Cheap to clone; all clones are one session.
 ///
@@ -68,6 +68,7 @@ pub(crate) struct Inner {
     reason: OnceLock<DisconnectReason>,
     changed: Notify,
     permit: Mutex<Option<Box<dyn Any + Send>>>,
+    counted: CountedSession,
     released: Notify,
     /// Whether a poll waits.
     is_polled: AtomicBool,
@@ -115,6 +116,7 @@ impl Inner {
             reason: OnceLock::new(),
             changed: Notify::new(),
             permit: Mutex::new(Some(permit)),
+            counted: CountedSession::open(context.metrics.clone(), transport),
             released: Notify::new(),
             is_polled: AtomicBool::new(false),
             posts: tokio::sync::Mutex::default(),
@@ -122,6 +124,16 @@ impl Inner {
             context,
             request,
         }
+    }
+}
+
+impl Inner {
+    /// Why its clients were disconnected.
+    fn ended_for(&self) -> DisconnectReason {
+        if self.outbox.is_slow() {
+            return DisconnectReason::SlowConsumer;
+        }
+        self.reason.get().copied().unwrap_or(DisconnectReason::ConnectionLost)
     }
 }
 
@@ -184,6 +196,7 @@ impl Session {
     pub(crate) fn moved_to_websocket(&self, permit: ProbePermit) {
         self.0.outbox.move_to_websocket();
         permit.succeed();
+        self.0.counted.moved_to_websocket();
         self.0.changed.notify_one();
     }
 
@@ -256,6 +269,7 @@ impl Session {
 
     /// Its transport is closed, or has nothing more to send.
     pub(crate) fn release(&self) {
+        self.0.counted.close(self.0.ended_for());
         // Dropped after the lock.
         let permit = self.0.permit.lock().take();
         drop(permit);

@@ -1,5 +1,8 @@
 //! Keys that are made for one test run, tokens signed by them, and requests that show these.
 
+#[allow(dead_code, reason = "shared with the tests of the service")]
+#[path = "../../../../service/tests/properties/fixture/counters.rs"]
+mod counters;
 pub(crate) mod issuer;
 pub(crate) mod key_server;
 
@@ -11,6 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub(crate) use counters::Counters;
 use roomwire_auth_jwt::JwtAuthenticator;
 use roomwire_core::{Authenticator, Clock, ConnectRequest, Namespace, Payload, Timestamp, config::Auth};
 use serde_json::{Value, json};
