@@ -13,8 +13,7 @@ use axum::{
     extract::State,
     routing::{get, post},
 };
-use metrics_exporter_prometheus::PrometheusBuilder;
-use roomwire_axum_adapter::{Server, stop_requested};
+use roomwire_axum_adapter::{Server, prometheus, stop_requested};
 use roomwire_service::{Client, Data, Error, Gateway, State as Given, WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
 use roomwire_state_redis::{RedisConfig, RedisState};
@@ -39,7 +38,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     certificate::write(&config).map_err(|error| error.to_string())?;
     let renewing = config.clone();
     let scheme = if config.ssl { "https" } else { "http" };
-    let metrics = PrometheusBuilder::new().install_recorder()?;
+    let metrics = prometheus::install()?;
     let builder = WebSocketService::builder(config.clone());
     let service = if config.state.urls.is_empty() {
         builder.state(MemoryState::new()).build().await?
@@ -54,7 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/logs/errors", get(move || async move { Json(json!({ "errors": errors.count() })) }))
         .route("/state", get(state))
         .route("/state/fifty-rooms", get(state_of_fifty_rooms))
-        .route("/metrics", get(move || async move { metrics.render() }))
+        .route("/metrics", metrics.endpoint())
         .route(
             "/stays",
             get(move |State(service): State<WebSocketService>| async move {

@@ -21,6 +21,8 @@
 //! }
 //! ```
 //!
+//! The feature `prometheus` adds an endpoint for metrics, the module `prometheus`.
+//!
 //! [`mount`] creates only the [`RoomwireLayer`], for an app with its own server.
 //!
 //! This is the only crate that depends on axum and hyper. It passes requests and upgraded connections to the sessions of
@@ -44,6 +46,8 @@ mod mount;
 mod open_files;
 mod oversized_head;
 mod polling;
+#[cfg(feature = "prometheus")]
+pub mod prometheus;
 mod refusals;
 mod rejection;
 mod request;
