@@ -18,6 +18,12 @@ pub struct Limits;
 #[derive(Debug)]
 pub struct Operations;
 
+/// What metrics there are.
+#[cfg(doctest)]
+#[doc = include_str!("metrics.md")]
+#[derive(Debug)]
+pub struct Metrics;
+
 /// Authentication of clients.
 #[cfg(doctest)]
 #[doc = include_str!("authentication.md")]

@@ -72,6 +72,15 @@ pub(crate) const REDIS: Tool = Tool {
     variable: None,
 };
 
+/// Checks metrics, alert rules and their tests.
+pub(crate) const PROMTOOL: Tool = Tool {
+    commands: &["promtool"],
+    why: "it checks the metrics, and the alert rules of docs/monitoring",
+    package: "prometheus",
+    oldest: None,
+    variable: None,
+};
+
 /// Builds what drives the programs that try random bytes.
 pub(crate) const CXX: Tool = Tool {
     commands: &["c++", "g++", "clang++"],

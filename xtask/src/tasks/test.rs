@@ -14,7 +14,7 @@ use crate::npm::NodeFolder;
 use crate::python::PythonEnvironment;
 use crate::session::Session;
 use crate::steps::{Outcome, Stage, Step, run_all};
-use crate::tools::{self, CHROMIUM, NGINX, NODE, NPM, PYTHON, REDIS};
+use crate::tools::{self, CHROMIUM, NGINX, NODE, NPM, PROMTOOL, PYTHON, REDIS};
 
 /// The package of the attacks.
 const ATTACKS: &str = "roomwire-hostile";
@@ -27,7 +27,7 @@ pub(crate) fn run(session: &Session, selection: &TestArgs) -> anyhow::Result<Exi
     let mut steps = match selection.only {
         None | Some(Suite::E2e) => preparation(),
         Some(Suite::Rust) => {
-            vec![Step::new("tools", repeat(selection.only, None), |stage| tools::provide(&[&REDIS], stage))]
+            vec![Step::new("tools", repeat(selection.only, None), |stage| tools::provide(&[&REDIS, &PROMTOOL], stage))]
         }
         Some(Suite::Docs) => Vec::new(),
     };
@@ -41,7 +41,9 @@ pub(crate) fn run(session: &Session, selection: &TestArgs) -> anyhow::Result<Exi
 pub(super) fn preparation<'a>() -> Vec<Step<'a>> {
     let repeat = repeat(Some(Suite::E2e), None);
     vec![
-        Step::new("tools", &repeat, |stage| tools::provide(&[&NODE, &NPM, &PYTHON, &CHROMIUM, &REDIS, &NGINX], stage)),
+        Step::new("tools", &repeat, |stage| {
+            tools::provide(&[&NODE, &NPM, &PYTHON, &CHROMIUM, &REDIS, &NGINX, &PROMTOOL], stage)
+        }),
         Step::new("chat page", &repeat, chat_page::provide).needs(&["tools"]),
         Step::new("e2e packages", &repeat, |stage| e2e_folder(stage.session()).install(stage)).needs(&["tools"]),
         Step::new("python packages", &repeat, |stage| PythonEnvironment::new(stage.session().root()).install(stage))
