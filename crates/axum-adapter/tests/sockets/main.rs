@@ -17,6 +17,7 @@ mod limited;
 mod limits;
 mod malformed;
 mod many_clients;
+mod metrics_totals;
 mod order;
 mod panics;
 mod quiet_log;
