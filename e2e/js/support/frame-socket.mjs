@@ -87,6 +87,12 @@ export class FrameSocket {
     return within(ms, what, this.#closed);
   }
 
+  /** Closes it by a close frame. */
+  close() {
+    this.#socket.close();
+  }
+
+  /** Cuts the connection. */
   terminate() {
     this.#socket.terminate();
   }
