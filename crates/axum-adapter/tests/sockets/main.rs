@@ -3,6 +3,7 @@
 mod admission;
 mod backpressure;
 mod broadcast;
+mod concurrent_posts;
 mod connection_limit;
 mod deadlines;
 mod debug_log;
@@ -12,6 +13,7 @@ mod handshake;
 mod heads;
 mod health;
 mod identity;
+mod ignored_packets;
 mod latency;
 mod limited;
 mod limits;
