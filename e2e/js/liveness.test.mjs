@@ -1,7 +1,8 @@
 // A slow network or a slow handler is not a dead client, and a dead client is noticed in pingInterval and pingTimeout.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { ask, Clients } from "./support/clients.mjs";
+import { setTimeout as pause } from "node:timers/promises";
+import { ask, Clients, hear } from "./support/clients.mjs";
 import { protocolBinary, withDefaultLimits } from "./support/environment.mjs";
 import { Line } from "./support/line.mjs";
 import { Server } from "./support/server.mjs";
@@ -12,6 +13,8 @@ const SIZE = 900_000;
 const BYTES_PER_SECOND = 100_000;
 const TRANSFER_MS = (SIZE / BYTES_PER_SECOND) * 1_000;
 const SLACK_MS = 5_000;
+const NAP_MS = 4_000;
+const EVENTS = 40;
 
 /** Runs with a server of this environment, on default limits otherwise, and a client of it behind a line. */
 async function withLine(environment, transport, act) {
@@ -81,6 +84,23 @@ describe("liveness", { concurrency: true }, () => {
         await connectedUntil(socket, 8_000 + SLACK_MS, "all acknowledgements", Promise.all(answers));
         assert.deepEqual(order, ["slow", ...Array.from({ length: 60 }, (_, number) => number)]);
         assert.equal(await ask(socket, "echo", "still here"), "still here");
+      });
+    });
+
+    test(`a client that sleeps for less than pingTimeout, a ping among what it misses, gets all events once and in order (${transport})`, () => {
+      const environment = { ROOMWIRE_PING_INTERVAL: "1500", ROOMWIRE_PING_TIMEOUT: "5000" };
+      return withLine(environment, transport, async ({ server, line, socket }) => {
+        const [heard, disconnects] = [hear(socket, "numbered"), hear(socket, "disconnect")];
+        socket.emit("burst", { count: EVENTS, bytes: 100, pauseMs: NAP_MS / EVENTS - 20 });
+        await heard.first("the first event");
+        line.sleep();
+        await pause(NAP_MS);
+        assert.equal((await server.json("/state")).clients, 1);
+        assert.ok(heard.all.length < EVENTS, "it sleeps while events are sent");
+        line.wake();
+        assert.equal(await ask(socket, "echo", "awake"), "awake");
+        assert.deepEqual(heard.all.map(({ number }) => number), Array.from({ length: EVENTS }, (_, number) => number));
+        assert.deepEqual(disconnects.all, []);
       });
     });
 
