@@ -1,17 +1,33 @@
 //! A server stops in good order, whatever its clients do.
 
-use std::time::{Duration, Instant};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use roomwire_service::{Client, DisconnectReason, Error, Gateway, WebSocketConfig, WebSocketService};
+use roomwire_service::{Client, DisconnectReason, Error, Gateway, State, WebSocketConfig, WebSocketService};
+use tokio::sync::Semaphore;
 
-use crate::support::{Departures, Fixture, Frame, Http, Polling, WebSocket, config, eventually, within};
+use crate::support::{Answer, Departures, Fixture, Frame, Http, Polling, WebSocket, config, eventually, within};
 
 async fn enter(service: WebSocketService, client: Client) -> Result<(), Error> {
     service.join_room(&client, "room").await
 }
 
+async fn waits(State(handling): State<Arc<Semaphore>>) -> Result<(), Error> {
+    handling.acquire().await.map_err(Error::internal)?.forget();
+    Ok(())
+}
+
 async fn hangs() -> Result<(), Error> {
     std::future::pending().await
+}
+
+#[track_caller]
+fn assert_shutting_down(answer: &Answer) {
+    let body = r#"{"code":"SHUTTING_DOWN","message":"Server is about to stop, connect again"}"#;
+    assert_eq!((answer.status, answer.body.as_str()), (503, body));
 }
 
 fn patient(timeout: Duration) -> WebSocketConfig {
@@ -56,18 +72,22 @@ async fn clients_lose_their_transport_so_that_they_come_back_and_their_handlers_
     assert!(tokio::net::TcpStream::connect(address).await.is_err(), "still listening");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_request_that_waits_for_messages_does_not_hold_the_end_up() {
+/// On one thread, an answer to another request tells that the one before was read.
+#[tokio::test]
+async fn a_request_that_waits_for_messages_is_answered_with_503_and_does_not_hold_the_end_up() {
     let (mut fixture, _departures) = fixture(Duration::from_secs(30)).await;
     let mut connected = Polling::connect(fixture.address).await;
     let mut never_connected = Polling::open(fixture.address).await;
     connected.begin_poll().await;
     never_connected.begin_poll().await;
+    assert_eq!(Http::once(fixture.address, "GET", "/hello", "").await.status, 200);
     let began = Instant::now();
     fixture.tell_to_stop();
     fixture.ended().await;
     assert!(began.elapsed() < Duration::from_secs(20), "took {:?}", began.elapsed());
-    drop((connected.polled().await, never_connected.polled().await));
+    for mut polling in [connected, never_connected] {
+        assert_shutting_down(&polling.polled().await.expect("an answer"));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -76,14 +96,13 @@ async fn a_request_that_was_begun_and_never_ended_holds_the_end_up_for_a_bounded
     let (mut fixture, _departures) = fixture(drain).await;
     let mut head = Http::connect(fixture.address).await;
     head.write(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nhost:").await;
-    let mut polling = Polling::connect(fixture.address).await;
+    let polling = Polling::connect(fixture.address).await;
     let mut body = Http::connect(fixture.address).await;
-    let request = format!(
-        "POST /socket.io/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n42",
-        polling.session
-    );
-    body.write(request.as_bytes()).await;
-    assert_eq!(polling.post("3").await.status, 200);
+    let target = format!("/socket.io/?EIO=4&transport=polling&sid={}", polling.session);
+    let lines = "host: a\r\nexpect: 100-continue\r\ncontent-length: 100";
+    body.write(format!("POST {target} HTTP/1.1\r\n{lines}\r\n\r\n").as_bytes()).await;
+    assert_eq!(body.answer().await.expect("the server reads the body").status, 100);
+    body.write(b"42").await;
     fixture.tell_to_stop();
     let began = Instant::now();
     fixture.ended().await;
@@ -118,14 +137,32 @@ async fn clients_that_never_read_and_handlers_that_never_return_are_ended_too() 
     assert_eq!(service.member_count("room").await.expect("counts"), 0);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_client_that_connects_during_a_shutdown_is_rejected_with_503() {
-    let fixture = Fixture::foreign(patient(Duration::from_secs(30)), Gateway::new()).await;
-    let address = fixture.address;
-    fixture.stop().await;
-    let answer = Http::once(address, "GET", "/socket.io/?EIO=4&transport=polling", "").await;
-    assert!(answer.status == 503 && answer.body.contains("SHUTTING_DOWN"), "{answer:?}");
+async fn refuses_new_sessions(address: SocketAddr) {
+    assert_shutting_down(&Http::once(address, "GET", "/socket.io/?EIO=4&transport=polling", "").await);
     let (status, body) = WebSocket::ask(address, "").await.expect_err("refused");
-    assert!(status == 503 && body.contains("SHUTTING_DOWN"), "{status} {body}");
+    assert_shutting_down(&Answer { status, body });
+}
+
+#[tokio::test]
+async fn new_sessions_are_refused_with_503_while_a_mounted_layer_stops_and_afterwards() {
+    let handling = Arc::new(Semaphore::new(0));
+    let gateway = Gateway::new().with_state(handling.clone()).on("waits", waits);
+    let fixture = Fixture::foreign(patient(Duration::from_secs(60)), gateway).await;
+    let (address, service) = (fixture.address, fixture.service.clone());
+    let mut polling = Polling::connect(address).await;
+    let mut quiet = Polling::connect(address).await;
+    assert_eq!(polling.post(r#"421["waits"]"#).await.status, 200);
+    polling.begin_poll().await;
+    quiet.begin_poll().await;
+    assert_eq!(Http::once(address, "GET", "/hello", "").await.status, 200);
+    let stopping = tokio::spawn(fixture.stop());
+    eventually("it stops", async || service.is_shutting_down()).await;
+    refuses_new_sessions(address).await;
+
+    handling.add_permits(1);
+    assert_eq!(polling.polled().await.expect("an answer").body, "431[null]");
+    assert_shutting_down(&quiet.polled().await.expect("an answer"));
+    within("it has stopped", stopping).await.expect("no panic");
+    refuses_new_sessions(address).await;
     assert_eq!(Http::once(address, "GET", "/hello", "").await.status, 200);
 }
