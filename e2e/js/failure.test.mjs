@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { ask, askAll, assertError, Clients, hear, nextConnection, refusal } from "./support/clients.mjs";
 import { protocolBinary } from "./support/environment.mjs";
+import { PollingSession } from "./support/polling-session.mjs";
 import { Server } from "./support/server.mjs";
 import { until, within } from "./support/wait.mjs";
 
@@ -66,6 +67,27 @@ describe("failures", () => {
       assert.equal(await server.errors(), before);
     });
   }
+
+  test("a server that stops accepts no connections, and answers polls that wait with 503, a code and a message", async () => {
+    const stopping = await Server.start(protocolBinary());
+    try {
+      const [quiet, busy] = [await PollingSession.connected(stopping.url), await PollingSession.connected(stopping.url)];
+      // Holds the stop until the poll of the other session waits.
+      await busy.post('421["slow",1000]');
+      const answers = Promise.all([quiet.poll(), busy.poll()]);
+      // Connections are accepted one after the other.
+      await stopping.get("/");
+      const stopped = stopping.stop();
+      const isRefused = () => quiet.post("3").then(() => false, ({ code }) => code === "ECONNREFUSED");
+      const [[{ status, headers, text }, answer]] = await Promise.all([answers, until("no connection is accepted", isRefused, 900), stopped]);
+      assert.equal(answer.text, "431[null]");
+      assert.equal(status, 503);
+      assert.match(headers["content-type"], /^application\/json/);
+      assert.deepEqual(JSON.parse(text), { code: "SHUTTING_DOWN", message: "Server is about to stop, connect again" });
+    } finally {
+      await stopping.stop();
+    }
+  });
 
   for (const transport of ["polling", "websocket"]) {
     test(`the server stops in time after ${PASSERS_BY} clients over ${transport} came and went`, async () => {
