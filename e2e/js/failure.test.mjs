@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { ask, askAll, assertError, Clients, hear, nextConnection, refusal } from "./support/clients.mjs";
+import { DefaultServer } from "./support/default-server.mjs";
 import { protocolBinary } from "./support/environment.mjs";
 import { PollingSession } from "./support/polling-session.mjs";
 import { Server } from "./support/server.mjs";
@@ -86,6 +87,21 @@ describe("failures", () => {
       assert.deepEqual(JSON.parse(text), { code: "SHUTTING_DOWN", message: "Server is about to stop, connect again" });
     } finally {
       await stopping.stop();
+    }
+  });
+
+  test("a server whose state is in memory stops without a warning", async () => {
+    for (let time = 0; time < 5; time += 1) {
+      const stopping = await DefaultServer.in("memory");
+      try {
+        const client = await clients.connected(stopping.url);
+        assert.equal(await ask(client, "echo", time), time);
+        await stopping.stop();
+        assert.match(stopping.log, /stopping/);
+        assert.deepEqual(stopping.warnings, []);
+      } finally {
+        await stopping.stop();
+      }
     }
   });
 

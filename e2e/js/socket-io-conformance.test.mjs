@@ -72,6 +72,18 @@ describe("Socket.IO on default limits", () => {
     assert.equal(new Set([...ids, socket.handshake.sid]).size, 3);
   });
 
+  test("a client that left a namespace, or was disconnected from it, comes back with another id", async () => {
+    const socket = await open();
+    const ids = [];
+    for (const leave of ["41/custom,", '42/custom,["kick-me"]', "41/custom,"]) {
+      socket.send("40/custom,");
+      ids.push((await connectPacket(socket, "40/custom,")).sid);
+      socket.send(leave);
+      if (leave.startsWith("42")) assert.equal(await socket.next(), "41/custom,");
+    }
+    assert.equal(new Set(ids).size, ids.length, ids.join(" "));
+  });
+
   for (const packet of ["40/random", "40/random,", '40/random,{"token":"123"}']) {
     test(`the connection to an unknown namespace is refused: ${packet}`, async () => {
       const socket = await open();

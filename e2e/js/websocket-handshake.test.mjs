@@ -1,4 +1,4 @@
-// The handshake of websockets over HTTP, and the codes with which invalid frames close them.
+// The handshake of websockets over HTTP, their frames, and the codes with which they are closed.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { protocolBinary, withDefaultLimits } from "./support/environment.mjs";
@@ -53,6 +53,23 @@ describe("websockets over HTTP", () => {
       const socket = await FrameSocket.connected(server.url, { protocols });
       assert.equal(socket.protocol, first);
       socket.terminate();
+    });
+  }
+
+  test("a text in several frames with pings between them is one event, and the pings are answered", async () => {
+    const socket = await FrameSocket.connected(server.url);
+    const pong = socket.pong("1");
+    socket.sendFragments("42", '7["echo",', '"größe"]');
+    await pong;
+    assert.equal(await socket.next(), '437["größe"]');
+    socket.terminate();
+  });
+
+  for (const code of [1000, 1001, 3000, 4999]) {
+    test(`a websocket that the client closes with code ${code} is closed with the same`, async () => {
+      const socket = await FrameSocket.connected(server.url);
+      socket.close(code);
+      assert.equal(await socket.closed(), code);
     });
   }
 

@@ -59,6 +59,23 @@ export class FrameSocket {
     for (const frame of frames) this.#socket.send(frame);
   }
 
+  /** Sends a text in several frames, and a ping of WebSocket between each two of them. */
+  sendFragments(...texts) {
+    for (const [number, text] of texts.entries()) {
+      const isLast = number === texts.length - 1;
+      this.#socket.send(text, { fin: isLast });
+      if (!isLast) this.#socket.ping(String(number));
+    }
+  }
+
+  /** Waits for the pong of WebSocket with this content. Of pings that come together, the last may be answered alone. */
+  pong(content) {
+    const pong = new Promise((resolve) => {
+      this.#socket.on("pong", (answered) => answered.toString() === content && resolve());
+    });
+    return within(FRAME_MS, `the pong ${content}`, pong);
+  }
+
   /** Writes bytes below the framing of the WebSocket. */
   write(bytes) {
     this.#socket._socket.write(bytes);
@@ -88,8 +105,8 @@ export class FrameSocket {
   }
 
   /** Closes it by a close frame. */
-  close() {
-    this.#socket.close();
+  close(code) {
+    this.#socket.close(code);
   }
 
   /** Cuts the connection. */
