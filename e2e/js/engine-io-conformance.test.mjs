@@ -88,11 +88,13 @@ describe("Engine.IO on default limits", () => {
       assert.deepEqual(await session.packets(2), ['461-1[{"_placeholder":true,"num":0}]', "bAQIDBA=="]);
     });
 
-    test("an invalid packet closes the session", async () => {
-      const session = await PollingSession.connected(server.url);
-      await session.post("abc");
-      assert.equal((await session.poll()).status, 400);
-    });
+    for (const [what, body] of [["an invalid packet", "abc"], ["an empty payload", ""]]) {
+      test(`${what} closes the session`, async () => {
+        const session = await PollingSession.connected(server.url);
+        await session.post(body);
+        assert.equal((await session.poll()).status, 400);
+      });
+    }
 
     test("a second poll beside one that waits closes the session", async () => {
       const session = await PollingSession.connected(server.url);

@@ -11,6 +11,8 @@ import { until } from "./support/wait.mjs";
 
 const ROUNDS = 50;
 const AT_ONCE = 10;
+const CROWD = 20;
+const EVENTS = 60;
 /** One event fits into an answer to a poll, two do not. */
 const SMALL_PAYLOAD = "70000";
 const BURSTS = {
@@ -60,6 +62,24 @@ describe("the upgrade from polling to websocket, with a small limits.payload", (
       }
     });
   }
+
+  test(`${CROWD} clients at once send ${EVENTS} events with attachments during their upgrade, and get all back in order`, async () => {
+    const talk = async () => {
+      const socket = clients.open(server.url, { transports: ["polling", "websocket"] });
+      const [heard, ends] = [[], hear(socket, "disconnect")];
+      socket.on("message-back", (number, attachment) => heard.push([number, [...attachment]]));
+      await connection(socket);
+      for (const number of numbers(EVENTS)) {
+        socket.emit("message", number, Buffer.from([number, 255 - number]));
+        if (number % 4 === 0) await pause(1);
+      }
+      await until("the client is upgraded", () => socket.io.engine.transport.name === "websocket");
+      await until(`all of ${EVENTS} events come back`, () => heard.length >= EVENTS);
+      assert.deepEqual(heard, numbers(EVENTS).map((number) => [number, [number, 255 - number]]));
+      assert.deepEqual(ends.all, []);
+    };
+    await Promise.all(numbers(CROWD).map(talk));
+  });
 
   /** The numbers of the events as they come in so many polls, in one more beside the probe, and on the websocket. */
   async function byHand({ count, bytes }, polls) {
