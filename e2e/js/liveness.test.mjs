@@ -12,7 +12,7 @@ const TRANSPORTS = ["websocket", "polling"];
 const SIZE = 900_000;
 const BYTES_PER_SECOND = 100_000;
 const TRANSFER_MS = (SIZE / BYTES_PER_SECOND) * 1_000;
-const SLACK_MS = 5_000;
+const SLACK_MS = 10_000;
 const NAP_MS = 4_000;
 const EVENTS = 40;
 

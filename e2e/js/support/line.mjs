@@ -3,6 +3,8 @@ import { createServer, connect } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
 
 const SLICE_MS = 20;
+/** How much a busy machine may lag behind the rate and catch up with it. */
+const LAG_MS = 500;
 
 export class Line {
   #server;
@@ -56,6 +58,7 @@ export class Line {
   }
 
   async #pump(from, to, way) {
+    let freeAt = 0; // when what was sent has gone over the line
     try {
       for await (const chunk of from) {
         let rest = chunk;
@@ -66,9 +69,12 @@ export class Line {
           else this.#asked.delete(to);
           const rate = this.#bytesPerSecond[way];
           const size = rate === Infinity ? rest.length : Math.max(1, Math.floor((rate * SLICE_MS) / 1000));
-          if (!to.write(rest.subarray(0, size))) await new Promise((resolve) => to.once("drain", resolve).once("close", resolve));
-          rest = rest.subarray(size);
-          if (rate !== Infinity) await pause(SLICE_MS);
+          const part = rest.subarray(0, size);
+          if (!to.write(part)) await new Promise((resolve) => to.once("drain", resolve).once("close", resolve));
+          rest = rest.subarray(part.length);
+          if (rate === Infinity) continue;
+          freeAt = Math.max(freeAt, performance.now() - LAG_MS) + (part.length / rate) * 1000;
+          await pause(Math.max(0, freeAt - performance.now()));
         }
       }
       to.end();
