@@ -1,5 +1,7 @@
 //! One command connection shared by many callers, with automatic reconnects.
 
+mod batches;
+
 use std::{
     sync::{
         Arc,
@@ -13,6 +15,7 @@ use parking_lot::Mutex;
 use redis::{Cmd, ErrorKind, Pipeline, RedisError, Value, aio::MultiplexedConnection};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use self::batches::CommandBatches;
 use crate::metrics::Metrics;
 
 /// The timeout of a ping before the connection is closed.
@@ -76,6 +79,7 @@ pub(crate) struct CommandConnection(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     pool: Pool,
+    batches: CommandBatches,
     current: Mutex<Option<Arc<Live>>>,
     /// Locked by the task that connects.
     connecting: tokio::sync::Mutex<()>,
@@ -106,6 +110,7 @@ impl CommandConnection {
     pub(crate) fn new(pool: Pool, metrics: Arc<Metrics>) -> Self {
         Self(Arc::new(Shared {
             pool,
+            batches: CommandBatches::default(),
             current: Mutex::default(),
             connecting: tokio::sync::Mutex::default(),
             lost: AtomicBool::new(false),
@@ -116,20 +121,26 @@ impl CommandConnection {
 
     /// Sends a command. Commands that are sent one after another are executed in that order, as long as the connection
     /// does not break.
-    pub(crate) async fn send(&self, command: &Cmd, reconnect: Reconnect, deadline: Instant) -> Result<Value, Failure> {
-        let live = self.live(reconnect, deadline).await?;
-        let mut connection = live.connection.clone();
-        let sent = Instant::now();
-        self.answer(&live, sent, timeout_at(deadline, connection.send_packed_command(command)).await)
-    }
-
-    /// Sends several commands in a pipeline and returns the last response.
-    pub(crate) async fn send_all(&self, commands: &Pipeline, deadline: Instant) -> Result<Value, Failure> {
+    pub(crate) async fn send(&self, command: &Cmd, deadline: Instant) -> Result<Value, Failure> {
         let live = self.live(Reconnect::Wait, deadline).await?;
         let mut connection = live.connection.clone();
         let sent = Instant::now();
+        let answer = timeout_at(deadline, connection.send_packed_command(command)).await;
+        self.answer(&live, sent, answer).and_then(read)
+    }
+
+    /// Sends several commands in a pipeline. The responses may be errors of single commands.
+    pub(crate) async fn send_all(
+        &self,
+        commands: &Pipeline,
+        reconnect: Reconnect,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Failure> {
+        let live = self.live(reconnect, deadline).await?;
+        let mut connection = live.connection.clone();
+        let sent = Instant::now();
         let answers = timeout_at(deadline, connection.send_packed_commands(commands, 0, commands.len())).await;
-        self.answer(&live, sent, answers.map(|answers| answers.map(|mut all| all.pop().unwrap_or(Value::Nil))))
+        self.answer(&live, sent, answers)
     }
 
     /// Closes the connection: the next command opens another.
@@ -139,15 +150,15 @@ impl CommandConnection {
         }
     }
 
-    fn answer<E>(
+    fn answer<T, E>(
         &self,
         live: &Arc<Live>,
         sent: Instant,
-        answer: Result<Result<Value, RedisError>, E>,
-    ) -> Result<Value, Failure> {
+        answer: Result<Result<T, RedisError>, E>,
+    ) -> Result<T, Failure> {
         self.0.metrics.command(sent.elapsed());
         match answer {
-            Ok(Ok(value)) => value.extract_error().map_err(Failure::Answered),
+            Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) if error.is_unrecoverable_error() || error.is_io_error() => {
                 self.0.give_up(live);
                 Err(Failure::Broken(error.to_string()))
@@ -298,6 +309,11 @@ impl Shared {
     }
 }
 
+/// A response that is not an error.
+pub(crate) fn read(value: Value) -> Result<Value, Failure> {
+    value.extract_error().map_err(Failure::Answered)
+}
+
 /// Whether the error comes from a server, not from the library or the network.
 pub(crate) fn is_answer(error: &RedisError) -> bool {
     error.code().is_some() || error.kind() == ErrorKind::AuthenticationFailed
@@ -319,7 +335,7 @@ mod tests {
     use roomwire_test_servers::RedisServer;
     use tokio::time::{Instant, sleep};
 
-    use super::{Failure, Reconnect};
+    use super::Failure;
     use crate::shard::Shard;
 
     #[tokio::test]
@@ -328,7 +344,7 @@ mod tests {
         let info = server.url().into_connection_info().expect("valid");
         let shard = Shard::new(&info, 1, Duration::from_secs(1)).expect("valid");
         let ping = redis::cmd("PING");
-        let send = async |time| shard.send(0, &ping, Reconnect::Wait, Instant::now() + time).await;
+        let send = async |time| shard.send(0, &ping, Instant::now() + time).await;
         send(Duration::from_secs(1)).await.expect("answers");
         server.stop_answering();
         assert!(matches!(send(Duration::from_millis(10)).await, Err(Failure::TimedOut)));

@@ -24,8 +24,6 @@ const SHA1: usize = 40;
 pub(crate) enum Frame {
     /// A message of another node, for the service.
     Message(Bytes),
-    /// One of this node's own messages.
-    Own,
     /// A room's settings changed.
     Settings(Bytes),
     /// Damaged, of another version, or not of this service, with the reason.
@@ -48,8 +46,14 @@ pub(crate) fn settings_head() -> [u8; HEAD] {
     head
 }
 
+/// Whether this is a message that the node itself published.
+pub(crate) fn is_own(own: Origin, bytes: &[u8]) -> bool {
+    bytes.starts_with(&[VERSION, MESSAGE]) && bytes.get(2..HEAD) == Some(&own)
+}
+
 impl Frame {
-    pub(crate) fn read(own: Origin, bytes: Vec<u8>) -> Self {
+    /// Reads a message that the node itself did not publish.
+    pub(crate) fn read(bytes: Vec<u8>) -> Self {
         let bytes = Bytes::from(bytes);
         if bytes.len() < HEAD {
             return Self::unreadable("message is cut, or is not of this service");
@@ -59,7 +63,6 @@ impl Frame {
         }
         let payload = bytes.slice(HEAD..);
         match bytes[1] {
-            MESSAGE if bytes[2..HEAD] == own => Self::Own,
             MESSAGE => Self::Message(payload),
             SETTINGS => Self::settings(&payload),
             kind => Self::Unreadable(format!("frame of kind {kind}, which this version does not know")),
@@ -82,7 +85,7 @@ impl Frame {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bytes, Frame, Sha1, message, settings_head};
+    use super::{Bytes, Frame, Sha1, is_own, message, settings_head};
 
     fn settings(text: &str) -> Vec<u8> {
         [settings_head().as_slice(), Sha1::from(text).digest().to_string().as_bytes(), text.as_bytes()].concat()
@@ -95,30 +98,31 @@ mod tests {
     #[test]
     fn a_frame_is_read_as_it_was_made() {
         let sent = message([1; 8], b"hello");
-        assert_eq!(Frame::read([2; 8], sent.clone()), Frame::Message(Bytes::from_static(b"hello")));
-        assert_eq!(Frame::read([1; 8], sent), Frame::Own);
-        assert_eq!(Frame::read([0; 8], settings("[]")), Frame::Settings(Bytes::from_static(b"[]")));
+        assert!(is_own([1; 8], &sent) && !is_own([2; 8], &sent));
+        assert_eq!(Frame::read(sent), Frame::Message(Bytes::from_static(b"hello")));
+        assert!(!is_own([0; 8], &settings("[]")), "the sending node reads them, too");
+        assert_eq!(Frame::read(settings("[]")), Frame::Settings(Bytes::from_static(b"[]")));
     }
 
     #[test]
     fn foreign_newer_and_cut_frames_are_unreadable() {
         let whole = message([1; 8], b"");
         for end in 0..whole.len() {
-            assert!(is_unreadable(&Frame::read([2; 8], whole[..end].to_vec())), "cut at {end}");
+            assert!(is_unreadable(&Frame::read(whole[..end].to_vec())), "cut at {end}");
         }
         for (at, value) in [(0, 3), (1, 9)] {
             let mut other = whole.clone();
             other[at] = value;
-            assert!(is_unreadable(&Frame::read([2; 8], other)));
+            assert!(is_unreadable(&Frame::read(other)));
         }
-        assert!(is_unreadable(&Frame::read([2; 8], b"{\"channel\":1}".to_vec())));
+        assert!(is_unreadable(&Frame::read(b"{\"channel\":1}".to_vec())));
     }
 
     #[test]
     fn a_frame_of_the_version_before_is_refused_in_words_that_name_both() {
         let mut former = message([1; 8], b"hello");
         former[0] = 1;
-        let Frame::Unreadable(reason) = Frame::read([2; 8], former) else { panic!("it is read") };
+        let Frame::Unreadable(reason) = Frame::read(former) else { panic!("it is read") };
         assert_eq!(reason, "frame of version 1, expected 2");
     }
 
@@ -129,7 +133,7 @@ mod tests {
             for bit in 0..8 {
                 let mut damaged = whole.clone();
                 damaged[at] ^= 1 << bit;
-                let frame = Frame::read([2; 8], damaged);
+                let frame = Frame::read(damaged);
                 // As a message of the service they fail its checksum.
                 let is_message = at == 1 && bit == 0 && matches!(frame, Frame::Message(_));
                 // A header without an origin is accepted whatever follows.

@@ -13,7 +13,10 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
-use crate::command_connection::{Failure, is_answer};
+use crate::{
+    command_connection::{Failure, is_answer},
+    frame::{self, Origin},
+};
 
 /// The interval of pings.
 const PROBE: Duration = Duration::from_secs(1);
@@ -33,7 +36,7 @@ pub(crate) enum Signal {
     Up(LinkId),
     /// It is closed, or failed to open, for this reason.
     Down(LinkId, Failure),
-    /// The server sent a message.
+    /// The server sent a message, not one that this node published.
     Push(LinkId, PushInfo),
     /// The server refused a channel.
     Refused(ChannelCommand, RedisError),
@@ -73,6 +76,7 @@ impl PubSubConnection {
     /// Begins to connect after a delay.
     pub(crate) fn open(
         id: LinkId,
+        origin: Origin,
         server: ConnectionInfo,
         pause: Duration,
         limits: TimeLimits,
@@ -81,7 +85,7 @@ impl PubSubConnection {
         let (commands, received) = unbounded_channel();
         let task = tokio::spawn(async move {
             sleep(pause).await;
-            let failure = match connect(id, server, limits.connect, &signals).await {
+            let failure = match connect(id, origin, server, limits.connect, &signals).await {
                 Ok(connection) => {
                     // Fails when the hub has ended, which also ends this task.
                     let _ = signals.send(Signal::Up(id));
@@ -118,6 +122,7 @@ impl Drop for PubSubConnection {
 
 async fn connect(
     id: LinkId,
+    origin: Origin,
     server: ConnectionInfo,
     connect_timeout: Duration,
     signals: &UnboundedSender<Signal>,
@@ -130,6 +135,8 @@ async fn connect(
         .set_response_timeout(None)
         .set_push_sender(move |push: PushInfo| {
             let signal = match push.kind {
+                // Dropped here, without waking the receiver.
+                PushKind::SMessage if is_own(origin, &push) => return Ok(()),
                 PushKind::Disconnection => Signal::Down(id, Failure::Broken("closed by the other side".to_owned())),
                 _ => Signal::Push(id, push),
             };
@@ -141,6 +148,11 @@ async fn connect(
         Ok(connected) => connected,
         Err(_) => Err(std::io::Error::from(std::io::ErrorKind::TimedOut).into()),
     }
+}
+
+/// Whether the message was published by the node itself: the server sends it to all subscribers.
+fn is_own(origin: Origin, push: &PushInfo) -> bool {
+    matches!(push.data.last(), Some(Value::BulkString(bytes)) if frame::is_own(origin, bytes))
 }
 
 /// Sends commands and pings until the connection fails; returns why.

@@ -11,7 +11,6 @@ use roomwire_core::StateError;
 use tokio::time::Instant;
 
 use crate::{
-    command_connection::Reconnect,
     router::{Repeat, Router, state_error},
     script,
     topology::Address,
@@ -52,7 +51,7 @@ impl Router {
 
     /// The run id, which changes with every restart.
     async fn run_of(&self, server: &Address, deadline: Instant) -> Option<String> {
-        run_in(self.shard(server).ok()?.send(0, &question(), Reconnect::Wait, deadline).await.ok()?)
+        run_in(self.shard(server).ok()?.send(0, &question(), deadline).await.ok()?)
     }
 }
 

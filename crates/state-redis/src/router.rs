@@ -21,7 +21,7 @@ use tokio::{
 
 use crate::{
     RedisConfig,
-    command_connection::{Failure, Reconnect},
+    command_connection::Failure,
     keys::{Keys, Partition},
     refusal::refusal,
     reply::Reply,
@@ -46,7 +46,7 @@ pub(crate) enum Repeat {
     Always,
     /// Fail: the command is not idempotent, or the second response would differ.
     Never,
-    /// Like `Never`, and fail at once if the server is unavailable.
+    /// Like `Never`, in a batch with others, and fail at once if the server is unavailable.
     NeverWait,
 }
 
@@ -185,7 +185,6 @@ impl Router {
         deadline: Instant,
     ) -> Result<Value, Failure> {
         let mut asking = None;
-        let reconnect = if repeat == Repeat::NeverWait { Reconnect::DoNotWait } else { Reconnect::Wait };
         loop {
             let topology = self.topology.borrow().clone();
             if only.is_some() && topology.owner(slot) != only {
@@ -195,7 +194,12 @@ impl Router {
                 Some(server) => (self.ask(&server, connection, command, deadline).await, Some(server)),
                 None => match topology.owner(slot) {
                     Some(server) => {
-                        (self.shard(server)?.send(connection, command, reconnect, deadline).await, Some(server.clone()))
+                        let shard = self.shard(server)?;
+                        let answer = match repeat {
+                            Repeat::NeverWait => shard.send_in_batch(connection, command, deadline).await,
+                            Repeat::Always | Repeat::Never => shard.send(connection, command, deadline).await,
+                        };
+                        (answer, Some(server.clone()))
                     }
                     None => (Err(Failure::Unconnected("no server has this slot".to_owned())), None),
                 },
@@ -340,7 +344,7 @@ impl Router {
         let mut command = redis::cmd("CLUSTER");
         command.arg("SLOTS");
         let deadline = Instant::now() + TOPOLOGY_ANSWER;
-        let answer = self.shard(server).ok()?.send(0, &command, Reconnect::Wait, deadline).await.ok()?;
+        let answer = self.shard(server).ok()?.send(0, &command, deadline).await.ok()?;
         // A server that is not part of the cluster (any more) reports no slots.
         Topology::read(answer, server).filter(|topology| !topology.servers().is_empty())
     }

@@ -7,7 +7,7 @@ use redis::{AsyncConnectionConfig, Cmd, ConnectionAddr, ConnectionInfo, Pipeline
 use tokio::time::Instant;
 
 use crate::{
-    command_connection::{CommandConnection, Failure, Reconnect},
+    command_connection::{CommandConnection, Failure, Reconnect, read},
     metrics::Metrics,
     topology::Address,
 };
@@ -39,14 +39,21 @@ impl Shard {
     }
 
     /// Sends a command on the connection with this number: commands whose order matters use the same one.
-    pub(crate) async fn send(
+    pub(crate) async fn send(&self, connection: usize, command: &Cmd, deadline: Instant) -> Result<Value, Failure> {
+        let answer = self.connection(connection).send(command, deadline).await;
+        self.heed(&answer);
+        answer
+    }
+
+    /// Sends a command as [`send`](Self::send), together with others that are sent this way at the same time. Fails at
+    /// once while there is no connection.
+    pub(crate) async fn send_in_batch(
         &self,
         connection: usize,
         command: &Cmd,
-        reconnect: Reconnect,
         deadline: Instant,
     ) -> Result<Value, Failure> {
-        let answer = self.connection(connection).send(command, reconnect, deadline).await;
+        let answer = self.connection(connection).send_in_batch(command.clone(), deadline).await;
         self.heed(&answer);
         answer
     }
@@ -58,7 +65,8 @@ impl Shard {
         commands: &Pipeline,
         deadline: Instant,
     ) -> Result<Value, Failure> {
-        let answer = self.connection(connection).send_all(commands, deadline).await;
+        let answers = self.connection(connection).send_all(commands, Reconnect::Wait, deadline).await;
+        let answer = answers.and_then(|mut answers| read(answers.pop().unwrap_or(Value::Nil)));
         self.heed(&answer);
         answer
     }

@@ -258,11 +258,10 @@ impl Hub {
     }
 
     fn deliver(&mut self, bytes: Vec<u8>) {
-        match Frame::read(self.origin, bytes) {
+        match Frame::read(bytes) {
             // Fails if the receiver was dropped; the message is not needed then.
             Frame::Message(message) => drop(self.events.send(BackplaneEvent::Message(message))),
             Frame::Settings(text) => self.shared.rooms.hear(&text),
-            Frame::Own => {}
             Frame::Unreadable(reason) => drop(self.events.send(BackplaneEvent::Unreadable(reason))),
         }
     }
@@ -345,6 +344,7 @@ impl Hub {
             self.next_link += 1;
             let link = PubSubConnection::open(
                 self.next_link,
+                self.origin,
                 self.shared.router.connection_to(&server),
                 pause_after(failures),
                 TimeLimits { connect: self.shared.router.connect_timeout(), transfer: self.shared.router.transfer() },
