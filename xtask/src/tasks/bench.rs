@@ -40,6 +40,14 @@ pub(crate) fn run(session: &Session, bench: &BenchArgs) -> anyhow::Result<ExitCo
     Ok(ExitCode::from(session.hand_over(command.args(&bench.args))?))
 }
 
+/// A quick run, which fails if Roomwire is far above its peers.
+pub(super) fn quick<'a>() -> Step<'a> {
+    Step::new("quick bench", "cargo xtask bench --quick", |stage| {
+        let [program] = executable::build(stage, [PACKAGE], true)?;
+        stage.run(stage.session().command(program).arg("--quick"))
+    })
+}
+
 /// A quick run has no peers on Node, and subcommands compare nothing.
 fn needs_node(bench: &BenchArgs) -> bool {
     !bench.quick && bench.args.first().is_none_or(|first| first.starts_with('-'))

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 
 use super::cargo_tool::{self, CARGO_DENY};
-use super::{fuzz, package, test};
+use super::{bench, fuzz, package, test};
 use crate::cli::{CiArgs, FuzzArgs, TestArgs};
 use crate::session::Session;
 use crate::steps::{Outcome, Stage, Step, run_all};
@@ -31,6 +31,7 @@ pub(crate) fn run(session: &Session, args: &CiArgs) -> anyhow::Result<ExitCode> 
         package::step(session),
     ]);
     steps.extend(test::suites(session, &everything));
+    steps.push(bench::quick().needs(&["tools"]));
     steps.extend(fuzz::steps(&fuzzing));
     let report = run_all(session, steps);
     print!("{report}");
