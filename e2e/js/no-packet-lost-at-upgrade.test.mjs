@@ -13,6 +13,7 @@ const ROUNDS = 50;
 const AT_ONCE = 10;
 const CROWD = 20;
 const EVENTS = 60;
+const LATEST_MS = 20_000;
 /** One event fits into an answer to a poll, two do not. */
 const SMALL_PAYLOAD = "70000";
 const BURSTS = {
@@ -49,9 +50,9 @@ describe("the upgrade from polling to websocket, with a small limits.payload", (
     socket.emit("burst", burst);
     await until("the client is upgraded", () => socket.io.engine.transport.name === "websocket");
     const arrived = () => heard.all.map(({ number }) => number);
-    await until(`all of ${burst.count} events arrive`, () => arrived().length >= burst.count, 3_000).catch(() => {});
-    assert.deepEqual(arrived(), numbers(burst.count));
-    assert.deepEqual(ends.all, []);
+    // A lost event never comes; on a busy machine others take a while.
+    await until(`all of ${burst.count} events arrive`, () => arrived().length >= burst.count || ends.all.length > 0, LATEST_MS).catch(() => {});
+    assert.deepEqual({ arrived: arrived(), ends: ends.all }, { arrived: numbers(burst.count), ends: [] });
     socket.disconnect();
   }
 
