@@ -138,7 +138,8 @@ async fn promtool_accepts_what_a_server_tells_after_some_traffic() {
         let histograms = metric.histograms();
         values.iter().filter_map(|value| histograms.get(value)).for_each(|histogram| histogram.record(0.01));
     }
-    [roomwire_state_redis::METRICS, roomwire_auth_jwt::METRICS].map(Metric::describe_all);
+    Metric::describe_all(roomwire_state_redis::METRICS);
+    Metric::describe_all(roomwire_auth_jwt::METRICS);
 
     let scrape = request(address, "GET", "/metrics", "").await;
     let (head, text) = scrape.split_once("\r\n\r\n").expect("a head");
