@@ -14,12 +14,15 @@ use roomwire_service::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::operations::Operations;
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let config = WebSocketConfig::load()?;
     init_logging(&config);
+    let operations = Operations::begin()?; // the recorder of metrics comes before the state
     let service = state::choose(config).await?.build().await?;
-    operations::serve(&service).await?;
+    operations.serve(&service).await?;
     create_default_rooms(&service).await?;
     tokio::spawn(relay_departures(service.clone()));
     let gateway = Gateway::new()
