@@ -69,18 +69,21 @@ describe("failures", () => {
     });
   }
 
-  test("a server that stops accepts no connections, and answers polls that wait with 503, a code and a message", async () => {
+  test("a server that stops refuses new sessions, and answers polls that wait, with 503, a code and a message", async () => {
     const stopping = await Server.start(protocolBinary());
     try {
       const [quiet, busy] = [await PollingSession.connected(stopping.url), await PollingSession.connected(stopping.url)];
       // Holds the stop until the poll of the other session waits.
-      await busy.post('421["slow",1000]');
+      await busy.post('421["slow",3000]');
       const answers = Promise.all([quiet.poll(), busy.poll()]);
       // Connections are accepted one after the other.
       await stopping.get("/");
       const stopped = stopping.stop();
-      const isRefused = () => quiet.post("3").then(() => false, ({ code }) => code === "ECONNREFUSED");
-      const [[{ status, headers, text }, answer]] = await Promise.all([answers, until("no connection is accepted", isRefused, 900), stopped]);
+      const refused = until("a new session is refused", async () => {
+        const answer = await fetch(`${stopping.url}/socket.io/?EIO=4&transport=polling`);
+        return answer.status === 503 && answer.headers.get("retry-after") === "1" && (await answer.json()).code === "SHUTTING_DOWN";
+      });
+      const [[{ status, headers, text }, answer]] = await Promise.all([answers, refused, stopped]);
       assert.equal(answer.text, "431[null]");
       assert.equal(status, 503);
       assert.match(headers["content-type"], /^application\/json/);

@@ -21,7 +21,7 @@ impl RoomwireLayer {
     ///
     /// # Cancellation
     /// Dropping the future leaves the node as it is then: not ready, and perhaps refusing sessions. The next call begins
-    /// again.
+    /// again. The last step goes on by itself.
     pub async fn drain(&self) {
         let deadline = self.ask_clients_to_go().await;
         self.finish(deadline).await;
@@ -55,8 +55,21 @@ impl RoomwireLayer {
         *drained.await
     }
 
-    /// Shuts the service down and closes what remains.
+    /// Shuts the service down and closes what remains, once: further calls wait for the first. It goes on if its caller
+    /// stops waiting.
     pub(crate) async fn finish(&self, deadline: Instant) {
+        let drain = &self.mounted().drain;
+        if drain.begin_finish() {
+            let (layer, finished) = (self.clone(), drain.finished.clone().drop_guard());
+            tokio::spawn(async move {
+                layer.close_all(deadline).await;
+                drop(finished);
+            });
+        }
+        drain.finished.cancelled().await;
+    }
+
+    async fn close_all(&self, deadline: Instant) {
         let mounted = self.mounted();
         let left = || deadline.saturating_duration_since(Instant::now());
         let unfinished = mounted.service.shutdown_within(left().mul_f64(0.75)).await;

@@ -1,6 +1,6 @@
 //! Asks sessions to go at a pace, so that their clients do not come back all at once.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use roomwire_core::DisconnectReason;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -54,23 +54,32 @@ impl Sessions {
 impl Session {
     /// Ends the session in good order. False if that took too long.
     async fn leave(self, close_by: Instant) -> bool {
-        let clients = self.connected_clients();
-        for client in &clients {
-            client.session.closed(DisconnectReason::ServerShutdown);
-        }
         // Before the client connects to another node, it has left its rooms here.
-        let left = async {
-            for client in &clients {
-                client.session.left().await;
-            }
-        };
-        let left = timeout_at(close_by, left).await;
+        let left = timeout_at(close_by, self.leave_rooms()).await;
         self.end(DisconnectReason::ServerShutdown, Ending::Flush);
         let released = timeout_at(close_by, self.released()).await;
         if released.is_err() {
             self.end(DisconnectReason::ServerShutdown, Ending::Abort);
         }
         left.is_ok() && released.is_ok()
+    }
+
+    /// Closes the clients of all namespaces, also those that connect meanwhile, and waits until they have left.
+    async fn leave_rooms(&self) {
+        let mut closed = HashSet::new();
+        loop {
+            let mut clients = self.connected_clients();
+            clients.retain(|client| closed.insert(client.client.id().clone()));
+            if clients.is_empty() {
+                return;
+            }
+            for client in &clients {
+                client.session.closed(DisconnectReason::ServerShutdown);
+            }
+            for client in &clients {
+                client.session.left().await;
+            }
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use roomwire_core::{ByLabel, Metric, metric_table};
 
 metric_table! {
     COMMAND_DURATION = Metric::seconds("roomwire_redis_command_duration_seconds", "Time from sending a command or a pipeline to Redis to its answer, or to its deadline.");
-    COMMAND_FAILURES = Metric::counter("roomwire_redis_command_failures_total", "Commands and pipelines that failed, by cause.")
+    COMMAND_FAILURES = Metric::counter("roomwire_redis_command_failures_total", "Commands that failed, each of a pipeline counted, by cause.")
         .by("cause", &["error answer", "no connection", "broken connection", "timeout", "stalled"]);
     CONNECTION_WAIT = Metric::seconds("roomwire_redis_connection_wait_seconds", "Time that a command waited for a connection, if none was open.");
     CONNECTIONS_OPENED = Metric::counter("roomwire_redis_connections_opened_total", "Connections for commands that were opened.");

@@ -22,7 +22,6 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     init_logging(&config);
     let operations = Operations::begin()?; // the recorder of metrics comes before the state
     let service = state::choose(config).await?.build().await?;
-    operations.serve(&service).await?;
     create_default_rooms(&service).await?;
     tokio::spawn(relay_departures(service.clone()));
     let gateway = Gateway::new()
@@ -31,7 +30,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .on("leave-room", leave_room)
         .on("send-message", send_message)
         .on("list-rooms", list_rooms);
-    let server = Server::bind(page::router(), service, gateway).await?;
+    let server = Server::bind(page::router(), service.clone(), gateway).await?;
+    operations.serve(&service).await?; // now that clients can connect
     println!("chat: http://{}", server.local_addr()?);
     Ok(server.run_until(stop_requested()).await?)
 }

@@ -138,9 +138,12 @@ async fn clients_that_never_read_and_handlers_that_never_return_are_ended_too() 
 }
 
 async fn refuses_new_sessions(address: SocketAddr) {
-    assert_shutting_down(&Http::once(address, "GET", "/socket.io/?EIO=4&transport=polling", "").await);
+    let polling = Http::once(address, "GET", "/socket.io/?EIO=4&transport=polling", "").await;
     let (status, body) = WebSocket::ask(address, "").await.expect_err("refused");
-    assert_shutting_down(&Answer { status, body });
+    for answer in [polling, Answer { status, body }] {
+        let refusal = r#"{"code":"SHUTTING_DOWN","message":"This node is shutting down"#;
+        assert!(answer.status == 503 && answer.body.starts_with(refusal), "{answer:?}");
+    }
 }
 
 #[tokio::test]

@@ -56,11 +56,26 @@ impl CommandBatches {
     }
 }
 
+/// The task that sends the batches. If it ends early, with its runtime, no command waits for it.
+struct Sending<'a> {
+    batches: &'a CommandBatches,
+    is_over: bool,
+}
+
+impl Drop for Sending<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            *self.batches.0.lock() = Waiting::default();
+        }
+    }
+}
+
 impl CommandConnection {
     /// Like [`send`](Self::send), but together with others that are sent this way before the server has answered. They
     /// are executed in the order of their calls. Fails at once while there is no connection.
     ///
-    /// A command is not sent if its caller stops waiting before its batch is sent.
+    /// A command is not sent if its caller stops waiting before its batch is sent. The deadline is that of its batch: the
+    /// command may wait for the batch before it, until that one's deadline.
     pub(crate) async fn send_in_batch(&self, command: Cmd, deadline: Instant) -> Result<Value, Failure> {
         let (answer, answered) = oneshot::channel();
         if self.0.batches.push(Waiter { command, deadline, answer }) {
@@ -71,6 +86,7 @@ impl CommandConnection {
     }
 
     async fn send_batches(self) {
+        let mut sending = Sending { batches: &self.0.batches, is_over: false };
         while let Some(mut batch) = self.0.batches.next() {
             batch.retain(|waiter| !waiter.answer.is_closed());
             let Some(deadline) = batch.iter().map(|waiter| waiter.deadline).max() else { continue };
@@ -90,6 +106,7 @@ impl CommandConnection {
                 }),
             }
         }
+        sending.is_over = true;
     }
 }
 
@@ -110,7 +127,7 @@ mod tests {
         time::{Instant, sleep, timeout},
     };
 
-    use super::{CommandBatches, MOST_BYTES, Waiter};
+    use super::{CommandBatches, MOST_BYTES, Sending, Waiter};
     use crate::{command_connection::Failure, shard::Shard};
 
     fn append(key: &str, text: &str) -> Cmd {
@@ -184,5 +201,17 @@ mod tests {
         let mut get = redis::cmd("GET");
         get.arg("log");
         assert_eq!(shard.send(0, &get, soon()).await.expect("answers"), Value::BulkString("abd".into()));
+    }
+
+    #[tokio::test]
+    async fn when_the_task_ends_early_waiting_commands_fail_and_the_next_caller_starts_another() {
+        let batches = CommandBatches::default();
+        let (answer, answered) = oneshot::channel();
+        assert!(batches.push(Waiter { answer, ..waiter(10) }));
+        drop(Sending { batches: &batches, is_over: false });
+        answered.await.expect_err("it is dropped");
+        assert!(batches.push(waiter(10)));
+        drop(Sending { batches: &batches, is_over: true });
+        assert!(!batches.push(waiter(10)), "a task runs");
     }
 }
