@@ -16,9 +16,9 @@ PUBLISH, PUBLISH_PER_NODE = 10, 4.5
 CLIENT_MEMORY, MEMBERSHIP_MEMORY = 379, 158
 # Bytes on the wire for a command and its answer, and around each message.
 COMMAND_BYTES, MESSAGE_BYTES = 330, 75
-# CPU of a node in microseconds, and its memory: `cargo xtask bench redis-costs`, `cargo xtask bench --only redis`,
+# CPU of a node in microseconds, and its memory: `cargo xtask bench redis-costs`, `cargo xtask bench`,
 # docs/performance.md.
-NODE_CONNECT, NODE_JOIN, NODE_PUBLISH, NODE_RECEIVE, NODE_DELIVERY, NODE_CLIENT_KIB = 110, 48, 25, 4, 6.0, 29
+NODE_CONNECT, NODE_JOIN, NODE_PUBLISH, NODE_RECEIVE, NODE_DELIVERY, NODE_CLIENT_KIB = 110, 48, 25, 4, 6.0, 14
 # The partitions of state on a Redis Cluster, each of which is told of every heartbeat.
 PARTITIONS = 64
 
