@@ -90,6 +90,30 @@ async fn a_second_connect_to_a_namespace_ends_the_session_as_in_the_reference_se
 }
 
 #[tokio::test]
+async fn a_connect_that_is_repeated_before_it_was_answered_is_answered_once_and_leaves_nothing_behind() {
+    const TIMES: usize = 5;
+    let store = GatedStore::new();
+    let (gateway, mut departures) = Departures::of(Gateway::new().on_connect(enter));
+    let fixture = Fixture::with_store(config(), gateway, store.clone()).await;
+    let mut socket = WebSocket::open(fixture.address).await;
+    for time in 1..=TIMES {
+        socket.send("40").await;
+        eventually("the client is at the gate", async || store.arrived() == time).await;
+    }
+    store.let_in(TIMES);
+    let connected = socket.message().await;
+    assert!(connected.starts_with("40{"), "{connected}");
+    socket.send(r#"421["unknown"]"#).await;
+    let answer = socket.message().await;
+    assert!(answer.starts_with("431["), "one CONNECT alone is answered: {answer}");
+    fixture.holds(1).await;
+    eventually("it is in the room", async || fixture.service.member_count("room").await.expect("counts") == 1).await;
+    assert!(departures.is_empty(), "the others were never active");
+    socket.close().await;
+    fixture.empty().await;
+}
+
+#[tokio::test]
 async fn a_client_that_left_a_namespace_may_come_back_on_the_same_connection() {
     let (gateway, mut departures) = Departures::of(Gateway::new().on_connect(enter));
     let fixture = Fixture::new(config(), gateway).await;

@@ -76,6 +76,28 @@ async fn a_client_without_valid_credentials_gets_the_error_and_nothing_else_over
     assert!(asking.departures.is_empty());
 }
 
+/// Accepts no client for the next second and a half.
+#[derive(Debug)]
+struct Busy;
+
+#[async_trait]
+impl Authenticator for Busy {
+    async fn authenticate(&self, _: &ConnectRequest) -> Result<Identity, Error> {
+        Err(Error::from(ErrorCode::RateLimited).with_retry_after(Duration::from_millis(1500)))
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_may_retry_later_is_told_when_in_the_data_of_the_error() {
+    let builder = WebSocketService::builder(config()).state(MemoryState::new()).authenticator(Busy);
+    let fixture = Fixture::of(builder.build().await.expect("builds"), Gateway::new()).await;
+    let mut socket = WebSocket::open(fixture.address).await;
+    socket.send("40").await;
+    let refused = socket.message().await;
+    let error: serde_json::Value = serde_json::from_str(refused.strip_prefix("44").expect("refused")).expect("JSON");
+    assert_eq!((&error["data"]["code"], &error["data"]["retryAfterMs"]), (&"RATE_LIMITED".into(), &1500.into()));
+}
+
 #[tokio::test]
 async fn the_authenticator_gets_the_request_and_the_auth_payload() {
     let asking = Asking::new().await;

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU8, Ordering},
+    atomic::{AtomicU8, AtomicU64, Ordering},
 };
 
 use bytes::Bytes;
@@ -11,8 +11,8 @@ use roomwire_core::packet::{EncodedPacket, TextFrame};
 /// A message for the client of a session, or for the session itself. Its bytes are shared by all recipients.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
-    /// The recipient, by its address; `None` for packets of the session.
-    pub(super) recipient: Option<usize>,
+    /// The key of the recipient; `None` for packets of the session.
+    pub(super) recipient: Option<u64>,
     pub(crate) text: TextFrame,
     attachments: Option<Arc<[Bytes]>>,
 }
@@ -48,8 +48,11 @@ impl Message {
 }
 
 /// A client as the send queue knows it.
-#[derive(Debug, Default)]
-pub(crate) struct Recipient(AtomicU8);
+#[derive(Debug)]
+pub(crate) struct Recipient {
+    state: AtomicU8,
+    key: u64,
+}
 
 /// It was not told yet that it is connected.
 const CONNECTING: u8 = 0;
@@ -58,21 +61,42 @@ const OPEN: u8 = 1;
 /// end of its connection.
 const CLOSED: u8 = 2;
 
+impl Default for Recipient {
+    fn default() -> Self {
+        static NEXT_KEY: AtomicU64 = AtomicU64::new(0);
+        Self { state: AtomicU8::new(CONNECTING), key: NEXT_KEY.fetch_add(1, Ordering::Relaxed) }
+    }
+}
+
 impl Recipient {
     pub(crate) fn is_open(&self) -> bool {
-        self.0.load(Ordering::Acquire) == OPEN
+        self.state.load(Ordering::Acquire) == OPEN
     }
 
     /// It is told that it is connected. False when it is closed.
     pub(super) fn open(&self) -> bool {
-        self.0.compare_exchange(CONNECTING, OPEN, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.state.compare_exchange(CONNECTING, OPEN, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     pub(crate) fn close(&self) {
-        self.0.store(CLOSED, Ordering::Release);
+        self.state.store(CLOSED, Ordering::Release);
     }
 
-    pub(super) fn key(self: &Arc<Self>) -> usize {
-        Arc::as_ptr(self).addr()
+    /// Never used again: messages for a client may outlive it.
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, sync::Arc};
+
+    use super::Recipient;
+
+    #[test]
+    fn the_key_of_a_recipient_that_is_gone_is_not_used_again() {
+        let keys: HashSet<_> = (0..100).map(|_| Arc::new(Recipient::default()).key()).collect();
+        assert_eq!(keys.len(), 100);
     }
 }

@@ -84,8 +84,8 @@ pub(crate) struct Outbox {
     backlog_begins: Notify,
 }
 
-/// Messages with a key replace each other when they are for one client, identified by its address.
-type Overflow = ConflatingQueue<(usize, Arc<Conflation>), Message>;
+/// Messages with a key replace each other when they are for one client.
+type Overflow = ConflatingQueue<(u64, Arc<Conflation>), Message>;
 
 #[derive(Default)]
 struct State {

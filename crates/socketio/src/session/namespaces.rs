@@ -79,16 +79,21 @@ impl Namespaces {
         self.entries.iter().position(|(name, _)| name.as_str() == namespace)
     }
 
-    /// Begins to connect to a namespace. Returns the number of the attempt; `None` after the session has ended.
+    /// Begins to connect to a namespace, in place of an attempt that is not answered yet: a client that disconnects before
+    /// it is connected says nothing, and may connect again at once. Returns the number of the attempt; `None` after the
+    /// session has ended.
     ///
     /// # Errors
-    /// For a namespace that the session is in or connects to, as in the reference server.
+    /// For a namespace that the session is in, as in the reference server.
     pub(super) fn begin_to_connect(&mut self, namespace: &Namespace) -> Result<Option<u64>, Problem> {
         if self.has_ended {
             return Ok(None);
         }
-        if self.position(namespace.as_str()).is_some() {
-            return Err(Problem::Engine("a second CONNECT for a namespace"));
+        if let Some(at) = self.position(namespace.as_str()) {
+            if matches!(self.entries[at].1, Entry::Connected(_)) {
+                return Err(Problem::Engine("a second CONNECT for a namespace"));
+            }
+            self.entries.swap_remove(at).1.abort();
         }
         self.left.retain(|left| left != namespace);
         self.attempts += 1;

@@ -79,7 +79,9 @@ struct Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.session.0.is_polled.store(false, Ordering::Release);
-        if !self.is_answered {
+        // A session that has moved to a websocket does not need it.
+        let has_moved = self.session.0.upgrade.as_ref().is_some_and(UpgradeState::is_websocket);
+        if !self.is_answered && !has_moved {
             self.session.end(DisconnectReason::ConnectionLost, Ending::Abort);
         }
     }
