@@ -1,14 +1,7 @@
 //! Random interleavings of what a client may do, compared with a model of it: no event is lost, doubled or out of order,
 //! and no session, client or permit is left over.
 
-use std::{
-    collections::VecDeque,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::VecDeque, ops::Range, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 use proptest::{collection::vec, prelude::*, test_runner::Config};
@@ -26,10 +19,14 @@ use tokio::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Connect,
+    /// Sends CONNECT again before it is answered.
+    ConnectTwice,
     /// Sends an event, which the server sends back.
     Say,
     /// As `Say`, with an attachment.
     SayBinary,
+    /// As `Say`, and asks for an acknowledgement.
+    Ask,
     Leave,
     /// Takes what waits.
     Receive,
@@ -47,8 +44,10 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         3 => Just(Step::Connect),
-        8 => Just(Step::Say),
+        1 => Just(Step::ConnectTwice),
+        6 => Just(Step::Say),
         2 => Just(Step::SayBinary),
+        3 => Just(Step::Ask),
         1 => Just(Step::Leave),
         6 => Just(Step::Receive),
         1 => Just(Step::CutPoll),
@@ -101,9 +100,13 @@ struct Model {
     is_connected: bool,
     /// It ended its session, or broke its connection.
     is_over: bool,
+    /// It ended its session by a packet: what it sent before is handled.
+    has_closed: bool,
     next: u32,
     sent: Vec<u32>,
     received: Vec<u32>,
+    asked: Vec<u32>,
+    acknowledged: Vec<u32>,
     unread: VecDeque<String>,
 }
 
@@ -128,8 +131,8 @@ impl Model {
 
     async fn step(&mut self, step: Step) {
         match step {
-            Step::Connect if !self.is_connected => {
-                self.send(&["40"]).await;
+            Step::Connect | Step::ConnectTwice if !self.is_connected => {
+                self.send(if step == Step::Connect { &["40"] } else { &["40", "40"] }).await;
                 self.expect("40{").await;
                 self.is_connected = true;
             }
@@ -141,6 +144,11 @@ impl Model {
                 let number = self.number();
                 let text = format!(r#"451-["say-binary",[{number},{{"_placeholder":true,"num":0}}]]"#);
                 self.send(&[&text, "bAQID"]).await;
+            }
+            Step::Ask if self.is_connected => {
+                let number = self.number();
+                self.asked.push(number);
+                self.send(&[&format!(r#"42{number}["say",{number}]"#)]).await;
             }
             Step::Leave if self.is_connected => {
                 // What was said is heard first: the model knows what to expect then.
@@ -184,7 +192,7 @@ impl Model {
             }
             Step::Close => {
                 self.send(&["1"]).await;
-                self.is_over = true;
+                (self.is_over, self.has_closed) = (true, true);
             }
             Step::Yield => tokio::task::yield_now().await,
             _ => {}
@@ -235,18 +243,16 @@ impl Model {
         if let Ok(Ok(length)) = timeout(patience, websocket.stream.read(&mut buffer)).await {
             websocket.read.extend_from_slice(&buffer[..length]);
         }
-        while let [first, length, rest @ ..] = &*websocket.read
-            && let Some(payload) = rest.get(..usize::from(*length))
-        {
-            assert!(*length < 126);
-            let packet = match first {
-                0x81 => String::from_utf8(payload.to_vec()).expect("text"),
+        while let Some(payload) = payload_of(&websocket.read) {
+            let packet = match websocket.read[0] {
+                0x81 => String::from_utf8(websocket.read[payload.clone()].to_vec()).expect("text"),
                 0x82 => "b".to_owned(),
                 other => panic!("a frame of kind {other:#x}"),
             };
-            let end = 2 + payload.len();
-            websocket.read.drain(..end);
-            if packet == "2" {
+            websocket.read.drain(..payload.end);
+            if packet.starts_with("0{") {
+                // The open packet of a session that begins with a websocket.
+            } else if packet == "2" {
                 websocket.stream.write_all(b"\x81\x81\0\0\0\x003").await.expect("the server reads");
             } else {
                 self.unread.push_back(packet);
@@ -261,6 +267,10 @@ impl Model {
             } else if let Some(arguments) = packet.strip_prefix(r#"451-["said",["#) {
                 let number = arguments.split(',').next().expect("a number");
                 self.received.push(number.parse().expect("a number"));
+            } else if let Some(acknowledgement) = packet.strip_prefix("43") {
+                let number = acknowledgement.strip_suffix("[null]").expect("an acknowledgement");
+                self.acknowledged.push(number.parse().expect("a number"));
+                assert_eq!(self.received.last(), self.acknowledged.last(), "it follows its event");
             } else if packet.starts_with("40{") {
                 self.unread.push_front(packet);
                 return;
@@ -285,7 +295,7 @@ impl Model {
     async fn receive_all(&mut self) {
         // Each look takes a millisecond or a ping's interval, so what did not come by then does not come.
         for _ in 0..1000 {
-            if self.received.len() >= self.sent.len() {
+            if self.received.len() >= self.sent.len() && self.acknowledged.len() >= self.asked.len() {
                 return;
             }
             self.receive_some().await;
@@ -294,7 +304,17 @@ impl Model {
     }
 }
 
-async fn run(steps: Vec<Step>) {
+/// Where the payload of the first frame is, once it has come.
+fn payload_of(bytes: &[u8]) -> Option<Range<usize>> {
+    let payload = match *bytes {
+        [_, 126, high, low, ..] => 4..4 + usize::from(u16::from_be_bytes([high, low])),
+        [_, length, ..] if length < 126 => 2..2 + usize::from(length),
+        _ => return None,
+    };
+    (payload.end <= bytes.len()).then_some(payload)
+}
+
+async fn run(transport: Transport, steps: Vec<Step>) {
     let handled = Handled::default();
     let mut config = WebSocketConfig::default();
     config.limits = config.limits.without_rates();
@@ -304,26 +324,27 @@ async fn run(steps: Vec<Step>) {
     let service = WebSocketService::builder(config).state(MemoryState::new()).build().await.expect("builds");
     let gateway = Gateway::new().with_state(handled.clone()).on("say", say).on("say-binary", say_binary);
     let sessions = Sessions::new(Dispatcher::new(service.clone(), gateway).expect("valid"));
-    let permits = Arc::new(AtomicUsize::new(1));
-    struct Permit(Arc<AtomicUsize>);
-    impl Drop for Permit {
-        fn drop(&mut self) {
-            self.0.fetch_sub(1, Ordering::SeqCst);
-        }
-    }
-    let permit = Permit(permits.clone());
-    let session = sessions.open(SessionRequest::default(), Transport::Polling, permit);
+    let permit = Arc::new(());
+    let session = sessions.open(SessionRequest::default(), transport, permit.clone());
     let id = session.id().to_owned();
+    let is_websocket = transport == Transport::Websocket;
+    let websocket = is_websocket.then(|| {
+        let (stream, server) = duplex(1 << 16);
+        WebSocket { stream, task: tokio::spawn(session.clone().serve_websocket(server)), read: Vec::new() }
+    });
     let mut model = Model {
         session,
-        websocket: None,
-        has_probed: false,
-        is_upgraded: false,
+        websocket,
+        has_probed: is_websocket,
+        is_upgraded: is_websocket,
         is_connected: false,
         is_over: false,
+        has_closed: false,
         next: 0,
         sent: Vec::new(),
         received: Vec::new(),
+        asked: Vec::new(),
+        acknowledged: Vec::new(),
         unread: VecDeque::new(),
     };
     for step in steps {
@@ -336,6 +357,7 @@ async fn run(steps: Vec<Step>) {
         model.receive_all().await;
         assert_eq!(model.received, model.sent, "nothing is lost, doubled or out of order");
         model.send(&["1"]).await;
+        model.has_closed = true;
     }
     assert!(model.sent.starts_with(&model.received), "{:?} of {:?}", model.received, model.sent);
     if let Some(WebSocket { stream, task, .. }) = model.websocket.take() {
@@ -345,7 +367,7 @@ async fn run(steps: Vec<Step>) {
     drop(model.session);
     let all_is_gone = async {
         while sessions.get(&id).is_some()
-            || permits.load(Ordering::SeqCst) > 0
+            || Arc::strong_count(&permit) > 1
             || service.local_client_count() > 0
             || service.client_count().await.expect("counts") > 0
         {
@@ -355,6 +377,8 @@ async fn run(steps: Vec<Step>) {
     timeout(Duration::from_secs(60), all_is_gone).await.expect("nothing is left over");
     let handled = handled.lock().clone();
     assert!(model.sent.starts_with(&handled), "{handled:?} of {:?}", model.sent);
+    assert!(handled.len() == model.sent.len() || !model.has_closed, "{handled:?} of {:?}", model.sent);
+    assert!(model.asked.starts_with(&model.acknowledged), "{:?} of {:?}", model.acknowledged, model.asked);
     service.shutdown().await;
 }
 
@@ -364,5 +388,6 @@ fn a_client_gets_each_event_once_and_in_order_whatever_it_does() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().expect("a runtime");
     let config = Config { cases, failure_persistence: None, ..Config::default() };
-    proptest!(config, |(steps in steps())| runtime.block_on(run(steps)));
+    let transports = prop_oneof![3 => Just(Transport::Polling), 1 => Just(Transport::Websocket)];
+    proptest!(config, |(transport in transports, steps in steps())| runtime.block_on(run(transport, steps)));
 }
