@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use roomwire_service::{Client, Error, Gateway, WebSocketService};
 
-use crate::support::{Departures, Fixture, Polling, WebSocket, config, eventually};
+use crate::support::{Departures, Fixture, Polling, WebSocket, config};
 
 const ROOM: &str = "room";
 const KEYS: usize = 50;
@@ -65,7 +65,9 @@ async fn a_websocket_that_stalls_stays_and_gets_the_newest_of_each_key_and_one_t
     let (fixture, mut departures) = fixture().await;
     let mut slow = WebSocket::open_narrow(fixture.address).await.joined().await;
     let mut reader = WebSocket::connect(fixture.address).await;
-    eventually("both are in", async || fixture.service.member_count(ROOM).await.expect("counts") == 2).await;
+    // They are in the room when `on_connect` has returned, which is before their events are handled.
+    slow.ask_for(1, r#"["unknown"]"#).await;
+    reader.ask_for(1, r#"["unknown"]"#).await;
     send_all(&fixture, &mut reader).await;
     // What every member must see waits behind the values that wait, and is not lost between them.
     fixture.service.broadcast_to_room(ROOM, "said", &"after").await.expect("sent");
@@ -90,7 +92,9 @@ async fn a_session_that_does_not_poll_stays_and_gets_the_newest_of_each_key() {
     let (fixture, mut departures) = fixture().await;
     let mut slow = Polling::connect(fixture.address).await;
     let mut reader = WebSocket::connect(fixture.address).await;
-    eventually("both are in", async || fixture.service.member_count(ROOM).await.expect("counts") == 2).await;
+    slow.post(r#"421["unknown"]"#).await;
+    assert!(slow.poll().await[0].starts_with("431["));
+    reader.ask_for(1, r#"["unknown"]"#).await;
     send_all(&fixture, &mut reader).await;
     fixture.service.broadcast_to_room(ROOM, "said", &"after").await.expect("sent");
 
