@@ -26,7 +26,7 @@ async fn all_members_get_the_same_bytes_of_one_encoding() {
         sockets.push(WebSocket::connect(fixture.address).await);
     }
     let mut polling = Polling::connect(fixture.address).await;
-    eventually("all are in", async || fixture.service.member_count("room").await.expect("counts") == 101).await;
+    eventually("all are in", async || fixture.has_members("room", 101).await).await;
     let payload = Encoded(7.into());
     fixture.service.broadcast_to_room("room", "say \"hi\"", &payload).await.expect("sent");
     for socket in &mut sockets {

@@ -22,10 +22,7 @@ async fn fixture(foreign: bool) -> (Fixture, Departures) {
 }
 
 async fn members(fixture: &Fixture, expected: usize) {
-    eventually("all are in the room", async || {
-        fixture.service.member_count(ROOM).await.expect("counts") == expected as u64
-    })
-    .await;
+    eventually("all are in the room", async || fixture.has_members(ROOM, expected).await).await;
 }
 
 fn said(number: usize) -> String {

@@ -9,7 +9,7 @@ use axum::{
 };
 use roomwire_axum_adapter::{RoomwireLayer, Server, mount};
 use roomwire_core::StateStore;
-use roomwire_service::{IntoGateways, WebSocketConfig, WebSocketService};
+use roomwire_service::{IntoGateways, PageRequest, WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
@@ -124,6 +124,16 @@ impl Fixture {
     /// Waits until so many clients take part in `/`: a client is told that it is connected a moment before.
     pub(crate) async fn holds(&self, clients: usize) {
         eventually("all take part", async || self.service.local_client_count() == clients).await;
+    }
+
+    /// Whether a room has so many members, as far as the store and the node know. The store is first: a broadcast reaches
+    /// the members that the node knows.
+    pub(crate) async fn has_members(&self, room: &str, count: usize) -> bool {
+        let stored = self.service.member_count(room).await.expect("counts");
+        let clients = self.service.clients(&PageRequest::first(PageRequest::MAX_LIMIT)).await.expect("answers").items;
+        let here = clients.iter().filter_map(|client| self.service.local_client(&client.id));
+        stored == count as u64
+            && here.filter(|client| client.rooms().iter().any(|in_it| in_it.as_str() == room)).count() == count
     }
 
     /// Waits until no client is connected any more, as far as the node and the store know.
