@@ -1,5 +1,7 @@
 //! Draining: the clients of this node move to others before it stops.
 
+use std::time::Duration;
+
 use tokio::time::{Instant, sleep};
 
 use crate::RoomwireLayer;
@@ -10,7 +12,7 @@ impl RoomwireLayer {
     /// 1. The node is not ready any more ([`health_routes`](crate::health_routes)), and serves as before for
     ///    `drain.delay`, so that the load balancer notices.
     /// 2. New sessions are refused with 503 and `Retry-After`.
-    /// 3. Clients are asked to go, spread over `drain.spread`. The events that a client has sent are handled and
+    /// 3. Clients are asked to go, spread over `drain.spread`, or all at once if there is no other node. The events that a client has sent are handled and
     ///    acknowledged, it leaves its rooms, it gets what is queued for it, and its transport is closed. Official clients
     ///    reconnect by themselves. The other clients are served meanwhile.
     /// 4. What remains, such as clients that do not read, is closed; the service is shut down
@@ -40,8 +42,12 @@ impl RoomwireLayer {
             sleep(delay).await;
             mounted.drain.refuse_sessions();
             if let Some(running) = &mounted.running {
+                // Without another node, clients come back when this one has restarted: the sooner all go, the shorter they
+                // are away.
+                let is_alone = mounted.service.nodes().await.is_ok_and(|nodes| nodes.len() < 2);
                 // The last quarter is for the last clients, and half of that for the service.
-                let spread = keys.spread.min((keys.timeout - delay).mul_f64(0.75));
+                let spread =
+                    if is_alone { Duration::ZERO } else { keys.spread.min((keys.timeout - delay).mul_f64(0.75)) };
                 let late = running.sessions.drain(spread, deadline - keys.timeout / 8).await;
                 if late > 0 {
                     tracing::warn!(

@@ -8,7 +8,7 @@ use std::{
 use axum::{Router, routing::get};
 use roomwire_axum_adapter::{Server, health_routes};
 use roomwire_service::{Client, Error, Gateway, WebSocketConfig, WebSocketService};
-use roomwire_state_memory::MemoryState;
+use roomwire_state_memory::{MemoryHub, MemoryState};
 
 use crate::support::{Fixture, Http, Polling, WebSocket, config, eventually, within};
 
@@ -49,7 +49,13 @@ async fn members(fixture: &Fixture, count: u64) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn clients_go_at_a_pace_and_those_that_remain_miss_nothing() {
     const CLIENTS: usize = 30;
-    let mut fixture = Fixture::new(within_timeout(Duration::from_secs(30)), gateway()).await;
+    let hub = MemoryHub::new();
+    let build = async || {
+        let builder = WebSocketService::builder(within_timeout(Duration::from_secs(30))).state(hub.node());
+        builder.build().await.expect("builds")
+    };
+    let _other = build().await;
+    let mut fixture = Fixture::of(build().await, gateway()).await;
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
         let mut client = WebSocket::connect(fixture.address).await;
@@ -91,6 +97,24 @@ async fn clients_go_at_a_pace_and_those_that_remain_miss_nothing() {
     assert!(ends[CLIENTS - 1] > Duration::from_secs(2), "ten a second go: {ends:?}");
     assert!(counts[CLIENTS - 1] > counts[0] + 40, "the last are served until they go: {counts:?}");
     within("the speaker ends", speaker).await.expect("no panic");
+    fixture.ended().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_another_node_all_clients_go_at_once() {
+    const CLIENTS: usize = 60;
+    let mut fixture = Fixture::new(within_timeout(Duration::from_secs(30)), gateway()).await;
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        clients.push(WebSocket::connect(fixture.address).await);
+    }
+    members(&fixture, CLIENTS as u64).await;
+    let began = Instant::now();
+    fixture.tell_to_stop();
+    for client in &mut clients {
+        assert_eq!(client.rest().await, Vec::<String>::new());
+    }
+    assert!(began.elapsed() < Duration::from_secs(4), "ten a second would take six: {:?}", began.elapsed());
     fixture.ended().await;
 }
 
