@@ -10,6 +10,8 @@ const CLIENTS = 60;
 const ROOM = "rolling";
 // The official client waits 0.5 to 1.5 s before it reconnects; the rest is for a busy machine.
 const BACK_MS = 1_500 + 2_000;
+// So long nginx does not ask a node again that refused a client (`fail_timeout`).
+const TAKEN_BACK_MS = 10_500;
 const TRANSPORTS = [["websocket"], ["polling", "websocket"]];
 
 /** The most of these moments that lie in any one second. */
@@ -126,6 +128,7 @@ describe("a rolling restart of three nodes", () => {
       const present = (await observers[0].names()).filter((name) => name.startsWith("person")).sort();
       assert.deepEqual(present, people.map(({ name }) => name).sort());
       for (const { socket } of observers) socket.disconnect();
+      await pause(TAKEN_BACK_MS);
     }
   });
 });

@@ -39,7 +39,7 @@ export class RollingCluster {
     this.url = `http://127.0.0.1:${port}`;
     this.#folder = await mkdtemp(join(tmpdir(), "roomwire-rolling-"));
     await chmod(this.#folder, 0o711); // the workers run as another user
-    const servers = this.nodes.map((node) => `server 127.0.0.1:${node.port} max_fails=0;`);
+    const servers = this.nodes.map((node) => `server 127.0.0.1:${node.port} max_fails=1 fail_timeout=10s;`);
     const shown = await readFile(SHOWN, "utf8");
     const own = shown
       .replace(/^worker_rlimit_nofile .*$/m, "")

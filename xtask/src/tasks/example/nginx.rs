@@ -106,8 +106,8 @@ mod tests {
                 "scgi_temp_path scgi;",
                 "uwsgi_temp_path uwsgi;",
                 "access_log access.log short;",
-                "server 127.0.0.1:4001 max_fails=0;",
-                "server 127.0.0.1:4002 max_fails=0;",
+                "server 127.0.0.1:4001 max_fails=1 fail_timeout=10s;",
+                "server 127.0.0.1:4002 max_fails=1 fail_timeout=10s;",
                 "listen 127.0.0.1:3000;",
             ]
         );
