@@ -12,9 +12,9 @@ impl RoomwireLayer {
     /// 1. The node is not ready any more ([`health_routes`](crate::health_routes)), and serves as before for
     ///    `drain.delay`, so that the load balancer notices.
     /// 2. New sessions are refused with 503 and `Retry-After`.
-    /// 3. Clients are asked to go, spread over `drain.spread`, or all at once if there is no other node. The events that a client has sent are handled and
-    ///    acknowledged, it leaves its rooms, it gets what is queued for it, and its transport is closed. Official clients
-    ///    reconnect by themselves. The other clients are served meanwhile.
+    /// 3. Clients are asked to go, spread over `drain.spread`, or all at once if there is no other node. The events that a
+    ///    client has sent are handled and acknowledged, it leaves its rooms, it gets what is queued for it, and its
+    ///    transport is closed. Official clients reconnect by themselves. The other clients are served meanwhile.
     /// 4. What remains, such as clients that do not read, is closed; the service is shut down
     ///    ([`WebSocketService::shutdown`](roomwire_service::WebSocketService::shutdown)).
     ///
@@ -37,7 +37,7 @@ impl RoomwireLayer {
             let deadline = Instant::now() + keys.timeout;
             mounted.service.begin_drain();
             let clients = mounted.service.local_client_count();
-            tracing::info!(target: "roomwire", clients, delay = ?keys.delay, spread = ?keys.spread, "draining");
+            tracing::info!(target: "roomwire", clients, delay = ?keys.delay, "draining");
             let delay = keys.delay.min(keys.timeout);
             sleep(delay).await;
             mounted.drain.refuse_sessions();
@@ -48,6 +48,7 @@ impl RoomwireLayer {
                 // The last quarter is for the last clients, and half of that for the service.
                 let spread =
                     if is_alone { Duration::ZERO } else { keys.spread.min((keys.timeout - delay).mul_f64(0.75)) };
+                tracing::info!(target: "roomwire", ?spread, other_nodes = !is_alone, "clients are asked to go");
                 let late = running.sessions.drain(spread, deadline - keys.timeout / 8).await;
                 if late > 0 {
                     tracing::warn!(

@@ -63,6 +63,17 @@ impl DisconnectReason {
         Self::RateLimited,
     ];
 
+    /// Every reason as it appears in records, events and metrics.
+    pub const NAMES: [&'static str; Self::ALL.len()] = {
+        let mut names = [""; Self::ALL.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = Self::ALL[at].as_str();
+            at += 1;
+        }
+        names
+    };
+
     /// The reason as it appears in records, events and metrics.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

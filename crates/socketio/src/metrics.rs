@@ -9,22 +9,12 @@ use roomwire_core::{ByLabel, DisconnectReason, Metric, config::Transport, metric
 
 const TRANSPORTS: &[&str] = &["websocket", "polling"];
 
-const REASONS: &[&str] = &{
-    let mut reasons = [""; DisconnectReason::ALL.len()];
-    let mut at = 0;
-    while at < reasons.len() {
-        reasons[at] = DisconnectReason::ALL[at].as_str();
-        at += 1;
-    }
-    reasons
-};
-
 metric_table! {
     SESSIONS = Metric::gauge("roomwire_sessions", "Open sessions, by their present transport.").by("transport", TRANSPORTS);
     OPENED = Metric::counter("roomwire_sessions_opened_total", "Sessions that were opened, by their first transport.")
         .by("transport", TRANSPORTS);
     CLOSED = Metric::counter("roomwire_sessions_closed_total", "Sessions that ended and have nothing more to send, by reason.")
-        .by("reason", REASONS);
+        .by("reason", &DisconnectReason::NAMES);
     UPGRADED = Metric::counter("roomwire_sessions_upgraded_total", "Sessions that moved from HTTP long-polling to a websocket.");
     CONFLATED = Metric::counter("roomwire_conflated_total", "Queued values of slow clients that newer ones of their key replaced.");
     CONFLATED_DROPPED = Metric::counter("roomwire_conflated_dropped_total", "Queued values of slow clients that were dropped because those of too many keys were queued.");

@@ -1,6 +1,6 @@
 //! The values of labels that are codes or reasons of the protocol.
 
-use roomwire_core::{DisconnectReason, ErrorCode, StateError};
+use roomwire_core::{ErrorCode, StateError};
 
 /// An application-defined error code.
 const APPLICATION: &str = "APPLICATION";
@@ -25,17 +25,6 @@ pub(super) const CODES: &[&str] = &{
         at += 1;
     }
     codes
-};
-
-/// The reasons of disconnects.
-pub(super) const REASONS: &[&str] = &{
-    let mut reasons = [""; DisconnectReason::ALL.len()];
-    let mut at = 0;
-    while at < reasons.len() {
-        reasons[at] = DisconnectReason::ALL[at].as_str();
-        at += 1;
-    }
-    reasons
 };
 
 /// The outcome of something that succeeded.

@@ -1,10 +1,10 @@
 //! The metrics of this crate.
 
 use metrics::Unit;
-use roomwire_core::{Metric, metric_table};
+use roomwire_core::{DisconnectReason, Metric, metric_table};
 
 use super::{
-    labels::{CODES, FAILURES, OUTCOMES, REASONS, REFUSED},
+    labels::{CODES, FAILURES, OUTCOMES, REFUSED},
     limit::LIMITS,
     timed_backplane, timed_store,
 };
@@ -18,7 +18,7 @@ metric_table! {
     CLIENTS_REFUSED = Metric::counter("roomwire_clients_refused_total", "Clients that were not admitted to a namespace, by error code.")
         .by("code", CODES);
     CLIENTS_DISCONNECTED = Metric::counter("roomwire_clients_disconnected_total", "Clients that disconnected, by reason.")
-        .by("reason", REASONS);
+        .by("reason", &DisconnectReason::NAMES);
     AUTHENTICATIONS = Metric::counter("roomwire_authentications_total", "Calls of the authenticator, by outcome.")
         .by("outcome", OUTCOMES);
     ACCESS_REVOKED = Metric::counter("roomwire_access_revoked_total", "Clients that were disconnected because their access was revoked.");

@@ -31,7 +31,7 @@ use tokio::{sync::Notify, time::Instant};
 pub(crate) use message::{Message, Recipient};
 pub(crate) use transport::Batch;
 
-use queue::ConflatingQueue;
+use queue::{ConflatingQueue, Kept};
 
 use crate::metrics;
 
@@ -208,6 +208,7 @@ impl Outbox {
             // A response that the client may still be reading gives it more time; an older one does not shorten it.
             state.stalled_since = state.stalled_since.filter(|since| *since > Instant::now());
         }
+        let mut kept = Kept::default();
         if state.is_free(&self.bounds) {
             state.push_ready(message);
         } else {
@@ -216,12 +217,12 @@ impl Outbox {
                 None => overflow.push(bytes, message),
                 Some(conflation) => {
                     let key = (recipient.key(), conflation.clone());
-                    let kept = overflow.push_latest(&key, bytes, message, Conflation::HELD, self.bounds.bytes);
-                    metrics::conflated(kept.replaced, kept.dropped);
+                    kept = overflow.push_latest(&key, bytes, message, Conflation::HELD, self.bounds.bytes);
                 }
             }
         }
         drop(state);
+        metrics::conflated(kept.replaced, kept.dropped);
         if backlog_begins {
             self.backlog_begins.notify_one();
         }

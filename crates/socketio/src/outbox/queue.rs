@@ -30,7 +30,7 @@ struct Entry<K, M> {
 }
 
 /// What became of a message with a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Kept {
     /// It took the place of an older one.
     pub(super) replaced: bool,

@@ -118,9 +118,8 @@ impl<'a> Cluster<'a> {
                 None => node::name(address.port()),
             };
             let mut command = node::command(self.session, program, &name, address, self.redis_url()?);
-            let [operations] = ports::free()?;
-            // Also if it is chosen for a single chat: nodes cannot share one.
-            command.env("ROOMWIRE_CHAT_OPERATIONS_PORT", operations.port().to_string());
+            // Also if one is chosen for a single chat: nodes cannot share it.
+            ports::give_operations_port(&mut command)?;
             if self.redis.is_some() {
                 // Those are for another Redis.
                 for key in ["USERNAME", "PASSWORD", "DATABASE"] {

@@ -10,14 +10,19 @@ use anyhow::{Context, bail};
 /// The port of an example that is told no other: the service's own default.
 pub(super) const DEFAULT_PORT: u16 = 3000;
 
-/// Gives the chat a port for its health checks, unless one is chosen already.
+/// The variable with the port on which the chat serves health checks and metrics.
+const OPERATIONS_PORT: &str = "ROOMWIRE_CHAT_OPERATIONS_PORT";
+
+/// Gives the chat a free port for health checks and metrics.
 pub(super) fn give_operations_port(command: &mut Command) -> io::Result<()> {
-    const PORT: &str = "ROOMWIRE_CHAT_OPERATIONS_PORT";
-    if env::var_os(PORT).is_none() {
-        let [address] = free()?;
-        command.env(PORT, address.port().to_string());
-    }
+    let [address] = free()?;
+    command.env(OPERATIONS_PORT, address.port().to_string());
     Ok(())
+}
+
+/// As [`give_operations_port`], unless one is chosen already.
+pub(super) fn give_missing_operations_port(command: &mut Command) -> io::Result<()> {
+    if env::var_os(OPERATIONS_PORT).is_some() { Ok(()) } else { give_operations_port(command) }
 }
 
 /// Some free ports of the loopback address.

@@ -33,7 +33,7 @@ pub(super) fn run(
     let mut command = session.command(program);
     command.args(&example.args);
     if example.name == Example::Chat {
-        ports::give_operations_port(&mut command)?;
+        ports::give_missing_operations_port(&mut command)?;
     }
     if let Some(url) = &example.redis {
         command.env("ROOMWIRE_STATE__URLS", url);
