@@ -15,13 +15,16 @@ use tokio::time::Instant;
 /// Newcomers are refused for three tenths of that after data was lost.
 const LEASE: Duration = Duration::from_secs(4);
 
+/// The connections of a node for commands.
+const POOL: usize = 4;
+
 struct Node {
     state: RedisState,
     incarnation: Incarnation,
 }
 
 async fn node(server: &RedisServer) -> Node {
-    let config = RedisConfig::new(server.url()).pool_size(4);
+    let config = RedisConfig::new(server.url()).pool_size(POOL);
     let state = RedisState::connect(&config).await.expect("connects");
     let node = Node { state, incarnation: Incarnation::begin(NodeId::random()) };
     node.begin().await;
@@ -50,6 +53,11 @@ impl Node {
 fn client(name: &str) -> NewClient {
     let key = ClientKey::new(Namespace::root(), ClientId::new(name).expect("valid"));
     NewClient { key, user: None, metadata: Metadata::new(), connected_at: Timestamp::from_millis(1) }
+}
+
+/// The open connections, without that of the question.
+async fn connections(server: &RedisServer) -> usize {
+    server.ask::<String>(&["CLIENT", "LIST"]).await.lines().count() - 1
 }
 
 fn process(node: &str) -> NodeProcess {
@@ -161,11 +169,13 @@ async fn a_join_after_lost_writes_finds_out_by_itself() {
 async fn lost_connections_are_reopened_before_they_are_needed() {
     let mut server = RedisServer::start().await;
     let node = node(&server).await;
-    // So many that each connection carries some.
-    let channels: Vec<_> = (0..16).map(|number| Channel::Node(process(&format!("n{number}")))).collect();
-    let publish = async |channel| node.state.publish(channel, Bytes::from_static(b"hello")).await;
-    for channel in &channels {
-        publish(channel).await.expect("publishes");
+    let publish = async |channel: &Channel| node.state.publish(channel, Bytes::from_static(b"hello")).await;
+    // Channels are assigned to connections by a hash of their random names: until each connection has some.
+    let mut channels = Vec::new();
+    while connections(&server).await < POOL {
+        let channel = Channel::Node(process("n"));
+        publish(&channel).await.expect("publishes");
+        channels.push(channel);
     }
     server.kill();
     for channel in &channels {
@@ -177,7 +187,7 @@ async fn lost_connections_are_reopened_before_they_are_needed() {
 
     server.start_again_empty().await;
     // No call is made meanwhile.
-    while server.ask::<String>(&["CLIENT", "LIST"]).await.lines().count() < 4 + 1 {
+    while connections(&server).await < POOL {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     for channel in &channels {
