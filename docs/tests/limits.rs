@@ -18,7 +18,7 @@ fn quoted(text: &str) -> impl Iterator<Item = &str> {
 #[test]
 fn every_limit_is_listed_with_its_default_what_happens_and_what_is_counted() {
     let of_a_limit = |name: &str| name == "maxConnections" || name.starts_with("limits.");
-    let keys: Vec<_> = ConfigKey::all().iter().filter(|key| of_a_limit(key.name())).collect();
+    let keys: Vec<_> = ConfigKey::all().filter(|key| of_a_limit(key.name())).collect();
     let rows: Vec<_> = rows().collect();
     for (row, key) in rows.iter().zip(&keys) {
         let &[name, default, _, happens, counted] = &row[..] else { panic!("five cells: {row:?}") };

@@ -105,7 +105,7 @@ impl Limits {
     #[must_use]
     pub fn unlimited() -> Self {
         let mut config = WebSocketConfig::default();
-        for key in ConfigKey::all().iter().filter(|key| key.name().starts_with("limits.")) {
+        for key in ConfigKey::all().filter(|key| key.name().starts_with("limits.")) {
             key.field(&mut config).widen();
         }
         config.limits
@@ -142,7 +142,7 @@ impl WebSocketConfig {
             }
             _ => false,
         };
-        ConfigKey::all().iter().filter(|key| is_disabled(key)).map(ConfigKey::name).collect()
+        ConfigKey::all().filter(|key| is_disabled(key)).map(ConfigKey::name).collect()
     }
 }
 
@@ -169,7 +169,7 @@ mod tests {
     fn unlimited_is_allowed_and_nothing_above_it_is() {
         let config = WebSocketConfig { limits: Limits::unlimited(), ..WebSocketConfig::default() };
         config.validate().expect("allowed");
-        let keys = ConfigKey::all().iter().filter(|key| key.name().starts_with("limits."));
+        let keys = ConfigKey::all().filter(|key| key.name().starts_with("limits."));
         let mut count = 0;
         for key in keys {
             let mut more = config.clone();

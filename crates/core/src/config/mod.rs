@@ -23,6 +23,7 @@ mod error;
 mod field;
 mod file;
 mod key;
+mod keys;
 mod limits;
 mod lists;
 mod loader;

@@ -7,7 +7,7 @@ use super::ConfigKey;
 pub(super) fn key_like(name: &str) -> Option<&'static ConfigKey> {
     let name = letters(name);
     let last_part = |key: &ConfigKey| key.name().rsplit('.').next().map(letters);
-    let find = |is_like: &dyn Fn(&ConfigKey) -> bool| ConfigKey::all().iter().find(|key| is_like(key));
+    let find = |is_like: &dyn Fn(&ConfigKey) -> bool| ConfigKey::all().find(|key| is_like(key));
     find(&|key| letters(key.name()) == name)
         .or_else(|| find(&|key| last_part(key).as_ref() == Some(&name)))
         .or_else(|| find(&|key| is_near(&letters(key.name()), &name)))
@@ -18,7 +18,6 @@ pub(super) fn key_like(name: &str) -> Option<&'static ConfigKey> {
 pub(super) fn group_like(name: &str) -> Option<&'static str> {
     let name = letters(name);
     ConfigKey::all()
-        .iter()
         .filter_map(|key| key.name().split_once('.').map(|(group, _)| group))
         .find(|group| letters(group) == name || is_near(&letters(group), &name))
 }

@@ -59,7 +59,7 @@ pub(super) fn of_process(draft: &mut Draft) -> BTreeMap<String, String> {
 /// unknown to this version.
 pub(super) fn read(draft: &mut Draft, variables: &BTreeMap<String, String>) {
     for (name, text) in variables {
-        if let Some(key) = ConfigKey::all().iter().find(|key| key.variable() == *name) {
+        if let Some(key) = ConfigKey::all().find(|key| key.variable() == *name) {
             // The kind of a rule depends on a field's type; any configuration will do.
             let value = key.field(&mut WebSocketConfig::default()).value_of_text(text);
             draft.set(key, &value, ConfigSource::Variable(name.clone()));

@@ -23,7 +23,7 @@ fn written(format: &str, key: &str, value: &Value) -> String {
 fn every_key_is_read_from_every_format_and_changes_its_field_only() {
     let values = other_values();
     let names: Vec<_> = values.iter().map(|(key, _)| *key).collect();
-    assert_eq!(names, ConfigKey::all().iter().map(ConfigKey::name).collect::<Vec<_>>());
+    assert_eq!(names, ConfigKey::all().map(ConfigKey::name).collect::<Vec<_>>());
     for (key, value) in values {
         for (name, format) in
             [("roomwire.toml", "toml"), ("roomwire.yaml", "yaml"), ("roomwire.yml", "yaml"), ("roomwire.json", "json")]
