@@ -1,11 +1,16 @@
 //! Programs of this workspace: built, and found where cargo put them.
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::Context;
 use cargo_metadata::Message;
 
 use crate::steps::Stage;
+
+/// What all tests build with optimizations. A dependency has the features that the selected packages ask for together:
+/// with one selection it is built once.
+pub(crate) const RELEASED: [&str; 4] = ["roomwire-hostile", "roomwire-e2e", "example-chat", "roomwire-bench"];
 
 /// Builds the packages and gives back the programs that bear their names, in the same order.
 ///
@@ -15,15 +20,34 @@ pub(crate) fn build<const N: usize>(
     packages: [&str; N],
     release: bool,
 ) -> anyhow::Result<[PathBuf; N]> {
-    let mut command = stage.session().cargo(["build", "--message-format", "json-render-diagnostics"]);
-    command.args(packages.iter().flat_map(|package| ["--package", package]));
+    let mut command = cargo_build(stage);
+    command.args(selecting(&packages));
     if release {
         command.arg("--release");
     }
-    let messages = stage.capture(&mut command)?;
+    found(&stage.capture(&mut command)?, packages)
+}
+
+/// Builds all of [`RELEASED`] with optimizations and gives back these programs of them.
+pub(crate) fn build_released<const N: usize>(stage: &Stage<'_>, packages: [&str; N]) -> anyhow::Result<[PathBuf; N]> {
+    let mut command = cargo_build(stage);
+    command.arg("--release").args(selecting(&RELEASED));
+    found(&stage.capture(&mut command)?, packages)
+}
+
+/// The arguments by which cargo selects these packages.
+pub(crate) fn selecting<'a>(packages: &'a [&str]) -> impl Iterator<Item = &'a str> {
+    packages.iter().flat_map(|package| ["--package", package])
+}
+
+fn cargo_build(stage: &Stage<'_>) -> Command {
+    stage.session().cargo(["build", "--message-format", "json-render-diagnostics"])
+}
+
+fn found<const N: usize>(messages: &[u8], packages: [&str; N]) -> anyhow::Result<[PathBuf; N]> {
     let mut paths = Vec::with_capacity(N);
     for package in packages {
-        let path = find(&messages, package).with_context(|| format!("package {package} has no program of its name"))?;
+        let path = find(messages, package).with_context(|| format!("package {package} has no program of its name"))?;
         paths.push(path);
     }
     Ok(paths.try_into().unwrap_or_else(|_| unreachable!("one path was pushed for each package")))

@@ -43,7 +43,7 @@ pub(crate) fn run(session: &Session, bench: &BenchArgs) -> anyhow::Result<ExitCo
 /// A quick run, which fails if Roomwire is far above its peers.
 pub(super) fn quick<'a>() -> Step<'a> {
     Step::new("quick bench", "cargo xtask bench --quick", |stage| {
-        let [program] = executable::build(stage, [PACKAGE], true)?;
+        let [program] = executable::build_released(stage, [PACKAGE])?;
         stage.run(stage.session().command(program).arg("--quick"))
     })
 }

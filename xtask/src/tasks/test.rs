@@ -9,7 +9,7 @@ use anyhow::{Context, ensure};
 
 use crate::chat_page;
 use crate::cli::{Suite, TestArgs};
-use crate::executable;
+use crate::executable::{self, RELEASED};
 use crate::npm::NodeFolder;
 use crate::python::PythonEnvironment;
 use crate::session::Session;
@@ -92,8 +92,16 @@ fn rust<'a>(session: &Session, selection: &TestArgs, has_nextest: bool) -> Step<
 
 /// Whether others notice an attack is asked of what is deployed, and so is what a million mutations do.
 fn attacks<'a>(session: &Session, selection: &TestArgs, has_nextest: bool) -> Step<'a> {
-    let mut command = tests(session, &["--release", "--package", ATTACKS], selection, has_nextest);
-    if !has_nextest {
+    let mut packages = vec!["--release"];
+    if has_nextest {
+        packages.extend(executable::selecting(&RELEASED));
+    } else {
+        packages.extend(["--package", ATTACKS]);
+    }
+    let mut command = tests(session, &packages, selection, has_nextest);
+    if has_nextest {
+        command.args(["--lib", "--test", "*"]);
+    } else {
         command.args(["--", "--test-threads", "1"]);
     }
     Step::command("attacks", command).repeated_by(repeat(Some(Suite::Rust), selection.filter.as_deref()))
@@ -162,7 +170,7 @@ fn e2e_folder(session: &Session) -> NodeFolder {
 }
 
 fn e2e_programs(stage: &Stage<'_>) -> anyhow::Result<[PathBuf; 2]> {
-    executable::build(stage, ["roomwire-e2e", "example-chat"], true)
+    executable::build_released(stage, ["roomwire-e2e", "example-chat"])
 }
 
 /// The command that runs one suite alone.
