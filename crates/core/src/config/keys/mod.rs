@@ -20,7 +20,6 @@ static GROUPS: [&[ConfigKey]; 4] = [server::KEYS, auth::KEYS, limits::KEYS, clus
 
 impl ConfigKey {
     /// Every key, those of the top level and those of a group such as `retryConfig`.
-    #[must_use]
     pub fn all() -> impl Iterator<Item = &'static Self> {
         GROUPS.into_iter().flatten()
     }
