@@ -210,12 +210,38 @@ impl Node {
     /// How much CPU time it has used, as far as the system tells: on Linux.
     #[must_use]
     pub fn cpu(&self) -> Option<Duration> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid.as_raw_nonzero())).ok()?;
+        let tasks = fs::read_dir(self.proc_path("task")).ok()?;
         let nanoseconds = tasks.flatten().filter_map(|task| {
             let times = fs::read_to_string(task.path().join("schedstat")).ok()?;
             times.split_whitespace().next()?.parse::<u64>().ok()
         });
         Some(Duration::from_nanos(nanoseconds.sum()))
+    }
+
+    /// The memory that is in use, in bytes.
+    ///
+    /// # Panics
+    /// When the system does not tell.
+    #[must_use]
+    pub fn memory(&self) -> u64 {
+        let status = fs::read_to_string(self.proc_path("status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kibibytes.unwrap_or_else(|| panic!("the memory of {} is unknown", self.name)) * 1024
+    }
+
+    /// The number of open files.
+    ///
+    /// # Panics
+    /// When the system does not tell.
+    #[must_use]
+    pub fn open_files(&self) -> usize {
+        let files = fs::read_dir(self.proc_path("fd"));
+        files.unwrap_or_else(|error| panic!("the open files of {}: {error}", self.name)).count()
+    }
+
+    fn proc_path(&self, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{file}", self.pid.as_raw_nonzero()))
     }
 
     /// What it and all nodes of its name before it logged.

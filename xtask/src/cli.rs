@@ -24,6 +24,8 @@ pub(crate) enum Task {
     Fuzz(FuzzArgs),
     /// Measure Roomwire and its peers side by side
     Bench(BenchArgs),
+    /// Let clients come and go for minutes or hours, and see whether the memory of nodes grows
+    Soak(SoakArgs),
 }
 
 #[derive(Debug, Args)]
@@ -105,6 +107,13 @@ pub(crate) struct FuzzArgs {
     /// Only those whose name contains this
     #[arg(long, value_name = "TEXT")]
     pub(crate) filter: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SoakArgs {
+    /// For how many minutes
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) minutes: u64,
 }
 
 #[derive(Debug, Args)]

@@ -42,5 +42,6 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Ci(args) => tasks::ci::run(&session, &args),
         Task::Fuzz(fuzz) => tasks::fuzz::run(&session, &fuzz),
         Task::Bench(bench) => tasks::bench::run(&session, &bench),
+        Task::Soak(soak) => tasks::soak::run(&session, &soak),
     }
 }

@@ -6,5 +6,6 @@ pub(crate) mod ci;
 pub(crate) mod example;
 pub(crate) mod fuzz;
 mod package;
+pub(crate) mod soak;
 pub(crate) mod test;
 pub(crate) mod tidy;
