@@ -45,7 +45,7 @@ export class RollingCluster {
       .replace(/^worker_rlimit_nofile .*$/m, "")
       .replace(/^pid .*$/m, "pid nginx.pid;")
       .replace(/^error_log .*$/m, "error_log stderr crit;")
-      .replace(/worker_connections .*$/m, "worker_connections 1000;")
+      .replace(/worker_connections .*$/m, "worker_connections 4000;")
       .replace(/^http \{$/m, `http {\n${TEMPORARY.map((what) => `${what}_temp_path ${what};`).join("\n")}`)
       .replace(/access_log .*$/m, "access_log off;")
       .replace(/(^ +server 10\..*\n)+/m, `${servers.join("\n")}\n`)

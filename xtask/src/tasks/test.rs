@@ -73,7 +73,7 @@ pub(super) fn suites<'a>(session: &Session, selection: &'a TestArgs) -> Vec<Step
             Ok(Outcome::Done)
         });
         steps.push(build.needs(&["chat page"]));
-        let test = Step::new("e2e tests", &again, move |stage| e2e(stage, filter));
+        let test = Step::new("e2e tests", &again, move |stage| e2e(stage, selection));
         steps.push(test.needs(&["e2e packages", "e2e programs"]));
     }
     steps
@@ -127,8 +127,8 @@ fn tests(session: &Session, packages: &[&str], selection: &TestArgs, has_nextest
     command
 }
 
-fn e2e(stage: &Stage<'_>, filter: Option<&str>) -> anyhow::Result<Outcome> {
-    let session = stage.session();
+fn e2e(stage: &Stage<'_>, selection: &TestArgs) -> anyhow::Result<Outcome> {
+    let (session, filter) = (stage.session(), selection.filter.as_deref());
     let [server, chat] = e2e_programs(stage)?;
     let mut command = session.command(NODE.path()?);
     command
@@ -148,6 +148,9 @@ fn e2e(stage: &Stage<'_>, filter: Option<&str>) -> anyhow::Result<Outcome> {
         .args(["--test-reporter", if session.terminal() { "spec" } else { "tap" }])
         .args(filter.map(|filter| format!("--test-name-pattern={filter}")))
         .args(test_files(session)?);
+    if selection.full {
+        command.env(FULL, "1");
+    }
     stage.run(&mut command)
 }
 
