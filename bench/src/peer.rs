@@ -25,10 +25,12 @@ pub(crate) enum Peer {
     RoomwireLimits,
     /// Roomwire with each limit at its maximum; measured only if named
     RoomwireUnlimited,
+    /// Roomwire with metrics for Prometheus and a log from info on; measured only if named
+    RoomwireObserved,
 }
 
 impl Peer {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Roomwire,
         Self::Socketioxide,
         Self::SocketIo,
@@ -39,6 +41,7 @@ impl Peer {
         Self::RoomwireTokens,
         Self::RoomwireLimits,
         Self::RoomwireUnlimited,
+        Self::RoomwireObserved,
     ];
 
     /// Its name in tables, plots and progress output.
@@ -54,6 +57,7 @@ impl Peer {
             Self::RoomwireTokens => "Roomwire, tokens",
             Self::RoomwireLimits => "Roomwire, limits on",
             Self::RoomwireUnlimited => "Roomwire, limits off",
+            Self::RoomwireObserved => "Roomwire, metrics and logs",
         }
     }
 
@@ -64,7 +68,7 @@ impl Peer {
 
     /// True if it is measured unless others are named.
     pub(crate) fn is_default(self) -> bool {
-        !matches!(self, Self::RoomwireTokens | Self::RoomwireLimits | Self::RoomwireUnlimited)
+        !matches!(self, Self::RoomwireTokens | Self::RoomwireLimits | Self::RoomwireUnlimited | Self::RoomwireObserved)
     }
 
     /// True if its nodes are connected by a Redis server.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, stream};
 use roomwire_core::{
     Backplane, Channel, ClientId, ClientKey, Incarnation, Metadata, Namespace, NewClient, NodeId, PageRequest, RoomId,
     RoomKey, StateStore, Timestamp,
@@ -17,6 +18,8 @@ use crate::usage::Usage;
 const TIMES: usize = 5000;
 /// How many rooms the clients spread over.
 const ROOMS: usize = 500;
+/// The members of a large room.
+const LARGE_ROOM: usize = 100_000;
 /// The size of a message between nodes in bytes: a chat message with its envelope.
 const MESSAGE: usize = 250;
 const LEASE: Duration = Duration::from_secs(60);
@@ -64,6 +67,7 @@ async fn measure() -> anyhow::Result<()> {
     bench.line("room of 10", async |number| state.room(&room(number)).await.map(drop)).await?;
     let page = PageRequest::first(100);
     bench.line("page of 100 clients", async |_| state.clients(&Namespace::root(), &page).await.map(drop)).await?;
+    bench.pages_of_rooms().await?;
     bench.line("heartbeat", async |_| state.renew_lease(incarnation, LEASE).await.map(drop)).await?;
     bench.messages().await?;
     bench.line("leave", async |number| state.leave(incarnation, &key(number), &room(number)).await.map(drop)).await?;
@@ -77,6 +81,30 @@ async fn measure() -> anyhow::Result<()> {
 }
 
 impl Bench {
+    /// Reads a page of the members of a small and of a large room.
+    async fn pages_of_rooms(&self) -> anyhow::Result<()> {
+        let clients: Vec<usize> = (TIMES..TIMES + LARGE_ROOM).collect();
+        for (name, members) in [("small", 100), ("large", LARGE_ROOM)] {
+            let room = RoomKey::new(Namespace::root(), RoomId::new(name)?);
+            stream::iter(&clients[..members])
+                .map(|number| async {
+                    self.state.connect(&self.incarnation, &client(*number)).await?;
+                    self.state.join(&self.incarnation, &key(*number), &room).await
+                })
+                .buffer_unordered(64)
+                .try_for_each(|_| async { Ok(()) })
+                .await?;
+            let page = PageRequest::first(100);
+            let line = format!("page of 100 of {members} members");
+            self.line(&line, async |_| self.state.members(&room, &page).await.map(drop)).await?;
+        }
+        // They are no part of the memory that is counted.
+        for number in clients {
+            self.state.disconnect(&self.incarnation, &key(number)).await?;
+        }
+        Ok(())
+    }
+
     /// Broadcasts to a room that 1, 3 and 10 nodes hear.
     async fn messages(&self) -> anyhow::Result<()> {
         let channel = Channel::Room(room(0));

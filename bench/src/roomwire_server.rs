@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use axum::Router;
 use roomwire_auth_jwt::JwtAuthenticator;
-use roomwire_axum_adapter::Server;
+use roomwire_axum_adapter::{Server, prometheus};
 use roomwire_core::config::{Algorithm, Limits, LogLevel, Logger};
 use roomwire_service::{Client, Data, Error, Gateway, RoomId, WebSocketConfig, WebSocketService};
 use roomwire_state_memory::MemoryState;
@@ -34,6 +34,10 @@ pub(crate) async fn start(address: SocketAddr, peer: Peer, redis: Option<&str>) 
     if peer == Peer::RoomwireTokens {
         config.auth.algorithms = vec![Algorithm::Hs256];
         config.auth.secret = Some(token::SECRET.into());
+    }
+    if peer == Peer::RoomwireObserved {
+        prometheus::install()?; // before handles are created
+        config.logger.level = LogLevel::Info;
     }
     let auth = config.auth.clone();
     let mut builder = WebSocketService::builder(config);
