@@ -55,11 +55,11 @@ pub use names::{
 };
 pub use payload::{Binary, IntoPayload, Payload};
 pub use ports::{
-    Actor, Answer, Authenticator, Backplane, BackplaneEvent, BackplaneEvents, Channel, ClientTransport, Conflation,
-    ConnectRequest, DefaultPolicy, DeletedRoom, DeletionId, Departure, JoinOutcome, LeaseStatus, LiveClient, Member,
-    MemberRecord, MessageLimit, NewClient, NewRoom, NodeSummary, OutboundEvent, Page, PageRequest, ReapOutcome,
-    Refusal, RemovedByOthers, RestoredDifferently, RoomChange, RoomPolicy, RoomSummary, RoomUid, StateError,
-    StateStore, StoredClient, Undeliverable,
+    Actor, Answer, ApplyReload, Authenticator, Backplane, BackplaneEvent, BackplaneEvents, Channel, ClientTransport,
+    Conflation, ConnectRequest, DefaultPolicy, DeletedRoom, DeletionId, Departure, JoinOutcome, LeaseStatus,
+    LiveClient, Member, MemberRecord, MessageLimit, NewClient, NewRoom, NodeSummary, OutboundEvent, Page, PageRequest,
+    ReapOutcome, Refusal, RemovedByOthers, RestoredDifferently, RoomChange, RoomPolicy, RoomSummary, RoomUid,
+    StateError, StateStore, StoredClient, Undeliverable,
 };
 pub use reason::{DisconnectReason, LeaveReason};
 pub use record::{Metadata, WebSocketClient, WebSocketRoom};

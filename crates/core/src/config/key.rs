@@ -1,6 +1,6 @@
 //! The table of all keys.
 
-use super::{WebSocketConfig, field::Field, relation, shown::shown};
+use super::{Reloading, WebSocketConfig, field::Field, relation, shown::shown};
 
 /// One key of the configuration: its names, its default, what it allows and what it means.
 ///
@@ -14,18 +14,31 @@ use super::{WebSocketConfig, field::Field, relation, shown::shown};
 pub struct ConfigKey {
     pub(super) name: &'static str,
     meaning: &'static str,
+    reloading: Reloading,
     field: fn(&mut WebSocketConfig) -> Field<'_>,
 }
 
+/// A key that needs a restart; [`at_once`](ConfigKey::at_once) and [`for_new_clients`](ConfigKey::for_new_clients) say
+/// otherwise.
 pub(super) const fn key(
     name: &'static str,
     meaning: &'static str,
     field: fn(&mut WebSocketConfig) -> Field<'_>,
 ) -> ConfigKey {
-    ConfigKey { name, meaning, field }
+    ConfigKey { name, meaning, reloading: Reloading::Restart, field }
 }
 
 impl ConfigKey {
+    pub(super) const fn at_once(mut self) -> Self {
+        self.reloading = Reloading::AtOnce;
+        self
+    }
+
+    pub(super) const fn for_new_clients(mut self) -> Self {
+        self.reloading = Reloading::NewClients;
+        self
+    }
+
     /// The key as a path into a file, such as `retryConfig.maxDelay`.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -80,6 +93,12 @@ impl ConfigKey {
     #[must_use]
     pub fn meaning(&self) -> &'static str {
         self.meaning
+    }
+
+    /// When a changed value takes effect in a running service.
+    #[must_use]
+    pub fn reloading(&self) -> Reloading {
+        self.reloading
     }
 
     /// Whether its value is secret.

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf};
 
-use super::{ConfigError, WebSocketConfig, draft::Draft, file, variables};
+use super::{ConfigError, ConfigOrigin, WebSocketConfig, draft::Draft, file, variables};
 
 /// Reads a [`WebSocketConfig`] from its layers. Created by [`WebSocketConfig::loader`]; for launchers with their own
 /// configuration, and for tests.
@@ -54,6 +54,7 @@ impl ConfigLoader {
     /// # Errors
     /// All problems at once, as described at [`WebSocketConfig::load`].
     pub fn load(self) -> Result<WebSocketConfig, ConfigError> {
+        let again = self.anchored();
         let mut draft = Draft::default();
         let variables = match self.variables {
             Some(variables) => variables::sorted(variables),
@@ -70,7 +71,15 @@ impl ConfigLoader {
             (FileChoice::None, _) => {}
         }
         variables::read(&mut draft, &variables);
-        draft.finish()
+        let mut config = draft.finish()?;
+        config.origin = ConfigOrigin::of(again, &config);
+        Ok(config)
+    }
+
+    /// The same loader, independent of the current directory.
+    fn anchored(&self) -> Self {
+        let directory = std::env::current_dir().map_or_else(|_| self.directory.clone(), |it| it.join(&self.directory));
+        Self { directory, ..self.clone() }
     }
 }
 

@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::{
-    Auth, ConfigError, ConfigKey, ConfigLoader, ConfigSource, Drain, HealthConfig, Lease, Limits, Logger, Problem,
-    RetryConfig, SharedState, Tls, Transport, relation, sections::millis,
+    Auth, ConfigError, ConfigKey, ConfigLoader, ConfigOrigin, ConfigSource, Drain, HealthConfig, Lease, Limits, Logger,
+    Problem, RetryConfig, SharedState, Tls, Transport, relation, sections::millis,
 };
 use crate::NodeId;
 
@@ -83,6 +83,9 @@ pub struct WebSocketConfig {
     pub drain: Drain,
     /// The servers of the shared state, and the timeout of its operations.
     pub state: SharedState,
+    /// Where the values were read from. Set by [`load`](Self::load); a reload reads the same again.
+    #[serde(skip)]
+    pub origin: ConfigOrigin,
 }
 
 impl Default for WebSocketConfig {
@@ -111,6 +114,7 @@ impl Default for WebSocketConfig {
             health: HealthConfig::default(),
             drain: Drain::default(),
             state: SharedState::default(),
+            origin: ConfigOrigin::default(),
         }
     }
 }

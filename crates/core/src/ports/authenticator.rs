@@ -1,11 +1,12 @@
 //! The port that authenticates clients.
 
-use std::{fmt, net::IpAddr};
+use std::{error, fmt, net::IpAddr};
 
 use async_trait::async_trait;
 use http::HeaderMap;
 
-use crate::{Error, Escaped, Identity, Namespace, Payload};
+use super::ApplyReload;
+use crate::{Error, Escaped, Identity, Namespace, Payload, config::Auth};
 
 /// A client's request to connect, or to replace its credentials while it is connected.
 #[derive(Clone)]
@@ -69,4 +70,17 @@ pub trait Authenticator: fmt::Debug + Send + Sync + 'static {
     /// The future is dropped when the deadline `auth.timeout` has passed. If the client disconnects earlier, the future
     /// may run until then.
     async fn authenticate(&self, request: &ConnectRequest) -> Result<Identity, Error>;
+
+    /// Prepares for a reload of the configuration, and returns what puts the new settings into force. `auth` has the new
+    /// settings; it is `None` if they are the same as before, which is the moment to read keys again from where they are.
+    ///
+    /// Returns `None` if the settings of this authenticator cannot change while it is in use, as by default: changed keys
+    /// of `auth` need a restart then, except `auth.timeout` and `auth.revocation`, which the service reads.
+    ///
+    /// # Errors
+    /// Why the new settings cannot be used, without secrets: nothing is reloaded then.
+    async fn reload(&self, auth: Option<&Auth>) -> Result<Option<ApplyReload>, Box<dyn error::Error + Send + Sync>> {
+        let _ = auth;
+        Ok(None)
+    }
 }

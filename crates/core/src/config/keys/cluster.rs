@@ -17,18 +17,22 @@ pub(super) static KEYS: &[ConfigKey] = &[
         "health.outageLimit",
         "How long the state or the other nodes may be out of reach before this node is not ready; 0 ignores outages.",
         |c| Field::millis(&mut c.health.outage_limit, 0..=3_600_000),
-    ),
+    )
+    .at_once(),
     key("drain.timeout", "How long a graceful shutdown may take; 0 stops at once.", |c| {
         Field::millis(&mut c.drain.timeout, 0..=3_600_000)
-    }),
+    })
+    .at_once(),
     key(
         "drain.delay",
         "How long a node that drains still accepts clients after it is not ready, so that the load balancer notices.",
         |c| Field::millis(&mut c.drain.delay, 0..=3_600_000),
-    ),
+    )
+    .at_once(),
     key("drain.spread", "Over how long the clients of a node that drains are asked to go, if there are many.", |c| {
         Field::millis(&mut c.drain.spread, 0..=3_600_000)
-    }),
+    })
+    .at_once(),
     key("state.urls", "The servers of the state backend: one, or several nodes of one cluster.", |c| {
         Field::Urls(&mut c.state.urls)
     }),

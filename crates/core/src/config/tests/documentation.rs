@@ -1,7 +1,7 @@
 //! `docs/configuration.md` agrees with the code.
 
 use super::{
-    super::{ConfigKey, WebSocketConfig},
+    super::{ConfigKey, Reloading, WebSocketConfig},
     load, load_file, refused,
 };
 
@@ -14,15 +14,21 @@ fn fenced(language: &str) -> &'static str {
 }
 
 #[test]
-fn every_key_is_listed_with_its_variable_default_allowed_values_and_meaning() {
-    let mut table = "| key | variable | default | allowed | meaning |\n|---|---|---|---|---|\n".to_owned();
+fn every_key_is_listed_with_its_variable_default_allowed_values_reloading_and_meaning() {
+    let mut table =
+        "| key | variable | default | allowed | changed | meaning |\n|---|---|---|---|---|---|\n".to_owned();
     for key in ConfigKey::all() {
         let default = match (key.default(), key.default_rule()) {
             (Some(default), _) => format!("`{default}`"),
             (None, rule) => rule.unwrap_or("none").to_owned(),
         };
+        let changed = match key.reloading() {
+            Reloading::AtOnce => "at once",
+            Reloading::NewClients => "new clients",
+            Reloading::Restart => "restart",
+        };
         let (name, variable, allowed, meaning) = (key.name(), key.variable(), key.allowed(), key.meaning());
-        table.push_str(&format!("| `{name}` | `{variable}` | {default} | {allowed} | {meaning} |\n"));
+        table.push_str(&format!("| `{name}` | `{variable}` | {default} | {allowed} | {changed} | {meaning} |\n"));
     }
     assert!(PAGE.contains(&format!("\n{table}\n")), "docs/configuration.md should have this table:\n\n{table}");
 }

@@ -4,6 +4,7 @@ mod documentation;
 mod files;
 mod layers;
 mod refusals;
+mod reload;
 mod secrets;
 mod validation;
 
