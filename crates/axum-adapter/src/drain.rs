@@ -33,7 +33,7 @@ impl RoomwireLayer {
     pub(crate) async fn ask_clients_to_go(&self) -> Instant {
         let mounted = self.mounted();
         let drained = mounted.drain.asked.get_or_init(|| async {
-            let keys = &mounted.service.config().drain;
+            let keys = mounted.service.config().drain.clone();
             let deadline = Instant::now() + keys.timeout;
             mounted.service.begin_drain();
             let clients = mounted.service.local_client_count();

@@ -8,10 +8,11 @@ use std::{
     task::{Context, Poll},
 };
 
+use arc_swap::ArcSwap;
 use axum::{body::Body, response::IntoResponse};
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use roomwire_core::{ErrorCode, config::Transport};
+use roomwire_core::{ErrorCode, WebSocketConfig, config::Transport};
 use roomwire_service::WebSocketService;
 use roomwire_socketio::{Session, SessionRequest, Sessions};
 use tokio::time::Instant;
@@ -37,7 +38,9 @@ pub struct RoomwireLayer(Arc<Mounted>);
 /// What a layer stands for.
 pub(crate) struct Mounted {
     pub(crate) service: WebSocketService,
-    pub(crate) handshake: HandshakeCheck,
+    /// What it started with: for keys that need a restart.
+    pub(crate) started: Arc<WebSocketConfig>,
+    pub(crate) handshake: ArcSwap<HandshakeCheck>,
     pub(crate) refusals: Refusals,
     pub(crate) drain: DrainState,
     pub(crate) running: Option<Running>,
@@ -51,7 +54,14 @@ pub(crate) struct Running {
 
 impl RoomwireLayer {
     pub(crate) fn new(mounted: Mounted) -> Self {
-        Self(Arc::new(mounted))
+        let mounted = Arc::new(mounted);
+        mounted.service.add_reloadable(&mounted);
+        let config = mounted.service.config();
+        if !Arc::ptr_eq(&config, &mounted.started) {
+            // It was reloaded since it was read.
+            mounted.apply(&config);
+        }
+        Self(mounted)
     }
 
     pub(crate) fn mounted(&self) -> &Mounted {
@@ -126,7 +136,7 @@ where
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
-        if request::is_for(request.uri().path(), &self.mounted.service.config().path) {
+        if request::is_for(request.uri().path(), &self.mounted.started.path) {
             let mounted = self.mounted.clone();
             Box::pin(async move { Ok(mounted.handle(request).await) })
         } else {
@@ -139,10 +149,12 @@ impl Mounted {
     /// The response, with the CORS headers that let the request's page read it. Every response has them, whatever it
     /// says: a page that cannot read a refusal sees a CORS error instead.
     async fn handle(&self, request: Request<Body>) -> Response<Body> {
-        let page = self.handshake.page(&request);
-        match self.handshake.cors(&page) {
+        // One check for the whole request: another may be in force before it is answered.
+        let handshake = &*self.handshake.load_full();
+        let page = handshake.page(&request);
+        match handshake.cors(&page) {
             None => {
-                let mut response = self.respond(&page, request).await;
+                let mut response = self.respond(handshake, &page, request).await;
                 response.headers_mut().append(header::VARY, HeaderValue::from_static("origin"));
                 response
             }
@@ -156,26 +168,26 @@ impl Mounted {
             }
             Some(cors) => {
                 let responding =
-                    service_fn(|request| async { Ok::<_, Infallible>(self.respond(&page, request).await) });
+                    service_fn(|request| async { Ok::<_, Infallible>(self.respond(handshake, &page, request).await) });
                 let response = cors.layer(responding).oneshot(request).await;
                 response.unwrap_or_else(|never| match never {})
             }
         }
     }
 
-    async fn respond(&self, page: &Page, mut request: Request<Body>) -> Response<Body> {
+    async fn respond(&self, handshake: &HandshakeCheck, page: &Page, mut request: Request<Body>) -> Response<Body> {
         let Some(running) = &self.running else { return rejection::disabled() };
         if request.method() == Method::OPTIONS {
             return StatusCode::NO_CONTENT.into_response();
         }
-        match self.handshake.admit(page, &mut request) {
+        match handshake.admit(page, &mut request) {
             Ok(()) => self.serve(running, request).await,
             Err(rejection) => rejection,
         }
     }
 
     async fn serve(&self, running: &Running, request: Request<Body>) -> Response<Body> {
-        let kind = match RequestKind::of(&request, &self.service.config().transports) {
+        let kind = match RequestKind::of(&request, &self.started.transports) {
             Ok(kind) => kind,
             Err(problem) => return problem.into_response(),
         };

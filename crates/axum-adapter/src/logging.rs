@@ -1,6 +1,6 @@
 //! Logging, as `logger` and `debug` configure it.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, sync::OnceLock};
 
 use roomwire_core::{WebSocketConfig, config::LogLevel};
 use tracing::Subscriber;
@@ -9,6 +9,7 @@ use tracing_subscriber::{
     filter::{LevelFilter, filter_fn},
     fmt::MakeWriter,
     layer::{Filter, SubscriberExt},
+    reload::{self, Handle},
     util::SubscriberInitExt,
 };
 
@@ -28,9 +29,28 @@ use tracing_subscriber::{
 ///
 /// Does nothing, and returns false, if the app has installed a subscriber already: install it before this is called, and
 /// it gets Roomwire's lines, which have the target `roomwire`.
+///
+/// When the configuration is reloaded, a new level applies at once.
 pub fn init(config: &WebSocketConfig) -> bool {
     let levels = std::env::var("RUST_LOG").ok();
-    logger(config, levels.as_deref(), std::io::stderr, std::io::stderr().is_terminal()).try_init().is_ok()
+    let (logger, handle) = logger(config, levels.as_deref(), std::io::stderr, std::io::stderr().is_terminal());
+    let is_ours = logger.try_init().is_ok();
+    if let Some(handle) = handle.filter(|_| is_ours) {
+        let _ = LEVELS.set(handle);
+    }
+    is_ours
+}
+
+/// The levels that the configuration sets, of the process's only logger. Unset if they come from elsewhere.
+static LEVELS: OnceLock<Handle<Levels, Registry>> = OnceLock::new();
+
+/// Applies `logger.level` and `debug` of a reloaded configuration. Does nothing if `RUST_LOG` is set, or the app has a
+/// subscriber of its own.
+pub(crate) fn reload(config: &WebSocketConfig) {
+    if let Some(levels) = LEVELS.get() {
+        // It fails only if the logger is gone.
+        let _ = levels.reload(configured(config));
+    }
 }
 
 /// Libraries of other Socket.IO servers in the process, which log every packet unredacted.
@@ -63,16 +83,22 @@ const NOISY: [&str; 21] = [
 
 type Levels = Box<dyn Filter<Registry> + Send + Sync>;
 
-fn logger<W>(config: &WebSocketConfig, levels: Option<&str>, writer: W, colours: bool) -> impl Subscriber + Send + Sync
+fn logger<W>(
+    config: &WebSocketConfig,
+    levels: Option<&str>,
+    writer: W,
+    colours: bool,
+) -> (impl Subscriber + Send + Sync, Option<Handle<Levels, Registry>>)
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let filter: Levels = match levels.filter(|levels| !levels.trim().is_empty()) {
+    let levels = levels.filter(|levels| !levels.trim().is_empty());
+    let filter: Levels = match levels {
         Some(levels) => {
             let silent = CARRIERS.map(|carrier| format!("{carrier}=off,")).concat();
             Box::new(EnvFilter::new(format!("{silent}{levels}")))
         }
-        None => configured(if config.debug { LogLevel::Debug } else { config.logger.level }),
+        None => configured(config),
     };
     let lines = tracing_subscriber::fmt::layer().with_writer(writer);
     let lines = if config.logger.pretty {
@@ -80,13 +106,14 @@ where
     } else {
         lines.with_ansi(false).json().flatten_event(true).boxed()
     };
-    tracing_subscriber::registry().with(lines.with_filter(filter))
+    let (filter, handle) = reload::Layer::new(filter);
+    (tracing_subscriber::registry().with(lines.with_filter(filter)), levels.is_none().then_some(handle))
 }
 
 /// The levels without `RUST_LOG`. Crates are compared by their whole names: an [`EnvFilter`] would take `redis` for the
 /// beginning of an app named `redis_chat`, too.
-fn configured(level: LogLevel) -> Levels {
-    let level = match level {
+fn configured(config: &WebSocketConfig) -> Levels {
+    let level = match if config.debug { LogLevel::Debug } else { config.logger.level } {
         LogLevel::Error => LevelFilter::ERROR,
         LogLevel::Warn => LevelFilter::WARN,
         LogLevel::Info => LevelFilter::INFO,
@@ -146,7 +173,8 @@ mod tests {
         set(&mut config);
         let written = Written::default();
         let writer = written.clone();
-        tracing::subscriber::with_default(logger(&config, levels, move || writer.clone(), false), log);
+        let (logger, _) = logger(&config, levels, move || writer.clone(), false);
+        tracing::subscriber::with_default(logger, log);
         let bytes = written.0.lock().expect("no panic").clone();
         String::from_utf8(bytes).expect("text").lines().map(str::to_owned).collect()
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use arc_swap::ArcSwap;
 use roomwire_core::Error;
 use roomwire_service::{Dispatcher, GatewayError, IntoGateways, WebSocketService};
 use roomwire_socketio::Sessions;
@@ -96,14 +97,15 @@ pub(crate) fn around_own_server(
     service: WebSocketService,
     gateways: impl IntoGateways,
 ) -> Result<RoomwireLayer, MountError> {
-    let config = service.config().clone();
+    let config = service.config();
     let dispatcher = Dispatcher::new(service.clone(), gateways)?;
     let refusals = Refusals::new(service.refusal_log().clone());
-    let handshake = HandshakeCheck::new(&config, refusals.clone());
+    let handshake = ArcSwap::from_pointee(HandshakeCheck::new(&config, refusals.clone()));
     if !config.enabled {
         tracing::info!(target: "roomwire", path = config.path, "switched off: answering 503");
         return Ok(RoomwireLayer::new(Mounted {
             service,
+            started: config,
             handshake,
             refusals,
             drain: DrainState::default(),
@@ -117,5 +119,5 @@ pub(crate) fn around_own_server(
     let session_limiter = SessionLimiter::new(&files.fitting(&config), refusals.clone());
     let running = Running { sessions: Sessions::new(dispatcher), session_limiter };
     let drain = DrainState::default();
-    Ok(RoomwireLayer::new(Mounted { service, handshake, refusals, drain, running: Some(running) }))
+    Ok(RoomwireLayer::new(Mounted { service, started: config, handshake, refusals, drain, running: Some(running) }))
 }

@@ -61,14 +61,14 @@ impl Server {
     /// # Errors
     /// When the service cannot be mounted, the certificate cannot be used, or the address cannot be listened on.
     pub async fn bind(app: Router, service: WebSocketService, gateways: impl IntoGateways) -> Result<Self, ServeError> {
-        logging::init(service.config());
-        let config = service.config().clone();
+        let config = service.config();
+        logging::init(&config);
         let tls = listener::certificates(&config).await?;
         let refusals = Refusals::new(service.refusal_log().clone());
-        let layer = mount::around_own_server(service, gateways)?;
+        let layer = mount::around_own_server(service.clone(), gateways)?;
         let address = SocketAddr::new(config.host, config.port);
-        let listener = Listener::bind(address, config.into(), tls, refusals)
-            .map_err(|source| ServeError::Listen { address, source })?;
+        let listener =
+            Listener::bind(address, service, tls, refusals).map_err(|source| ServeError::Listen { address, source })?;
         Ok(Self { listener, app, layer })
     }
 
@@ -93,6 +93,8 @@ impl Server {
     /// This takes at most `drain.timeout`, and up to three times `state.timeout` longer if the store does not answer; then
     /// the remaining connections are dropped.
     ///
+    /// Reloads the configuration at SIGHUP, as [`reload_on_hangup`](crate::reload_on_hangup) says.
+    ///
     /// A request's extensions contain [`axum::extract::ConnectInfo`] of the peer's [`SocketAddr`].
     ///
     /// # Errors
@@ -105,7 +107,7 @@ impl Server {
         F: Future<Output = ()> + Send + 'static,
     {
         let Self { listener, app, layer } = self;
-        let config = layer.service().config().clone();
+        let config = layer.service().config();
         if let Ok(address) = listener.local_addr() {
             let scheme = if config.ssl { "https" } else { "http" };
             layer.log_start("listening on", format_args!("{scheme}://{address}{}", config.path));
@@ -117,9 +119,13 @@ impl Server {
             // Accepting goes on: clients over HTTP long-polling, health checks and the app's routes need it.
             drained.ask_clients_to_go().await;
         };
-        let accepted = listener.accept_until(stopped, app.layer(layer.clone())).await;
+        let accepting = listener.accept_until(stopped, app.layer(layer.clone()));
+        let accepted = tokio::select! {
+            accepted = accepting => accepted,
+            never = signal::reload_on_hangup(layer.service()) => match never {},
+        };
         // A node that was drained before the stop has requests of the app's own still.
-        let deadline = layer.ask_clients_to_go().await.max(Instant::now() + config.drain.timeout / 8);
+        let deadline = layer.ask_clients_to_go().await.max(Instant::now() + layer.service().config().drain.timeout / 8);
         let ((), finished) = tokio::join!(layer.finish(deadline), timeout_at(deadline, accepted.finish()));
         if finished.is_err() {
             tracing::warn!(target: "roomwire", "some requests were not finished in time");
@@ -129,7 +135,8 @@ impl Server {
     }
 }
 
-/// Serves an app and its gateways until Ctrl-C or SIGTERM, on `host` and `port` of the service's configuration.
+/// Serves an app and its gateways until Ctrl-C or SIGTERM, on `host` and `port` of the service's configuration. Reloads the
+/// configuration at SIGHUP, as [`reload_on_hangup`](crate::reload_on_hangup) says.
 ///
 /// Sends small messages at once (`TCP_NODELAY`); `keepAlive` detects dead peers. For an app with its own server there
 /// is [`mount`]; to control the shutdown, or to learn the port, [`Server`].

@@ -4,10 +4,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use roomwire_core::{Error, ErrorCode, WebSocketConfig};
 use roomwire_socketio::ReconnectRate;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     addresses::{AddressLimiter, AddressPermit},
+    permits::{Permit, Permits},
     refusals::Refusals,
 };
 
@@ -15,7 +15,7 @@ use crate::{
 /// `limits.reconnectsPerSecond` and `limits.reconnectBurst`.
 #[derive(Debug)]
 pub(crate) struct SessionLimiter {
-    free: Arc<Semaphore>,
+    sessions: Permits,
     addresses: AddressLimiter,
     refusals: Refusals,
 }
@@ -24,20 +24,23 @@ pub(crate) struct SessionLimiter {
 /// one, is closed.
 #[derive(Debug)]
 pub(crate) struct SessionPermit {
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
     _of_address: Option<AddressPermit>,
 }
 
 impl SessionLimiter {
     pub(crate) fn new(config: &WebSocketConfig, refusals: Refusals) -> Self {
-        let limits = &config.limits;
-        let sessions = usize::try_from(config.max_connections).unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
-        let reconnects = ReconnectRate::new(limits.reconnects_per_second, limits.reconnect_burst);
         Self {
-            free: Arc::new(Semaphore::new(sessions)),
-            addresses: AddressLimiter::new(config.connections_per_address(), Some(reconnects)),
+            sessions: Permits::new(sessions(config)),
+            addresses: AddressLimiter::new(config.connections_per_address(), Some(reconnects(config))),
             refusals,
         }
+    }
+
+    /// Changes the limits. Sessions that are open stay, and count.
+    pub(crate) fn set(&self, config: &WebSocketConfig) {
+        self.sessions.set(sessions(config));
+        self.addresses.set(config.connections_per_address(), Some(reconnects(config)));
     }
 
     /// A place for a session of this address. Without an address only `maxConnections` applies.
@@ -46,7 +49,7 @@ impl SessionLimiter {
     /// `MAX_CONNECTIONS` when the server or the address has as many sessions as it may, `RATE_LIMITED` with the time to
     /// wait when the address had too many short ones.
     pub(crate) fn acquire(&self, address: Option<IpAddr>) -> Result<Arc<SessionPermit>, Error> {
-        let permit = self.free.clone().try_acquire_owned().map_err(|_| {
+        let permit = self.sessions.acquire().ok_or_else(|| {
             self.refusals.max_connections(address);
             Error::new(ErrorCode::MaxConnections)
         })?;
@@ -62,6 +65,14 @@ impl SessionLimiter {
         };
         Ok(Arc::new(SessionPermit { _permit: permit, _of_address: of_address }))
     }
+}
+
+fn sessions(config: &WebSocketConfig) -> usize {
+    usize::try_from(config.max_connections).unwrap_or(usize::MAX)
+}
+
+fn reconnects(config: &WebSocketConfig) -> ReconnectRate {
+    ReconnectRate::new(config.limits.reconnects_per_second, config.limits.reconnect_burst)
 }
 
 #[cfg(test)]

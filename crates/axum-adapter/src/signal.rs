@@ -1,4 +1,8 @@
-//! Shutdown signals of the process.
+//! Signals of the process: shutdown and reload.
+
+use std::convert::Infallible;
+
+use roomwire_service::WebSocketService;
 
 /// Waits for Ctrl-C or, on Unix, SIGTERM. Waits forever if neither is available.
 pub async fn stop_requested() {
@@ -22,4 +26,24 @@ pub async fn stop_requested() {
         () = interrupt => {}
         () = terminate => {}
     }
+}
+
+/// Reloads the configuration at each SIGHUP, for as long as this is polled; waits forever where there is no such signal.
+///
+/// [`serve`](crate::serve) and [`Server`](crate::Server) do so by themselves. An app with its own server spawns it: without
+/// it, SIGHUP ends the process. What is read, and which keys change, [`WebSocketService::reload_config`] says. A
+/// configuration that was written in code has nothing to read again: then a warning is logged, and nothing else happens.
+///
+/// From the first poll on, the signal no longer ends the process, also when its terminal is closed.
+pub async fn reload_on_hangup(service: &WebSocketService) -> Infallible {
+    #[cfg(unix)]
+    if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
+        while signal.recv().await.is_some() {
+            // It logs the outcome.
+            let _ = service.reload_config().await;
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = service;
+    std::future::pending().await
 }

@@ -40,6 +40,7 @@ mod metrics;
 mod node;
 mod readiness;
 mod refusal_log;
+mod reload;
 mod service;
 mod task;
 pub mod testing;
@@ -56,6 +57,7 @@ pub use local::Client;
 pub use metrics::{METRICS, count_limited};
 pub use readiness::{NotReady, Readiness};
 pub use refusal_log::{Refusal, RefusalLog};
+pub use reload::{ReloadError, Reloadable};
 pub use roomwire_core::{
     Actor, Authenticator, Binary, ClientId, ConnectRequest, DefaultPolicy, DisconnectReason, Error, ErrorCode,
     EventName, Grants, Identity, IntoPayload, LeaveReason, MemberRecord, Metadata, Namespace, NewRoom, NodeId,

@@ -91,7 +91,7 @@ impl Serialize for NotReady {
 
 impl Readiness {
     pub(crate) fn of(node: &Node) -> Self {
-        let limit = node.config.health.outage_limit;
+        let limit = node.config().health.outage_limit;
         let too_long = |outage: Option<Duration>| outage.filter(|outage| !limit.is_zero() && *outage > limit);
         let (state, backplane) = node.backend.outages();
         let reasons = [

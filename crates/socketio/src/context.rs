@@ -2,41 +2,41 @@
 
 use std::{fmt, sync::Arc};
 
-use roomwire_core::{Namespace, WebSocketConfig};
+use parking_lot::Mutex;
+use roomwire_core::Namespace;
 use roomwire_service::Dispatcher;
 
-use crate::{ReconnectRate, limits::SessionLimits, metrics::Metrics, outbox::Bounds, refusals::Refusals};
+use crate::{metrics::Metrics, refusals::Refusals, settings::SessionSettings};
 
-/// The service behind the sessions, and what the configuration says about them.
+/// The service behind the sessions.
 pub(crate) struct Context {
     pub(crate) dispatcher: Dispatcher,
-    pub(crate) limits: SessionLimits,
-    pub(crate) bounds: Bounds,
     pub(crate) refusals: Refusals,
     pub(crate) metrics: Arc<Metrics>,
-    /// How often one session may connect to namespaces. A connect costs as much as a session that connects to one
-    /// namespace: it is authenticated and registered. Hence the keys for short sessions apply to it too.
-    pub(crate) connects: ReconnectRate,
+    /// Those of the last session that was opened.
+    settings: Mutex<Arc<SessionSettings>>,
 }
 
 impl Context {
     pub(crate) fn new(dispatcher: Dispatcher) -> Self {
         let service = dispatcher.service();
-        let limits = &service.config().limits;
-        let namespaces = u32::try_from(dispatcher.namespaces().count()).unwrap_or(u32::MAX);
-        let connects = ReconnectRate::new(limits.reconnects_per_second, limits.reconnect_burst.max(namespaces));
+        let settings = SessionSettings::new(service.config(), dispatcher.namespaces().count());
         Self {
-            limits: SessionLimits::from(limits),
-            bounds: Bounds::from(limits),
             refusals: Refusals::new(service.refusal_log().clone()),
             metrics: Metrics::new(),
-            connects,
+            settings: Mutex::new(Arc::new(settings)),
             dispatcher,
         }
     }
 
-    pub(crate) fn config(&self) -> &WebSocketConfig {
-        self.dispatcher.service().config()
+    /// The settings for a session that is opened now. Sessions share them until the configuration changes.
+    pub(crate) fn settings(&self) -> Arc<SessionSettings> {
+        let config = self.dispatcher.service().config();
+        let mut settings = self.settings.lock();
+        if !Arc::ptr_eq(&settings.config, &config) {
+            *settings = Arc::new(SessionSettings::new(config, self.dispatcher.namespaces().count()));
+        }
+        settings.clone()
     }
 
     /// The configured namespace with this name.
@@ -47,6 +47,6 @@ impl Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("limits", &self.limits).finish_non_exhaustive()
+        f.debug_struct("Context").finish_non_exhaustive()
     }
 }

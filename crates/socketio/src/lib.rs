@@ -28,6 +28,7 @@ mod reconnect_rate;
 mod refusals;
 mod session;
 mod sessions;
+mod settings;
 mod websocket;
 
 pub use metrics::METRICS;

@@ -16,15 +16,11 @@ const SHORT: Duration = Duration::from_secs(5);
 /// An address is remembered while it has a connection or its bucket is not full. At most twice as many addresses are
 /// kept, and [`ROOM`].
 #[derive(Clone)]
-pub(crate) struct AddressLimiter(Arc<Counted>);
-
-struct Counted {
-    max: u32,
-    reconnects: Option<ReconnectRate>,
-    addresses: Mutex<Addresses>,
-}
+pub(crate) struct AddressLimiter(Arc<Mutex<Addresses>>);
 
 struct Addresses {
+    max: u32,
+    reconnects: Option<ReconnectRate>,
     known: HashMap<AddressKey, Address>,
     /// The number of connections that may begin before idle addresses are removed.
     until_tidy: usize,
@@ -51,8 +47,14 @@ impl AddressLimiter {
     /// Allows `max` connections of an address at one time, and short ones as often as this rate says. Without a rate
     /// they are not counted.
     pub(crate) fn new(max: u32, reconnects: Option<ReconnectRate>) -> Self {
-        let addresses = Mutex::new(Addresses { known: HashMap::new(), until_tidy: ROOM });
-        Self(Arc::new(Counted { max, reconnects, addresses }))
+        let addresses = Addresses { max, reconnects, known: HashMap::new(), until_tidy: ROOM };
+        Self(Arc::new(Mutex::new(addresses)))
+    }
+
+    /// Changes the limits. Connections that are open stay, and count.
+    pub(crate) fn set(&self, max: u32, reconnects: Option<ReconnectRate>) {
+        let mut addresses = self.0.lock();
+        (addresses.max, addresses.reconnects) = (max, reconnects);
     }
 
     /// Counts a connection that begins now, until the permit is dropped. One that ends within five seconds takes a
@@ -64,14 +66,15 @@ impl AddressLimiter {
     pub(crate) fn acquire(&self, address: IpAddr) -> Result<AddressPermit, Error> {
         let key = AddressKey::from(address);
         let now = Instant::now();
-        let mut addresses = self.0.addresses.lock();
+        let mut addresses = self.0.lock();
         addresses.tidy(now);
+        let (max, reconnects) = (addresses.max, addresses.reconnects);
         let address = addresses.known.entry(key).or_insert(Address { open: 0, full_at: now });
-        if address.open >= self.0.max {
+        if address.open >= max {
             let problem = "Too many connections from this address (limits.connectionsPerAddress), try again later";
             return Err(Error::with_message(ErrorCode::MaxConnections, problem));
         }
-        if let Some(wait) = self.0.reconnects.and_then(|rate| rate.wait(address.full_at, now)) {
+        if let Some(wait) = reconnects.and_then(|rate| rate.wait(address.full_at, now)) {
             let problem = "Too many short connections from this address (limits.reconnectsPerSecond)";
             return Err(Error::with_message(ErrorCode::RateLimited, problem).with_retry_after(wait));
         }
@@ -83,7 +86,7 @@ impl AddressLimiter {
     /// The number of addresses that are kept.
     #[cfg(test)]
     fn known(&self) -> usize {
-        self.0.addresses.lock().known.len()
+        self.0.lock().known.len()
     }
 }
 
@@ -103,10 +106,11 @@ impl Addresses {
 impl Drop for AddressPermit {
     fn drop(&mut self) {
         let now = Instant::now();
-        let mut addresses = self.limiter.0.addresses.lock();
+        let mut addresses = self.limiter.0.lock();
+        let reconnects = addresses.reconnects;
         let Some(address) = addresses.known.get_mut(&self.address) else { return };
         address.open -= 1;
-        if let Some(rate) = self.limiter.0.reconnects
+        if let Some(rate) = reconnects
             && now.saturating_duration_since(self.began) < SHORT
         {
             address.full_at = rate.charge(address.full_at, now);
@@ -119,7 +123,7 @@ impl Drop for AddressPermit {
 
 impl fmt::Debug for AddressLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AddressLimiter").field("max", &self.0.max).finish_non_exhaustive()
+        f.debug_struct("AddressLimiter").finish_non_exhaustive()
     }
 }
 

@@ -10,7 +10,7 @@ use axum::{
 use http::{Request, Response};
 use hyper::{body::Incoming, rt, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use roomwire_core::{Escaped, WebSocketConfig};
+use roomwire_core::{Escaped, config::Limits};
 use tokio::{net::TcpStream, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -33,9 +33,6 @@ const BUFFER: usize = 65_536;
 pub(super) struct Serving {
     app: Router,
     tls: Option<Arc<Certificates>>,
-    http: http1::Builder,
-    handshake_timeout: Duration,
-    write_timeout: Duration,
     /// The service's path. The layer enforces the deadline of requests to it.
     path: String,
     refusals: Refusals,
@@ -47,28 +44,41 @@ pub(super) struct Serving {
     ended: CancellationToken,
 }
 
-impl Serving {
-    pub(super) fn new(
-        app: Router,
-        tls: Option<Arc<Certificates>>,
-        config: &WebSocketConfig,
-        refusals: Refusals,
-    ) -> Self {
-        let limits = &config.limits;
+/// What holds for a connection from its first byte to its last.
+#[derive(Clone, Copy, Debug)]
+struct ConnectionLimits {
+    handshake_timeout: Duration,
+    write_timeout: Duration,
+    headers: usize,
+    header_bytes: usize,
+}
+
+impl From<&Limits> for ConnectionLimits {
+    fn from(limits: &Limits) -> Self {
+        let &Limits { handshake_timeout, write_timeout, headers, header_bytes, .. } = limits;
+        Self { handshake_timeout, write_timeout, headers, header_bytes }
+    }
+}
+
+impl ConnectionLimits {
+    fn http(self) -> http1::Builder {
         let mut http = http1::Builder::new();
         // The time for a head begins with the connection and after each answer: it bounds idle connections too.
         http.timer(TokioTimer::new())
-            .header_read_timeout(limits.handshake_timeout)
-            .max_headers(limits.headers)
-            .max_header_size(limits.header_bytes)
-            .max_buf_size(BUFFER.max(limits.header_bytes));
+            .header_read_timeout(self.handshake_timeout)
+            .max_headers(self.headers)
+            .max_header_size(self.header_bytes)
+            .max_buf_size(BUFFER.max(self.header_bytes));
+        http
+    }
+}
+
+impl Serving {
+    pub(super) fn new(app: Router, tls: Option<Arc<Certificates>>, path: String, refusals: Refusals) -> Self {
         Self {
             app,
             tls,
-            http,
-            handshake_timeout: limits.handshake_timeout,
-            write_timeout: limits.write_timeout,
-            path: config.path.clone(),
+            path,
             refusals,
             connections: Connections::default(),
             closing: CancellationToken::new(),
@@ -82,13 +92,28 @@ impl Serving {
         self.ended.cancel();
     }
 
-    /// Serves a connection until it is over, upgraded, or ended.
-    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, peer: SocketAddr, permit: ConnectionPermit) {
-        let _ended = self.ended.run_until_cancelled(self.serve_to_its_end(stream, peer, permit)).await;
+    /// Serves a connection under these limits until it is over, upgraded, or ended.
+    pub(super) fn serve(
+        self: Arc<Self>,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: ConnectionPermit,
+        limits: &Limits,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let limits = ConnectionLimits::from(limits);
+        async move {
+            let _ended = self.ended.run_until_cancelled(self.serve_to_its_end(stream, peer, permit, limits)).await;
+        }
     }
 
-    async fn serve_to_its_end(&self, stream: TcpStream, peer: SocketAddr, permit: ConnectionPermit) {
-        let deadline = Instant::now() + self.handshake_timeout;
+    async fn serve_to_its_end(
+        &self,
+        stream: TcpStream,
+        peer: SocketAddr,
+        permit: ConnectionPermit,
+        limits: ConnectionLimits,
+    ) {
+        let deadline = Instant::now() + limits.handshake_timeout;
         let permit = Arc::new(permit);
         let connection = Arc::new(Connection::default());
         let known = self.connections.add(&connection);
@@ -104,13 +129,13 @@ impl Serving {
             drop(known);
         });
         let stream = ControlledStream::new(stream, connection.clone(), Some(on_end))
-            .with_deadline(self.write_timeout, Some(socket_options::write_at_once));
+            .with_deadline(limits.write_timeout, Some(socket_options::write_at_once));
         match &self.tls {
-            None => self.requests(TokioIo::new(stream), peer, &connection, &permit).await,
+            None => self.requests(TokioIo::new(stream), peer, &connection, &permit, limits).await,
             Some(tls) => {
                 let handshake = tls.accept(stream, deadline);
                 match self.closing.run_until_cancelled(handshake).await {
-                    Some(Ok(stream)) => self.requests(TokioIo::new(stream), peer, &connection, &permit).await,
+                    Some(Ok(stream)) => self.requests(TokioIo::new(stream), peer, &connection, &permit, limits).await,
                     Some(Err(error)) => {
                         permit.closing("tls");
                         if error.kind() == io::ErrorKind::TimedOut {
@@ -125,12 +150,17 @@ impl Serving {
     }
 
     /// The app's response, unless the request's body did not come in time.
-    async fn respond(&self, request: Request<Body>, peer: SocketAddr) -> Result<Response<Body>, Infallible> {
+    async fn respond(
+        &self,
+        request: Request<Body>,
+        peer: SocketAddr,
+        patience: Duration,
+    ) -> Result<Response<Body>, Infallible> {
         if request.body().is_end_stream() || request::is_for(request.uri().path(), &self.path) {
             return self.app.clone().oneshot(request).await;
         }
         let (head, body) = request.into_parts();
-        let (body, late) = body_timeout::body(body, self.handshake_timeout);
+        let (body, late) = body_timeout::body(body, patience);
         let response = self.app.clone().oneshot(Request::from_parts(head, body)).await;
         if late.is_so() {
             self.refusals.body_timeout(Some(peer.ip()));
@@ -139,8 +169,14 @@ impl Serving {
         response
     }
 
-    async fn requests<I>(&self, io: I, peer: SocketAddr, connection: &Connection, permit: &ConnectionPermit)
-    where
+    async fn requests<I>(
+        &self,
+        io: I,
+        peer: SocketAddr,
+        connection: &Connection,
+        permit: &ConnectionPermit,
+        limits: ConnectionLimits,
+    ) where
         I: rt::Read + rt::Write + Unpin + Send + 'static,
     {
         let service = service_fn(|request: Request<Incoming>| {
@@ -148,9 +184,9 @@ impl Serving {
             request.extensions_mut().insert(ConnectInfo(peer));
             request.extensions_mut().insert(HasWriteDeadline);
             connection.set_used();
-            self.respond(request, peer)
+            self.respond(request, peer, limits.handshake_timeout)
         });
-        let http = self.http.serve_connection(io, service).with_upgrades();
+        let http = limits.http().serve_connection(io, service).with_upgrades();
         let mut http = std::pin::pin!(http);
         let served = tokio::select! {
             served = &mut http => served,

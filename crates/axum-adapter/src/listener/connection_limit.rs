@@ -10,13 +10,14 @@ use std::{
 };
 
 use ipnet::IpNet;
+use parking_lot::RwLock;
 use roomwire_core::{Error, ErrorCode, WebSocketConfig};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     addresses::{AddressLimiter, AddressPermit},
     metrics::ConnectionMetrics,
     open_files::OpenFiles,
+    permits::{Permit, Permits},
     refusals::Refusals,
 };
 
@@ -25,11 +26,9 @@ const RESERVE: usize = 512;
 
 /// Counts open TCP connections, all of them and those of each address, and keeps open files for other purposes.
 pub(super) struct ConnectionLimiter {
-    free: Arc<Semaphore>,
-    files: OpenFiles,
+    connections: Permits,
     addresses: AddressLimiter,
-    /// Their connections carry many clients.
-    proxies: Vec<IpNet>,
+    settings: RwLock<Settings>,
     refusals: Refusals,
     metrics: Arc<ConnectionMetrics>,
 }
@@ -39,21 +38,33 @@ pub(super) struct ConnectionPermit {
     closed: OnceLock<&'static str>,
     metrics: Arc<ConnectionMetrics>,
     _of_address: Option<AddressPermit>,
-    _permit: OwnedSemaphorePermit,
+    _permit: Permit,
+}
+
+struct Settings {
+    files: OpenFiles,
+    /// Their connections carry many clients.
+    proxies: Vec<IpNet>,
 }
 
 impl ConnectionLimiter {
     pub(super) fn new(config: &WebSocketConfig, files: OpenFiles, refusals: Refusals) -> Self {
-        let connections = files.connections(config).min(Semaphore::MAX_PERMITS);
-        let of_address = u32::try_from(connections - RESERVE.min(connections / 2)).unwrap_or(u32::MAX);
+        let connections = files.connections(config);
         Self {
-            free: Arc::new(Semaphore::new(connections)),
-            files,
-            addresses: AddressLimiter::new(of_address, None),
-            proxies: config.trusted_proxies.clone(),
+            connections: Permits::new(connections),
+            addresses: AddressLimiter::new(of_address(connections), None),
+            settings: RwLock::new(Settings { files, proxies: config.trusted_proxies.clone() }),
             refusals,
             metrics: ConnectionMetrics::new(),
         }
+    }
+
+    /// Changes the limits. Connections that are open stay, and count.
+    pub(super) fn set(&self, config: &WebSocketConfig, files: OpenFiles) {
+        let connections = files.connections(config);
+        self.connections.set(connections);
+        self.addresses.set(of_address(connections), None);
+        *self.settings.write() = Settings { files, proxies: config.trusted_proxies.clone() };
     }
 
     /// A place for a connection from this address, which is the open file of this number.
@@ -63,11 +74,15 @@ impl ConnectionLimiter {
     /// those files are left that are kept for other purposes.
     pub(super) fn acquire(&self, address: IpAddr, file: usize) -> Result<ConnectionPermit, Error> {
         let address = address.to_canonical();
-        if file >= self.files.for_connections() {
-            self.refusals.open_files(address, self.files);
+        let (files, is_proxy) = {
+            let Settings { files, proxies } = &*self.settings.read();
+            (*files, proxies.iter().any(|network| network.contains(&address)))
+        };
+        if file >= files.for_connections() {
+            self.refusals.open_files(address, files);
             return Err(Error::new(ErrorCode::MaxConnections));
         }
-        let of_address = if self.proxies.iter().any(|network| network.contains(&address)) {
+        let of_address = if is_proxy {
             None
         } else {
             let permit = self.addresses.acquire(address).map_err(|_| {
@@ -76,7 +91,7 @@ impl ConnectionLimiter {
             })?;
             Some(permit)
         };
-        let permit = self.free.clone().try_acquire_owned().map_err(|_| {
+        let permit = self.connections.acquire().ok_or_else(|| {
             self.refusals.listener_full(address);
             Error::new(ErrorCode::MaxConnections)
         })?;
@@ -84,6 +99,11 @@ impl ConnectionLimiter {
         let metrics = self.metrics.clone();
         Ok(ConnectionPermit { closed: OnceLock::new(), metrics, _of_address: of_address, _permit: permit })
     }
+}
+
+/// The most connections of one address, of so many in all.
+fn of_address(connections: usize) -> u32 {
+    u32::try_from(connections - RESERVE.min(connections / 2)).unwrap_or(u32::MAX)
 }
 
 impl ConnectionPermit {
@@ -101,7 +121,7 @@ impl Drop for ConnectionPermit {
 
 impl fmt::Debug for ConnectionLimiter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ConnectionLimiter").field("free", &self.free.available_permits()).finish_non_exhaustive()
+        f.debug_struct("ConnectionLimiter").field("connections", &self.connections).finish_non_exhaustive()
     }
 }
 

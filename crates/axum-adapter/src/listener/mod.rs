@@ -9,8 +9,10 @@ mod tls;
 
 use std::{io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
+use async_trait::async_trait;
 use axum::Router;
-use roomwire_core::WebSocketConfig;
+use roomwire_core::{ApplyReload, WebSocketConfig};
+use roomwire_service::{ReloadError, Reloadable, WebSocketService};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::task::TaskTracker;
 
@@ -28,10 +30,16 @@ use crate::{open_files::OpenFiles, refusals::Refusals};
 #[derive(Debug)]
 pub(crate) struct Listener {
     socket: TcpListener,
-    config: Arc<WebSocketConfig>,
-    limiter: ConnectionLimiter,
+    service: WebSocketService,
+    shared: Arc<Shared>,
     rejecter: Rejecter,
     refusals: Refusals,
+}
+
+/// What a reload of the configuration changes.
+#[derive(Debug)]
+struct Shared {
+    limiter: ConnectionLimiter,
     tls: Option<Arc<Certificates>>,
 }
 
@@ -60,15 +68,18 @@ impl Listener {
     /// When the system does not allow it.
     pub(crate) fn bind(
         address: SocketAddr,
-        config: Arc<WebSocketConfig>,
+        service: WebSocketService,
         tls: Option<Arc<Certificates>>,
         refusals: Refusals,
     ) -> io::Result<Self> {
         let socket = socket_options::listen(address)?;
+        let config = service.config();
         let files = OpenFiles::of_this_process(&config);
         let limiter = ConnectionLimiter::new(&config, files, refusals.clone());
         let rejecter = Rejecter::new(tls.is_none(), files);
-        Ok(Self { socket, config, limiter, rejecter, refusals, tls })
+        let shared = Arc::new(Shared { limiter, tls });
+        service.add_reloadable(&shared);
+        Ok(Self { socket, service, shared, rejecter, refusals })
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -77,7 +88,8 @@ impl Listener {
 
     /// Accepts connections until `stop` is ready, and listens no longer then.
     pub(crate) async fn accept_until(self, stop: impl Future<Output = ()>, app: Router) -> Accepted {
-        let serving = Serving::new(app, self.tls.clone(), &self.config, self.refusals.clone());
+        let path = self.service.config().path.clone();
+        let serving = Serving::new(app, self.shared.tls.clone(), path, self.refusals.clone());
         let accepted = Accepted { serving: Arc::new(serving), tasks: TaskTracker::new() };
         let mut stop = pin!(stop);
         let mut renewal = pin!(self.renew());
@@ -107,21 +119,43 @@ impl Listener {
     }
 
     fn begin(&self, stream: TcpStream, peer: SocketAddr, accepted: &Accepted) {
-        match self.limiter.acquire(peer.ip(), socket_options::file_number(&stream)) {
+        match self.shared.limiter.acquire(peer.ip(), socket_options::file_number(&stream)) {
             Ok(permit) => {
-                socket_options::set_up(&stream, &self.config);
+                let config = self.service.config();
+                socket_options::set_up(&stream, &config);
                 let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                accepted.tasks.spawn(accepted.serving.clone().serve(stream, peer, permit));
+                accepted.tasks.spawn(accepted.serving.clone().serve(stream, peer, permit, &config.limits));
             }
             Err(error) => self.rejecter.reject(stream, &error),
         }
     }
 
     async fn renew(&self) {
-        match &self.tls {
-            Some(tls) => tls.renew_every(self.config.tls.reload).await,
+        match &self.shared.tls {
+            Some(tls) => tls.renew_every(|| self.service.config().tls.reload).await,
             None => std::future::pending().await,
         }
+    }
+}
+
+#[async_trait]
+impl Reloadable for Shared {
+    async fn prepare(self: Arc<Self>, new: &Arc<WebSocketConfig>) -> Result<ApplyReload, ReloadError> {
+        let renewed = match &self.tls {
+            Some(tls) => Some(
+                tls.read(&new.tls)
+                    .await
+                    .map_err(|error| ReloadError::Refused { key: "tls", problem: error.to_string() })?,
+            ),
+            None => None,
+        };
+        let new = new.clone();
+        Ok(Box::new(move || {
+            self.limiter.set(&new, OpenFiles::of_this_process(&new));
+            if let Some((tls, renewed)) = self.tls.as_ref().zip(renewed) {
+                tls.replace(renewed);
+            }
+        }))
     }
 }
 

@@ -9,14 +9,14 @@ use crate::{
 };
 
 impl Backend {
-    /// Compares `limits.payload` with the largest message of the backplane. An assumed limit causes a warning only: the
+    /// Compares this value of `limits.payload` with the largest message of the backplane. An assumed limit causes a warning only: the
     /// backend may accept more than its default.
     ///
     /// # Errors
     /// `INTERNAL`, if a payload that clients may send cannot be sent to other nodes.
-    pub(crate) fn check_payload_limit(&self) -> Result<(), Error> {
+    pub(crate) fn check_payload_limit(&self, payload: usize) -> Result<(), Error> {
         let Some(limit) = &self.message_limit else { return Ok(()) };
-        let (payload, largest) = (self.config.limits.payload, limit.payload());
+        let largest = limit.payload();
         if payload <= largest {
             return Ok(());
         }

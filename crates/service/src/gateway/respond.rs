@@ -89,7 +89,7 @@ impl Inner {
 
     /// A response that the client can decode.
     fn check_answer(&self, payload: Payload) -> Result<Payload, Error> {
-        limits::attachments(&self.service.config().limits, &payload)
+        limits::attachments(&self.service.node.config().limits, &payload)
             .inspect_err(|_| self.service.node.refusals.attachments_of_answer(&self.client))?;
         Ok(payload)
     }

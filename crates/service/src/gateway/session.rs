@@ -75,8 +75,10 @@ pub(super) struct Inner {
 impl Session {
     /// For a session that is already counted.
     pub(super) fn new(service: WebSocketService, client: Client, routes: Arc<Routes>) -> Self {
-        let mailbox = Mailbox::new(&service.config().limits, client.transport().clone(), service.node.metrics.clone());
-        let rate = ClientRate::new(&service.config().limits);
+        let config = service.node.config();
+        let mailbox = Mailbox::new(&config.limits, client.transport().clone(), service.node.metrics.clone());
+        let rate = ClientRate::new(&config.limits);
+        drop(config);
         let claim = Mutex::new(client.claim());
         Self(Arc::new(Inner {
             service,
@@ -193,7 +195,8 @@ impl Inner {
                 Job::Connected => self.connected().await,
                 Job::Event(incoming) => {
                     let Incoming { name, payload, ack } = incoming;
-                    match limits::event(&self.service.config().limits, name.clone(), &payload) {
+                    let checked = limits::event(&self.service.node.config().limits, name.clone(), &payload);
+                    match checked {
                         Ok(name) => self.handle(&mut service, name, payload, ack).await,
                         Err(error) => {
                             if error.code() == ErrorCode::LimitExceeded {

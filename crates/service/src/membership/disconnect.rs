@@ -180,7 +180,7 @@ impl Node {
     /// `on_disconnect`, for the store, and for messages about deleted rooms.
     fn end_of_former_stay(&self) -> Deadline {
         let handlers = 2 * HANDLER_GRACE;
-        let store = self.config.retry_config.timeout.max(self.config.state.timeout);
+        let store = self.started().retry_config.timeout.max(self.started().state.timeout);
         Deadline::within(handlers + store + self.look_again_after())
     }
 

@@ -35,7 +35,7 @@ impl Node {
             if known.gone {
                 return Err(ErrorCode::ClientNotFound.into());
             }
-            limits::one_room_more(&self.config.limits, known.rooms.len())?;
+            limits::one_room_more(&self.config().limits, known.rooms.len())?;
         }
         let key = client.room_key(&room);
         if self.is_ending(client.key(), &key) {

@@ -135,7 +135,7 @@ impl Node {
         act: impl FnOnce(&Arc<Self>, &NamespaceState, &ClientId) + Send + 'static,
     ) {
         let (node, namespace, limit) =
-            (Arc::downgrade(self), self.namespace(namespace), self.config.limits.send_buffer);
+            (Arc::downgrade(self), self.namespace(namespace), self.config().limits.send_buffer);
         let (arrivals, to) = (namespace.arrivals.clone(), client.clone());
         arrivals.run_or_defer(client, limit, move || {
             if let Some(node) = node.upgrade() {
@@ -179,7 +179,7 @@ impl Node {
             Err(error) => return self.unreadable(&error),
         };
         let payload = Payload::from(payload);
-        if limits::attachments(&self.config.limits, &payload).is_err() {
+        if limits::attachments(&self.config().limits, &payload).is_err() {
             self.metrics.backplane_ignored.increment(1);
             self.refusals.attachments_of_node(sender.node());
             return None;

@@ -22,7 +22,7 @@ const AT_LEAST: Duration = Duration::from_millis(250);
 
 /// Runs until the token is cancelled or the node is dropped.
 pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
-    let (beat_now, every) = (node.backend.beat_now.clone(), node.config.lease.heartbeat);
+    let (beat_now, every) = (node.backend.beat_now.clone(), node.started().lease.heartbeat);
     let node = Arc::downgrade(node);
     tokio::spawn(stop.run_until_cancelled_owned(async move {
         // A long cleanup after other nodes must not cost this node its own lease.
@@ -86,9 +86,11 @@ impl Node {
     /// Asks the store to extend the lease. If the store reports lost data, all clients are re-registered.
     pub(super) async fn renew_once(&self, incarnation: &Incarnation) -> Result<LeaseStatus, StateError> {
         // A third of the lease: a call that gets no answer leaves time for another one.
-        let until = self.backend.deadline().min(Deadline::within(self.config.lease.duration / 3));
-        let status =
-            self.backend.call(until, self.backend.store.renew_lease(incarnation, self.config.lease.duration)).await?;
+        let until = self.backend.deadline().min(Deadline::within(self.started().lease.duration / 3));
+        let status = self
+            .backend
+            .call(until, self.backend.store.renew_lease(incarnation, self.started().lease.duration))
+            .await?;
         if status.behind {
             tracing::warn!(target: "roomwire", incarnation = %Escaped(&incarnation), "the store lost writes of this node, re-registering its clients");
             self.backend.state_lost_data();

@@ -1,6 +1,7 @@
 //! One node: the state that all handles of a service share.
 
 mod client_metadata;
+mod configuration;
 mod confirm_ends;
 mod delete_room;
 mod delivery;
@@ -19,6 +20,7 @@ mod twins;
 
 use std::sync::Arc;
 
+use arc_swap::Guard;
 use parking_lot::Mutex;
 use roomwire_core::{
     Authenticator, Backplane, Clock, Envelope, Error, ErrorCode, LogThrottle, Namespace, NodeId, NodeMessage,
@@ -27,8 +29,8 @@ use roomwire_core::{
 use tokio::sync::Notify;
 
 use self::{
-    expiry::Expiries, lifecycle::Lifecycle, pending_writes::PendingWrites, re_register::ReRegistration,
-    revocations::Revocations, twins::Twins,
+    configuration::Configuration, expiry::Expiries, lifecycle::Lifecycle, pending_writes::PendingWrites,
+    re_register::ReRegistration, revocations::Revocations, twins::Twins,
 };
 pub(crate) use self::{incarnation::CurrentIncarnation, pending_acks::PendingAcks, pending_writes::EndedClient};
 use crate::{
@@ -42,7 +44,7 @@ use crate::{
 /// The state of one process, shared by every handle of its service.
 #[derive(Debug)]
 pub(crate) struct Node {
-    pub(crate) config: Arc<WebSocketConfig>,
+    pub(crate) configuration: Configuration,
     pub(crate) backend: Arc<Backend>,
     pub(crate) id: NodeId,
     /// Distinguishes this process from others with the same node id.
@@ -91,7 +93,7 @@ impl Node {
         let (lifecycle, config) = (Lifecycle::new(config.enabled), Arc::new(config));
         let backend = Backend::new(config.clone(), store, backplane, clock.clone());
         Self {
-            config,
+            configuration: Configuration::new(config),
             id,
             process: incarnation.current().process(),
             clock,
@@ -118,12 +120,12 @@ impl Node {
     /// Begins the lease, opens the backplane and starts the background work. Retries as `retryConfig` says if the
     /// backend is not available yet.
     pub(crate) async fn start(self: &Arc<Self>) -> Result<(), Error> {
-        self.backend.check_payload_limit()?;
-        let until = Deadline::within(self.config.retry_config.timeout);
+        self.backend.check_payload_limit(self.config().limits.payload)?;
+        let until = Deadline::within(self.started().retry_config.timeout);
         // One attempt may have to connect first. No attempt uses the whole time: the next may reach another server.
-        let one_try = || Deadline::within(self.config.state.connect_timeout + self.config.state.timeout);
+        let one_try = || Deadline::within(self.started().state.connect_timeout + self.started().state.timeout);
         let incarnation = self.incarnation.current();
-        let lasts = self.config.lease.duration;
+        let lasts = self.started().lease.duration;
         self.backend
             .retrying_at_start(until, || {
                 self.backend.call(one_try(), self.backend.store.begin_lease(&incarnation, lasts))
@@ -141,6 +143,16 @@ impl Node {
         lease::spawn(self, self.backend.stop.clone());
         reconcile::spawn(self, self.backend.stop.clone());
         Ok(())
+    }
+
+    /// The configuration in force.
+    pub(crate) fn config(&self) -> Guard<Arc<WebSocketConfig>> {
+        self.configuration.load()
+    }
+
+    /// For the keys that need a restart.
+    pub(crate) fn started(&self) -> &WebSocketConfig {
+        &self.configuration.started
     }
 
     /// The local state of a namespace, created at the first use.

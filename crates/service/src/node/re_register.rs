@@ -76,7 +76,7 @@ impl Node {
 
     async fn take_new_incarnation(&self, incarnation: &mut Incarnation) -> Result<(), StateError> {
         let next = incarnation.next();
-        self.backend.bounded(self.backend.store.begin_lease(&next, self.config.lease.duration)).await?;
+        self.backend.bounded(self.backend.store.begin_lease(&next, self.started().lease.duration)).await?;
         tracing::warn!(target: "roomwire", lost = %Escaped(&incarnation), next = %Escaped(&next), "this node's lease expired, re-registering its clients");
         self.metrics.leases_lost.increment(1);
         self.mark_unannounced();
@@ -91,7 +91,7 @@ impl Node {
 
     /// Whether the incarnation continues: the store lost it and lets it begin again. A reaped incarnation never does.
     async fn begin_again(&self, lost: &Incarnation) -> Result<bool, StateError> {
-        match self.backend.bounded(self.backend.store.begin_lease(lost, self.config.lease.duration)).await {
+        match self.backend.bounded(self.backend.store.begin_lease(lost, self.started().lease.duration)).await {
             Ok(()) => {
                 tracing::warn!(target: "roomwire", incarnation = %Escaped(&lost), "the store lost this node's data, re-registering its clients");
                 self.backend.state_lost_data();
@@ -170,7 +170,7 @@ impl Node {
                 left = later;
                 self.put_back(incarnation, batch, self.backend.patience()).await?;
                 // The heartbeat may be waiting for this, which may take longer than the lease.
-                if renewed.elapsed() >= self.config.lease.heartbeat {
+                if renewed.elapsed() >= self.started().lease.heartbeat {
                     renewed = Instant::now();
                     self.renew_once(incarnation).await?;
                 }

@@ -22,7 +22,8 @@ use crate::local::{Client, Membership, NamespaceState};
 
 /// Runs until the token is cancelled or the node is dropped, in its own task so that it never delays the heartbeat.
 pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
-    let (compare_now, every, soon) = (node.compare_now.clone(), node.config.lease.reconcile, node.look_again_after());
+    let (compare_now, every, soon) =
+        (node.compare_now.clone(), node.started().lease.reconcile, node.look_again_after());
     let node = Arc::downgrade(node);
     tokio::spawn(stop.run_until_cancelled_owned(async move {
         let mut doubts = Doubts::default();
@@ -159,10 +160,10 @@ impl Node {
     /// Makes the store check its data for damage, and reports the memberships that ended because of it. Takes time in
     /// proportion to the amount of data.
     async fn repair_store(&self) {
-        let (incarnation, lease) = (self.incarnation.current(), self.config.lease.duration);
+        let (incarnation, lease) = (self.incarnation.current(), self.started().lease.duration);
         let namespaces = Vec::from_iter(self.namespaces().iter().map(|namespace| namespace.name().clone()));
         // One node at a time does the check, in less than the interval of any of them.
-        let every = self.config.lease.reconcile.mul_f64(0.75);
+        let every = self.started().lease.reconcile.mul_f64(0.75);
         match self.backend.store.repair(&incarnation, lease, every, &namespaces).await {
             Ok(removed) => {
                 removed.departures.into_iter().for_each(|departure| self.report_departure(departure));
@@ -180,7 +181,7 @@ impl Node {
     /// How long a membership may be missing in the store before it is more than a message in flight: as long as a node
     /// may be cut off without losing its lease.
     pub(crate) fn look_again_after(&self) -> std::time::Duration {
-        self.config.lease.duration
+        self.started().lease.duration
     }
 
     async fn view(&self) -> View {

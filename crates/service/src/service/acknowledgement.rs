@@ -104,7 +104,7 @@ impl WebSocketService {
 
     /// The acknowledgement of a client, if it is within the limits.
     fn read<T: DeserializeOwned>(&self, answer: &Payload) -> Result<T, Error> {
-        limits::payload(&self.config().limits, answer)?;
+        limits::payload(&self.node.config().limits, answer)?;
         answer.decode()
     }
 

@@ -25,7 +25,7 @@ impl WebSocketService {
     /// # Errors
     /// The error to send to the client.
     pub(crate) async fn identify(&self, mut handshake: Handshake) -> Result<(Handshake, Arc<Identity>), Error> {
-        limits::depth(&self.config().limits, &handshake.auth)?;
+        limits::depth(&self.node.config().limits, &handshake.auth)?;
         let identity = match handshake.identity.take() {
             Some(identity) => self.holding(identity)?,
             None => {
@@ -66,7 +66,8 @@ impl WebSocketService {
     async fn authenticate(&self, request: &ConnectRequest) -> Result<Identity, Error> {
         let Some(authenticator) = &self.node.auth_hooks.authenticator else { return Ok(Identity::anonymous()) };
         let asked = AssertUnwindSafe(async { authenticator.authenticate(request).await }).catch_unwind();
-        let answer = match timeout(self.config().auth.timeout, asked).await {
+        let limit = self.node.config().auth.timeout;
+        let answer = match timeout(limit, asked).await {
             Ok(Ok(answer)) => answer.and_then(|identity| self.holding(identity)),
             Ok(Err(_)) => Err(Error::internal("the authenticator panicked")),
             Err(late) => {

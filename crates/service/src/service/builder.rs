@@ -106,7 +106,7 @@ impl WebSocketServiceBuilder {
         };
         tracing::debug!(target: "roomwire", node = %Escaped(&id), state = store.name(), "service starts");
         let node = Arc::new(Node::new(self.config, id, store, backplane, self.clock, self.auth_hooks));
-        if node.config.enabled {
+        if node.started().enabled {
             node.start().await?;
         }
         let namespace = node.namespace(&Namespace::root());

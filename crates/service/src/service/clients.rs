@@ -68,7 +68,7 @@ impl WebSocketService {
     /// # Cancellation
     /// The change completes, also if the future is dropped.
     pub async fn set_client_metadata(&self, client: &Client, metadata: Metadata) -> Result<(), Error> {
-        limits::notes(&self.config().limits, &metadata, 0)?;
+        limits::notes(&self.node.config().limits, &metadata, 0)?;
         task::to_the_end(self.node.clone().set_client_metadata(client.clone(), metadata)).await
     }
 

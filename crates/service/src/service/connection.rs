@@ -85,7 +85,7 @@ impl WebSocketService {
     /// the store is unavailable, it is updated later.
     pub async fn handle_disconnect(&self, client: &Client, reason: DisconnectReason) -> Vec<RoomId> {
         let (node, namespace) = (self.node.clone(), self.of_client(client).namespace);
-        let limit = self.config().state.timeout;
+        let limit = self.node.started().state.timeout;
         task::to_the_end_or(limit, |gone| node.deregister(namespace, client.clone(), reason, gone)).await
     }
 
@@ -106,7 +106,7 @@ impl WebSocketService {
         identity: Arc<Identity>,
         transport: Arc<dyn ClientTransport>,
     ) -> Result<Client, Error> {
-        limits::notes(&self.config().limits, &handshake.metadata, 0)?;
+        limits::notes(&self.node.config().limits, &handshake.metadata, 0)?;
         let new = NewClient {
             key: self.client_key(handshake.client),
             user: identity.user.clone(),

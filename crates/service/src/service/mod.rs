@@ -7,6 +7,7 @@ mod builder;
 mod clients;
 mod connection;
 mod direct;
+mod reload;
 mod rooms;
 mod shutdown;
 mod users;
@@ -89,10 +90,11 @@ impl WebSocketService {
         self.namespace.name()
     }
 
-    /// The configuration this service was built with.
+    /// The configuration in force: the one that this service was built with, until another is
+    /// [reloaded](Self::reload). The returned one never changes: call this again for the current values.
     #[must_use]
-    pub fn config(&self) -> &WebSocketConfig {
-        &self.node.config
+    pub fn config(&self) -> Arc<WebSocketConfig> {
+        self.node.configuration.full()
     }
 
     /// The name of this node in the cluster.
@@ -161,7 +163,7 @@ impl WebSocketService {
     /// An event with its arguments encoded, once.
     fn outbound(&self, event: &str, data: impl IntoPayload) -> Result<OutboundEvent, Error> {
         let (name, payload) = (EventName::new(event)?, data.into_payload()?);
-        limits::attachments(&self.config().limits, &payload)?;
+        limits::attachments(&self.node.config().limits, &payload)?;
         Ok(OutboundEvent::new(name, payload))
     }
 

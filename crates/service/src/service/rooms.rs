@@ -24,7 +24,7 @@ impl WebSocketService {
     /// The join completes, also if the future is dropped.
     pub async fn join_room(&self, client: &Client, room: impl ToRoom) -> Result<(), Error> {
         let (service, room) = (self.of_client(client), room.to_room()?);
-        limits::room(&self.config().limits, &room)?;
+        limits::room(&self.node.config().limits, &room)?;
         task::to_the_end(service.node.join(service.namespace, client.clone(), room)).await
     }
 
@@ -39,7 +39,7 @@ impl WebSocketService {
     /// The leave completes, also if the future is dropped.
     pub async fn leave_room(&self, client: &Client, room: impl ToRoom) -> Result<(), Error> {
         let service = self.of_client(client);
-        let (room, limit) = (room.to_room()?, service.config().state.timeout);
+        let (room, limit) = (room.to_room()?, service.node.started().state.timeout);
         task::to_the_end_or(limit, |left| service.node.leave(service.namespace, client.clone(), room, left)).await
     }
 
@@ -51,8 +51,8 @@ impl WebSocketService {
     pub async fn create_room(&self, room: impl ToRoom, new: NewRoom) -> Result<WebSocketRoom, Error> {
         let key = self.room_key(room)?;
         // A room with a longer name could not be joined.
-        limits::room(&self.config().limits, &key.room)?;
-        limits::notes(&self.config().limits, &new.metadata, new.name.as_ref().map_or(0, String::len))?;
+        limits::room(&self.node.config().limits, &key.room)?;
+        limits::notes(&self.node.config().limits, &new.metadata, new.name.as_ref().map_or(0, String::len))?;
         let created = self.node.backend.bounded(self.node.backend.store.create_room(&key, &new)).await?;
         self.node.events.send(|| ServiceEvent::RoomCreated { room: key });
         Ok(created)
@@ -88,7 +88,7 @@ impl WebSocketService {
     /// # Errors
     /// `ROOM_NOT_FOUND`, `INVALID_NAME`, `LIMIT_EXCEEDED` if it is larger than `limits.metadata`, `STATE_UNAVAILABLE`.
     pub async fn set_room_metadata(&self, room: impl ToRoom, metadata: Metadata) -> Result<WebSocketRoom, Error> {
-        limits::notes(&self.config().limits, &metadata, 0)?;
+        limits::notes(&self.node.config().limits, &metadata, 0)?;
         self.change_room(room, &RoomChange::Metadata(metadata), |room| ServiceEvent::RoomChanged { room }).await
     }
 

@@ -22,7 +22,8 @@ impl WebSocketService {
     /// # Cancellation
     /// Dropping the future leaves the rest undone; the lease then expires.
     pub async fn shutdown(&self) -> usize {
-        self.shutdown_within(self.config().drain.timeout).await
+        let patience = self.node.config().drain.timeout;
+        self.shutdown_within(patience).await
     }
 
     /// Like [`shutdown`](Self::shutdown), with another limit for the clients' handlers. For authors of servers that have

@@ -78,7 +78,7 @@ impl WebSocketService {
     /// which informs the others when they are back. The call is idempotent.
     pub async fn revoke_user(&self, user: &UserId) -> Result<(), Error> {
         let revoked_at = self.node.clock.now();
-        let until = revoked_at.plus(self.config().auth.revocation);
+        let until = revoked_at.plus(self.node.config().auth.revocation);
         let subject = Revoked::User(user.clone());
         let told = self.node.revoke(Revocation { subject, revoked_at, until }).await;
         let rest_of_second = 1_000 - revoked_at.as_millis() % 1_000;

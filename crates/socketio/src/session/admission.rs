@@ -76,7 +76,7 @@ impl Session {
 
     /// Waits until the session may connect to a namespace again: a client does not repeat a refused CONNECT by itself.
     async fn wait_for_connect_rate(&self) {
-        let rate = self.0.context.connects;
+        let rate = self.0.settings.connects;
         loop {
             let wait = {
                 let (now, mut namespaces) = (Instant::now(), self.0.namespaces.lock());

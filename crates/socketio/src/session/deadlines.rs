@@ -62,7 +62,7 @@ impl Session {
     pub(super) fn pong(&self) {
         let mut deadlines = self.0.deadlines.lock();
         deadlines.awaits_pong = false;
-        deadlines.next_ping = Instant::now() + self.0.context.config().ping_interval;
+        deadlines.next_ping = Instant::now() + self.0.settings.config.ping_interval;
     }
 
     /// Whether the session is in any namespace or connects to one.
@@ -109,7 +109,7 @@ impl Session {
     }
 
     fn next_deadline(&self, now: Instant) -> Result<Instant, Due> {
-        let (config, is_polling) = (self.0.context.config(), !self.is_websocket());
+        let (config, is_polling) = (&self.0.settings.config, !self.is_websocket());
         let mut next = now + config.ping_interval;
         if self.ending().is_some() {
             return Ok(next);

@@ -80,7 +80,7 @@ impl Session {
             PacketKind::Event { name, ack, payload } => {
                 let Some(connected) = self.connected(&namespace)? else { return Ok(()) };
                 // Outside of all locks: the service may disconnect the client.
-                if payload.size() > self.0.context.limits.payload {
+                if payload.size() > self.0.settings.limits.payload {
                     let bytes = name.len() + payload.size();
                     connected.session.refuse(Some(&name), ack, bytes, ErrorCode::PayloadTooLarge.into());
                 } else {

@@ -40,7 +40,7 @@ use deadlines::Deadlines;
 use namespaces::Namespaces;
 use upgrade_state::UpgradeState;
 
-use crate::{context::Context, metrics::CountedSession, outbox::Outbox};
+use crate::{context::Context, metrics::CountedSession, outbox::Outbox, settings::SessionSettings};
 
 /// One Engine.IO session. Cheap to clone; all clones are one session.
 ///
@@ -52,6 +52,7 @@ pub struct Session(Arc<Inner>);
 pub(crate) struct Inner {
     id: Box<str>,
     pub(crate) context: Arc<Context>,
+    pub(crate) settings: Arc<SessionSettings>,
     pub(crate) request: SessionRequest,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) read_gate: ReadGate,
@@ -103,14 +104,15 @@ impl Inner {
         transport: Transport,
         permit: Box<dyn Any + Send>,
     ) -> Self {
+        let settings = context.settings();
         Self {
             id,
-            outbox: Arc::new(Outbox::new(context.bounds)),
+            outbox: Arc::new(Outbox::new(settings.bounds)),
             read_gate: ReadGate::default(),
-            namespaces: Mutex::new(Namespaces::new(context.limits.packet)),
+            namespaces: Mutex::new(Namespaces::new(settings.limits.packet)),
             had_activity: AtomicBool::new(false),
             has_new_deadline: AtomicBool::new(false),
-            deadlines: Mutex::new(Deadlines::new(context.config().ping_interval)),
+            deadlines: Mutex::new(Deadlines::new(settings.config.ping_interval)),
             upgrade: (transport == Transport::Polling).then(UpgradeState::default),
             ending: AtomicU8::new(0),
             reason: OnceLock::new(),
@@ -122,6 +124,7 @@ impl Inner {
             posts: tokio::sync::Mutex::default(),
             next_ack: AtomicI64::new(0),
             context,
+            settings,
             request,
         }
     }
@@ -151,7 +154,7 @@ impl Session {
     /// The open packet, which answers the handshake.
     #[must_use]
     pub fn open_packet(&self) -> String {
-        let config = self.0.context.config();
+        let config = &self.0.settings.config;
         let is_polling = !self.is_websocket();
         let upgrades: &[&str] =
             if is_polling && config.transports.contains(&Transport::Websocket) { &["websocket"] } else { &[] };
@@ -160,7 +163,7 @@ impl Session {
             "upgrades": upgrades,
             "pingInterval": millis(config.ping_interval),
             "pingTimeout": millis(config.ping_timeout),
-            "maxPayload": self.0.context.limits.body,
+            "maxPayload": self.0.settings.limits.body,
         });
         format!("0{open}")
     }
@@ -168,7 +171,7 @@ impl Session {
     /// The bytes that an HTTP body may have: `maxPayload` of the open packet.
     #[must_use]
     pub fn max_body(&self) -> usize {
-        self.0.context.limits.body
+        self.0.settings.limits.body
     }
 
     /// Whether its messages go over a websocket.

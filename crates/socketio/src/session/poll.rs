@@ -116,7 +116,7 @@ impl Session {
             }
             if self.ending() != Some(Ending::Abort) {
                 let mut body = Vec::new();
-                let most = self.0.context.limits.body;
+                let most = self.0.settings.limits.body;
                 let batch = outbox.next_messages(Transport::Polling, most, |message| push(&mut body, &message));
                 if !body.is_empty() {
                     outbox.still_unwritten(batch);

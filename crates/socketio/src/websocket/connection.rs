@@ -60,7 +60,7 @@ impl From<FrameError> for Closed {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
     pub(super) fn new(stream: S, session: &Session) -> Self {
-        let (limits, takes_base64) = (session.inner().context.limits, session.inner().request.takes_base64());
+        let (limits, takes_base64) = (session.inner().settings.limits, session.inner().request.takes_base64());
         let reader = FrameReader::new(if takes_base64 { limits.body } else { limits.message });
         let writer = FrameWriter::new(takes_base64);
         Self { stream, reader, writer, unread: Bytes::new() }

@@ -42,7 +42,7 @@ impl Session {
     pub async fn upgrade_to_websocket(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send) {
         let Some(permit) = self.begin_probe() else { return };
         let mut connection = Connection::new(stream, &self);
-        let probe = timeout(self.inner().context.config().limits.handshake_timeout, connection.probe());
+        let probe = timeout(self.inner().settings.config.limits.handshake_timeout, connection.probe());
         let has_succeeded = tokio::select! {
             probed = probe => matches!(probed, Ok(Ok(()))),
             () = self.released() => false,

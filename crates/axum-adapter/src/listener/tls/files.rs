@@ -18,7 +18,7 @@ const KEY: &str = "tls.key";
 const LARGEST: u64 = 1 << 20;
 
 /// Where the certificate and its key are.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Files {
     cert: String,
     key: String,

@@ -6,11 +6,12 @@ mod renewal;
 
 use std::{fmt, io, sync::Arc};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use roomwire_core::config::Tls;
 use rustls::ServerConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
+    sync::Notify,
     time::Instant,
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
@@ -20,24 +21,31 @@ use files::{Contents, Files};
 
 /// The server's certificate and private key, from the files `tls.cert` and `tls.key`.
 pub(crate) struct Certificates {
+    watched: Mutex<Watched>,
+    current: RwLock<Arc<ServerConfig>>,
+    /// Notified when other files are watched, or the interval may be another.
+    replaced: Notify,
+}
+
+/// The files that are looked at.
+#[derive(PartialEq, Eq)]
+struct Watched {
     files: Files,
     /// What was read last, whether it was of use or not.
-    seen: parking_lot::Mutex<Contents>,
-    current: RwLock<Arc<ServerConfig>>,
+    seen: Contents,
+}
+
+/// What was read for [`Certificates::replace`].
+pub(crate) struct Renewed {
+    watched: Watched,
+    config: ServerConfig,
 }
 
 impl Certificates {
     /// Reads the files, on a thread where that may take its time.
     pub(crate) async fn load(tls: &Tls) -> Result<Self, TlsError> {
-        let files = Files::named_by(tls)?;
-        let reading = files.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let contents = reading.read()?;
-            let config = reading.config(&contents)?;
-            Ok::<_, TlsError>((contents, config))
-        });
-        let (contents, config) = read.await.map_err(|error| files.interrupted(&error))??;
-        Ok(Self { files, seen: contents.into(), current: RwLock::new(Arc::new(config)) })
+        let Renewed { watched, config } = read(tls).await?;
+        Ok(Self { watched: watched.into(), current: RwLock::new(Arc::new(config)), replaced: Notify::new() })
     }
 
     /// The handshake with a client, under the certificate of this moment.
@@ -54,8 +62,20 @@ impl Certificates {
     }
 }
 
+async fn read(tls: &Tls) -> Result<Renewed, TlsError> {
+    let files = Files::named_by(tls)?;
+    let reading = files.clone();
+    let read = tokio::task::spawn_blocking(move || {
+        let contents = reading.read()?;
+        let config = reading.config(&contents)?;
+        Ok::<_, TlsError>((contents, config))
+    });
+    let (seen, config) = read.await.map_err(|error| files.interrupted(&error))??;
+    Ok(Renewed { watched: Watched { files, seen }, config })
+}
+
 impl fmt::Debug for Certificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Certificates").field("files", &self.files).finish_non_exhaustive()
+        f.debug_struct("Certificates").field("files", &self.watched.lock().files).finish_non_exhaustive()
     }
 }

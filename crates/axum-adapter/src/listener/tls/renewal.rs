@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::Certificates;
+use roomwire_core::config::Tls;
+use tokio::time::timeout;
+
+use super::{Certificates, Renewed, TlsError, read};
 
 impl Certificates {
     /// Looks at the files every so often, for as long as it is polled, and uses what is new for new connections; those
@@ -10,17 +13,40 @@ impl Certificates {
     ///
     /// Files that cannot be used are told once, and the last good pair stays: while one file is written and the other
     /// is not yet, they do not fit, and the next look finds both.
-    pub(crate) async fn renew_every(&self, pause: Duration) {
+    pub(crate) async fn renew_every(&self, pause: impl Fn() -> Duration) {
         let mut unreadable = false;
         loop {
-            tokio::time::sleep(pause).await;
-            self.look(&mut unreadable).await;
+            if timeout(pause(), self.replaced.notified()).await.is_err() {
+                self.look(&mut unreadable).await;
+            }
         }
     }
 
+    /// Reads the files of a new configuration, which may be the same as before.
+    ///
+    /// # Errors
+    /// When they cannot be used.
+    pub(crate) async fn read(&self, tls: &Tls) -> Result<Renewed, TlsError> {
+        read(tls).await
+    }
+
+    /// Uses these for new connections, and watches their files from now on.
+    pub(crate) fn replace(&self, renewed: Renewed) {
+        let Renewed { watched, config } = renewed;
+        let mut now = self.watched.lock();
+        if *now != watched {
+            *self.current.write() = Arc::new(config);
+            *now = watched;
+            tracing::info!(target: "roomwire", "the certificate was renewed");
+        }
+        drop(now);
+        self.replaced.notify_one();
+    }
+
     async fn look(&self, unreadable: &mut bool) {
-        let files = self.files.clone();
-        let read = match tokio::task::spawn_blocking(move || files.read()).await {
+        let files = self.watched.lock().files.clone();
+        let reading = files.clone();
+        let read = match tokio::task::spawn_blocking(move || reading.read()).await {
             Ok(read) => read,
             // The runtime ends.
             Err(_) => return,
@@ -35,10 +61,12 @@ impl Certificates {
             }
         };
         *unreadable = false;
-        if contents == *self.seen.lock() {
+        let mut watched = self.watched.lock();
+        // Others may be watched since these were read.
+        if watched.files != files || watched.seen == contents {
             return;
         }
-        match self.files.config(&contents) {
+        match files.config(&contents) {
             Ok(config) => {
                 // A whole new configuration: what clients resume from sessions under the old one is gone with it.
                 *self.current.write() = Arc::new(config);
@@ -46,7 +74,7 @@ impl Certificates {
             }
             Err(error) => tracing::error!(target: "roomwire", "the certificate stays as it is: {error}"),
         }
-        *self.seen.lock() = contents;
+        watched.seen = contents;
     }
 }
 
