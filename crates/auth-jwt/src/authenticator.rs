@@ -1,15 +1,14 @@
 //! The authenticator.
 
-use std::{fmt, sync::Arc};
+use std::{error, fmt, sync::Arc};
 
 use async_trait::async_trait;
-use jsonwebtoken::{Algorithm, crypto::aws_lc, decode_header};
-use roomwire_core::{Authenticator, Clock, ConnectRequest, Error, ErrorCode, Identity, SystemClock, config::Auth};
-
-use super::{
-    JwtError, claims::Rules, key_ring::KeyRing, kind::in_library, refusal::Refusal, settings::Settings,
-    token_place::TokenPlace,
+use parking_lot::RwLock;
+use roomwire_core::{
+    ApplyReload, Authenticator, Clock, ConnectRequest, Error, ErrorCode, Identity, SystemClock, config::Auth,
 };
+
+use super::{JwtError, verifier::Verifier};
 
 /// Authenticates clients with a signed JSON Web Token, as the user that the token names.
 ///
@@ -23,12 +22,12 @@ use super::{
 ///
 /// Keys from a file or a URL are read again every `auth.jwksRefresh`, by a task that ends with the authenticator. If
 /// they cannot be read then, the previous keys stay in use.
+///
+/// When the service's configuration is reloaded, changed settings apply to the next token, also to that of a connected
+/// client that sends a newer one; identities that were accepted before stay. If no setting changed, the keys are read
+/// again at once.
 pub struct JwtAuthenticator {
-    algorithms: Vec<Algorithm>,
-    keys: KeyRing,
-    rules: Rules,
-    place: TokenPlace,
-    admits_anonymous: bool,
+    verifier: Arc<RwLock<Arc<Verifier>>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -39,20 +38,8 @@ impl JwtAuthenticator {
     /// When the configuration contradicts itself, keys cannot be read, or do not fit the algorithms. The text says what
     /// to do.
     pub async fn from_config(auth: &Auth) -> Result<Self, JwtError> {
-        // The library has no default backend if the application enables another one. A backend that was installed
-        // earlier stays in use: all of them verify the same signatures.
-        let _ = aws_lc::DEFAULT_PROVIDER.install_default();
-        let Settings { algorithms, source, rules, place } = Settings::from_config(auth)?;
-        let named = algorithms.iter().map(|algorithm| in_library(*algorithm)).collect();
-        let keys = KeyRing::load(source, algorithms, auth.jwks_refresh).await?;
-        Ok(Self {
-            algorithms: named,
-            keys,
-            rules,
-            place,
-            admits_anonymous: auth.anonymous,
-            clock: Arc::new(SystemClock),
-        })
+        let verifier = Arc::new(Verifier::load(auth).await?);
+        Ok(Self { verifier: Arc::new(RwLock::new(verifier)), clock: Arc::new(SystemClock) })
     }
 
     /// Uses another clock for times: for tests.
@@ -62,39 +49,25 @@ impl JwtAuthenticator {
         self
     }
 
-    async fn identify(&self, request: &ConnectRequest) -> Result<Identity, Refusal> {
-        match self.place.find(request)? {
-            Some(token) => self.check(&token).await,
-            None if self.admits_anonymous => Ok(Identity::anonymous()),
-            None => Err(Refusal::NoToken),
-        }
-    }
-
-    async fn check(&self, token: &str) -> Result<Identity, Refusal> {
-        let header = decode_header(token).map_err(|_| Refusal::Malformed)?;
-        // A token that demands extensions is valid only where they are understood (RFC 7515, 4.1.11).
-        if header.crit.is_some() {
-            return Err(Refusal::Critical);
-        }
-        if !self.algorithms.contains(&header.alg) {
-            return Err(Refusal::Algorithm);
-        }
-        let id = header.kid.as_deref();
-        let mut keys = self.keys.current();
-        if id.is_some() && keys.choose(header.alg, id).is_none() {
-            self.keys.look_again().await;
-            keys = self.keys.current();
-        }
-        let key = keys.choose(header.alg, id).ok_or(Refusal::UnknownKey)?;
-        let claims = key.verify(token, &header)?;
-        self.rules.identity(claims, self.clock.now())
+    fn verifier(&self) -> Arc<Verifier> {
+        self.verifier.read().clone()
     }
 }
 
 #[async_trait]
 impl Authenticator for JwtAuthenticator {
     async fn authenticate(&self, request: &ConnectRequest) -> Result<Identity, Error> {
-        self.identify(request).await.map_err(|why| Error::new(ErrorCode::Unauthorized).with_source(why))
+        let identified = self.verifier().identify(request, &*self.clock).await;
+        identified.map_err(|why| Error::new(ErrorCode::Unauthorized).with_source(why))
+    }
+
+    async fn reload(&self, auth: Option<&Auth>) -> Result<Option<ApplyReload>, Box<dyn error::Error + Send + Sync>> {
+        let Some(auth) = auth else {
+            self.verifier().keys.read_again().await;
+            return Ok(Some(Box::new(|| {})));
+        };
+        let (new, verifier) = (Arc::new(Verifier::load(auth).await?), self.verifier.clone());
+        Ok(Some(Box::new(move || *verifier.write() = new)))
     }
 }
 

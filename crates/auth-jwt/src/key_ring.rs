@@ -77,6 +77,15 @@ impl KeyRing {
         self.shared.current()
     }
 
+    /// Reads the keys again now, if they can change. If they cannot be read, the previous ones stay in use.
+    pub(crate) async fn read_again(&self) {
+        if self.shared.source.can_change() {
+            let mut asked = self.shared.asked.lock().await;
+            self.shared.read().await;
+            *asked = Instant::now();
+        }
+    }
+
     /// Refreshes the keys because a token names an unknown key id. Returns at once if a refresh ended a moment ago, and
     /// waits for one in progress.
     ///

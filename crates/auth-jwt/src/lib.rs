@@ -35,6 +35,7 @@ mod refusal;
 mod settings;
 mod source;
 mod token_place;
+mod verifier;
 
 pub use authenticator::JwtAuthenticator;
 pub use error::JwtError;
