@@ -20,7 +20,7 @@ impl State {
         let entry = RoomEntry {
             name: new.name.clone(),
             capacity: new.capacity,
-            created_by_name: true,
+            is_kept: new.keep_when_empty,
             metadata: new.metadata.clone(),
             ..RoomEntry::new(RoomUid::random(), now)
         };

@@ -43,7 +43,7 @@ pub(crate) struct RoomEntry {
     pub(crate) capacity: Option<u32>,
     pub(crate) closed: bool,
     /// Whether it is kept without members.
-    pub(crate) created_by_name: bool,
+    pub(crate) is_kept: bool,
     pub(crate) metadata: Metadata,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
@@ -58,7 +58,7 @@ impl RoomEntry {
             name: None,
             capacity: None,
             closed: false,
-            created_by_name: false,
+            is_kept: false,
             metadata: Metadata::new(),
             created_at: now,
             updated_at: now,
@@ -107,7 +107,7 @@ impl State {
             return;
         }
         entry.updated_at = now;
-        if entry.members.is_empty() && !entry.created_by_name && !entry.closed {
+        if entry.members.is_empty() && !entry.is_kept && !entry.closed {
             self.rooms.remove(&room.namespace, &room.room);
         }
     }

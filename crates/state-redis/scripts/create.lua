@@ -1,4 +1,5 @@
--- Creates a room by name. ARGV: room, uid, name or "", capacity or "", metadata or "".
+-- Creates a room by name. ARGV: room, uid, name or "", capacity or "", metadata or "", "1" if it is kept without members
+-- or "".
 local room = ARGV[1]
 if call('HGET', key('r', room), 'uid') then
   return { 'EXISTS' }
@@ -9,8 +10,8 @@ if recovers(at) or lost_its_record(room) then
 end
 create_room(room, ARGV[2], at)
 local record = key('r', room)
-call('HSET', record, 'keep', '1', 'ver', 1)
-for index, field in ipairs({ 'name', 'cap', 'meta' }) do
+call('HSET', record, 'ver', 1)
+for index, field in ipairs({ 'name', 'cap', 'meta', 'keep' }) do
   if ARGV[index + 2] ~= '' then
     call('HSET', record, field, ARGV[index + 2])
   end

@@ -30,7 +30,8 @@ impl Shared {
     pub(crate) async fn create_room(&self, room: &RoomKey, new: &NewRoom) -> Result<WebSocketRoom, StateError> {
         let name = new.name.clone().unwrap_or_default();
         let capacity = new.capacity.map_or_else(String::new, |capacity| capacity.to_string());
-        let args = args![room_name(room), RoomUid::random().as_u64(), name, capacity, metadata_text(&new.metadata)];
+        let (metadata, keep) = (metadata_text(&new.metadata), if new.keep_when_empty { "1" } else { "" });
+        let args = args![room_name(room), RoomUid::random().as_u64(), name, capacity, metadata, keep];
         let mut reply = self.run(&script::CREATE, self.router.keys.of_room(room), &args, Repeat::Never).await?;
         record(room, reply.next()?)
     }

@@ -143,6 +143,7 @@ macro_rules! __contract_properties {
                 a_room_created_by_joining_vanishes_with_its_last_member,
                 a_room_created_by_name_is_kept_as_it_was_given,
                 a_room_created_by_name_stays_without_members,
+                a_room_created_by_name_that_is_not_kept_vanishes_with_its_last_member,
                 a_room_has_one_uid_while_it_exists_and_another_when_it_exists_again,
                 creating_a_room_that_exists_is_refused,
                 deleting_a_missing_room_is_no_error,

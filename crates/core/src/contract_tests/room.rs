@@ -118,6 +118,30 @@ pub async fn a_room_created_by_name_stays_without_members(cluster: &dyn Cluster)
     assert_eq!(peer.room(&room("r")).await, None);
 }
 
+/// With `keep_when_empty` false, a room exists with its settings until its last member has left, however.
+pub async fn a_room_created_by_name_that_is_not_kept_vanishes_with_its_last_member(cluster: &dyn Cluster) {
+    let [peer, other, lost] = Peer::three(cluster).await;
+    let names = ["leaves", "disconnects", "lost"];
+    for name in names {
+        let new = NewRoom::with_capacity(1).keep_when_empty(false);
+        peer.state.create_room(&room(name), &new).await.expect("creates");
+    }
+    for (member, name) in [(&peer, "leaves"), (&other, "disconnects"), (&lost, "lost")] {
+        assert!(!member.enter(&client(name), &room(name)).await.created, "it existed before its first member");
+        peer.change(&room(name), RoomChange::Metadata(metadata("a", 1))).await;
+        assert_eq!(peer.room(&room(name)).await.expect("exists").capacity, Some(1));
+    }
+    peer.leave(&client("leaves"), &room("leaves")).await;
+    other.disconnect(&client("disconnects")).await;
+    lost.state.end_lease(&lost.incarnation).await.expect("ends");
+    peer.reap_all(&lost.incarnation, 10).await;
+    for name in names {
+        assert_eq!(other.room(&room(name)).await, None, "{name}");
+    }
+    assert!(peer.enter(&client("next"), &room("leaves")).await.created, "the next room has no settings");
+    assert_eq!(peer.room(&room("leaves")).await.expect("exists").capacity, None);
+}
+
 /// A uid names one incarnation of a room.
 pub async fn a_room_has_one_uid_while_it_exists_and_another_when_it_exists_again(cluster: &dyn Cluster) {
     let [peer, other, _] = Peer::three(cluster).await;

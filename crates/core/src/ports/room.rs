@@ -31,8 +31,9 @@ impl RoomUid {
 
 /// The settings of a room that is created by name.
 ///
-/// Such a room exists until it is deleted, also without members.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Such a room exists until it is deleted, also without members, unless [`keep_when_empty`](Self::keep_when_empty) is
+/// false.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRoom {
     /// The name shown to people; the id by default.
     pub name: Option<String>,
@@ -40,6 +41,16 @@ pub struct NewRoom {
     pub capacity: Option<u32>,
     /// The application's metadata.
     pub metadata: Metadata,
+    /// Whether the room stays when its last member leaves. True by default. If false, it exists, with its settings, until
+    /// its last member has left, like a room that a join created; before its first member joins, it stays, and while it is
+    /// closed.
+    pub keep_when_empty: bool,
+}
+
+impl Default for NewRoom {
+    fn default() -> Self {
+        Self { name: None, capacity: None, metadata: Metadata::default(), keep_when_empty: true }
+    }
 }
 
 impl NewRoom {
@@ -53,6 +64,13 @@ impl NewRoom {
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
+        self
+    }
+
+    /// Sets whether the room stays when its last member leaves.
+    #[must_use]
+    pub fn keep_when_empty(mut self, keep: bool) -> Self {
+        self.keep_when_empty = keep;
         self
     }
 

@@ -43,7 +43,8 @@ impl WebSocketService {
         task::to_the_end_or(limit, |left| service.node.leave(service.namespace, client.clone(), room, left)).await
     }
 
-    /// Creates a room by name, optionally with a capacity and metadata. It exists until it is deleted.
+    /// Creates a room by name, optionally with a capacity and metadata. It exists until it is deleted or, with
+    /// [`NewRoom::keep_when_empty`] false, until its last member has left.
     ///
     /// # Errors
     /// `FORBIDDEN` if the room exists already, `INVALID_NAME`, `LIMIT_EXCEEDED` if name and metadata are larger than
