@@ -36,6 +36,7 @@ fn its_codes_and_reasons_exist() {
     let codes = ErrorCode::ALL.map(ErrorCode::as_str);
     let reasons = [
         DisconnectReason::ConnectionLost,
+        DisconnectReason::IdleTimeout,
         DisconnectReason::MailboxOverflow,
         DisconnectReason::ProtocolError,
         DisconnectReason::RateLimited,

@@ -44,11 +44,14 @@ pub enum DisconnectReason {
     /// The client kept exceeding its rate limit.
     #[serde(rename = "too many requests")]
     RateLimited,
+    /// The client sent no event for too long.
+    #[serde(rename = "idle timeout")]
+    IdleTimeout,
 }
 
 impl DisconnectReason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ClientDisconnected,
         Self::ConnectionLost,
         Self::PingTimeout,
@@ -61,6 +64,7 @@ impl DisconnectReason {
         Self::TokenExpired,
         Self::AccessRevoked,
         Self::RateLimited,
+        Self::IdleTimeout,
     ];
 
     /// Every reason as it appears in records, events and metrics.
@@ -90,6 +94,7 @@ impl DisconnectReason {
             Self::TokenExpired => "token expired",
             Self::AccessRevoked => "access revoked",
             Self::RateLimited => "too many requests",
+            Self::IdleTimeout => "idle timeout",
         }
     }
 }

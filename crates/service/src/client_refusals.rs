@@ -44,6 +44,13 @@ impl RefusalLog {
         self.of_client("too many requests", "limits.eventBurst", message, client);
     }
 
+    /// A client that sent no event for a long time is disconnected.
+    pub(crate) fn idle(&self, client: &Client) {
+        let message =
+            "a client is disconnected: it sent no event for limits.idleTimeout. Clients that only listen count as idle";
+        self.of_client("idle timeout", "limits.idleTimeout", message, client);
+    }
+
     /// The server stops reading from a client whose events are handled more slowly than it sends them.
     pub(crate) fn reading_paused(&self, client: &Client) {
         let message = "reading from a client is paused: limits.mailbox (events) or limits.byteBurst (bytes) of its events are \

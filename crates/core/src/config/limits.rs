@@ -69,6 +69,10 @@ pub struct Limits {
     /// How many bytes may be queued for one client before it is disconnected as a slow consumer, 1024 to 1073741824 (1
     /// GiB); one message is always accepted. 8000000 unless set.
     pub send_buffer_bytes: usize,
+    /// How long a client may send no event before it is disconnected, whole milliseconds up to a day; 0 is no limit.
+    /// Heartbeats and acknowledgements are no events: a client that only listens is disconnected. 0 unless set.
+    #[serde(serialize_with = "millis")]
+    pub idle_timeout: Duration,
 }
 
 impl Default for Limits {
@@ -95,6 +99,7 @@ impl Default for Limits {
             mailbox: 1024,
             send_buffer: 4096,
             send_buffer_bytes: 8_000_000,
+            idle_timeout: Duration::ZERO,
         }
     }
 }

@@ -177,12 +177,13 @@ impl Mailbox {
         self.queue.lock().closed
     }
 
-    /// Takes the next job. If there is none, the worker ends.
-    pub(super) fn take(&self) -> Option<Job> {
+    /// Takes the next job. If there is none, the worker ends; `ends` is called before another one can start.
+    pub(super) fn take_or(&self, ends: impl FnOnce()) -> Option<Job> {
         let mut queue = self.queue.lock();
         let job = queue.jobs.pop_front();
         queue.bytes -= job.as_ref().map_or(0, Job::bytes);
         if job.is_none() {
+            ends();
             queue.working = false;
             queue.jobs.shrink_to(KEPT_CAPACITY);
         }

@@ -177,6 +177,7 @@ impl Inner {
     pub(super) fn put(self: &Arc<Self>, job: Job) -> Accepted {
         let accepted = self.mailbox.put(job);
         if accepted == Accepted::StartWorker {
+            self.client.set_busy(true);
             let worker = self.clone();
             self.service.node.runtime.spawn(async move { worker.work().await });
         }
@@ -190,7 +191,7 @@ impl Inner {
         loop {
             // Before a job is taken: the wait may end with an order to drop queued jobs.
             self.let_it_catch_up().await;
-            let Some(job) = self.mailbox.take() else { return };
+            let Some(job) = self.mailbox.take_or(|| self.client.set_busy(false)) else { return };
             match job {
                 Job::Connected => self.connected().await,
                 Job::Event(incoming) => {

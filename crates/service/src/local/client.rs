@@ -4,7 +4,7 @@ use std::{
     fmt,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -36,6 +36,10 @@ struct Inner {
     connected_at: Timestamp,
     /// The last activity in milliseconds, shifted left by one; the lowest bit is set if the store does not know it yet.
     activity: AtomicU64,
+    /// Whether events of it are being handled.
+    is_busy: AtomicBool,
+    /// The last time in milliseconds at which it was found busy.
+    busy_at: AtomicU64,
     reason: OnceLock<DisconnectReason>,
     known: Mutex<Known>,
     /// The claim of its id, which ends with this session.
@@ -120,6 +124,8 @@ impl Client {
             handshake: init.auth,
             connected_at: new.connected_at,
             activity: AtomicU64::new(new.connected_at.as_millis() << 1),
+            is_busy: AtomicBool::new(false),
+            busy_at: AtomicU64::new(0),
             reason: OnceLock::new(),
             known: Mutex::new(known),
             claim: weak,
@@ -300,6 +306,22 @@ impl Client {
     /// Records activity of the client.
     pub(crate) fn active(&self, now: Timestamp) {
         self.0.activity.store(now.as_millis() << 1 | 1, Ordering::Relaxed);
+    }
+
+    /// Whether events of the client are being handled, or wait for that.
+    pub(crate) fn set_busy(&self, is_busy: bool) {
+        self.0.is_busy.store(is_busy, Ordering::Relaxed);
+    }
+
+    /// Until when the client was active: it sent an event, or waited for one to be handled as far as earlier calls of
+    /// this noticed.
+    pub(crate) fn active_until(&self, now: Timestamp) -> Timestamp {
+        if self.0.is_busy.load(Ordering::Relaxed) {
+            self.0.busy_at.store(now.as_millis(), Ordering::Relaxed);
+            return now;
+        }
+        let activity = self.0.activity.load(Ordering::Relaxed) >> 1;
+        Timestamp::from_millis(activity.max(self.0.busy_at.load(Ordering::Relaxed)))
     }
 
     /// The last activity, if the store does not know it yet.

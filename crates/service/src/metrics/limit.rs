@@ -14,6 +14,7 @@ pub(crate) enum Limit {
     Attachments,
     Mailbox,
     Layer,
+    Idle,
 }
 
 impl Limit {
@@ -30,6 +31,7 @@ impl Limit {
             Self::Attachments => "attachments",
             Self::Mailbox => "mailbox",
             Self::Layer => "rateLimitLayer",
+            Self::Idle => "idleTimeout",
         }
     }
 }
@@ -47,6 +49,7 @@ pub(super) const LIMITS: &[&str] = &[
     Limit::Attachments.as_str(),
     Limit::Mailbox.as_str(),
     Limit::Layer.as_str(),
+    Limit::Idle.as_str(),
     "maxConnections",
     "connectionsPerAddress",
     "reconnectsPerSecond",

@@ -31,6 +31,7 @@ pub(super) fn spawn(node: &Arc<Node>, stop: CancellationToken) {
             let began = Instant::now();
             let Some(node) = node.upgrade() else { return };
             node.refusals.flush();
+            node.disconnect_idle_clients();
             let status = node.renew().await;
             node.backend.report_lost_messages();
             let next = if status.is_some() { every } else { every.min(AGAIN.mul_f64(rand::random_range(0.6..=1.0))) };

@@ -7,6 +7,7 @@ mod delete_room;
 mod delivery;
 mod expiry;
 mod fan_in;
+mod idle;
 mod incarnation;
 mod lease;
 mod lifecycle;
@@ -29,8 +30,8 @@ use roomwire_core::{
 use tokio::sync::Notify;
 
 use self::{
-    configuration::Configuration, expiry::Expiries, lifecycle::Lifecycle, pending_writes::PendingWrites,
-    re_register::ReRegistration, revocations::Revocations, twins::Twins,
+    configuration::Configuration, expiry::Expiries, idle::IdleCheck, lifecycle::Lifecycle,
+    pending_writes::PendingWrites, re_register::ReRegistration, revocations::Revocations, twins::Twins,
 };
 pub(crate) use self::{incarnation::CurrentIncarnation, pending_acks::PendingAcks, pending_writes::EndedClient};
 use crate::{
@@ -57,6 +58,7 @@ pub(crate) struct Node {
     pub(crate) auth_hooks: AuthHooks,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) expiries: Arc<Expiries>,
+    idle_check: IdleCheck,
     revocations: Revocations,
     pub(crate) pending_acks: PendingAcks,
     pending_writes: PendingWrites,
@@ -104,6 +106,7 @@ impl Node {
             auth_hooks,
             lifecycle,
             expiries: Arc::default(),
+            idle_check: IdleCheck::default(),
             revocations: Revocations::default(),
             pending_acks: PendingAcks::default(),
             pending_writes: PendingWrites::default(),

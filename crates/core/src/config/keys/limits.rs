@@ -1,6 +1,6 @@
 //! Limits: `limits`.
 
-use super::{ConfigKey, TEN_MINUTES, key};
+use super::{ConfigKey, DAY, TEN_MINUTES, key};
 use crate::{EventName, RoomId, config::field::Field};
 
 pub(super) static KEYS: &[ConfigKey] = &[
@@ -106,4 +106,10 @@ pub(super) static KEYS: &[ConfigKey] = &[
         |c| Field::bytes(&mut c.limits.send_buffer_bytes, 1024..=1 << 30),
     )
     .for_new_clients(),
+    key(
+        "limits.idleTimeout",
+        "How long a client may send no event before it is disconnected; 0 is no limit. Clients that only listen send none.",
+        |c| Field::millis(&mut c.limits.idle_timeout, 0..=DAY),
+    )
+    .at_once(),
 ];

@@ -50,8 +50,7 @@ pub(super) static KEYS: &[ConfigKey] = &[
         |c| Field::Networks(&mut c.trusted_proxies),
     )
     .at_once(),
-    key("keepAlive", "Whether accepted connections use TCP keep-alive.", |c| Field::Switch(&mut c.keep_alive))
-    .for_new_clients(),
+    key("keepAlive", "Whether accepted connections use TCP keep-alive.", |c| Field::Switch(&mut c.keep_alive)),
     key("retryConfig.attempts", "The number of retries of a failed call of the state backend.", |c| {
         Field::count(&mut c.retry_config.attempts, 0..=20)
     }),

@@ -75,6 +75,7 @@ fn other_values() -> Vec<(&'static str, Value)> {
         ("limits.mailbox", json!(16)),
         ("limits.sendBuffer", json!(65_536)),
         ("limits.sendBufferBytes", json!(1024)),
+        ("limits.idleTimeout", json!(60_000)),
         ("lease.duration", json!(4000)),
         ("lease.heartbeat", json!(5000)),
         ("lease.reconcile", json!(3_600_000)),

@@ -87,6 +87,7 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     ("limits.mailbox", "a whole number from 16 to 65536", &["15", "65537"]),
     ("limits.sendBuffer", "a whole number from 16 to 65536", &["15", "65537"]),
     ("limits.sendBufferBytes", "a whole number of bytes from 1024 to 1073741824", &["1023"]),
+    ("limits.idleTimeout", "a whole number of milliseconds from 0 to 86400000", &["-1", "86400001"]),
     ("lease.duration", "a whole number of milliseconds from 100 to 600000", &["99", "600001"]),
     (
         "lease.heartbeat",
