@@ -37,6 +37,7 @@ fn the_unit_gives_a_node_time_to_drain_and_enough_files() {
     assert!(seconds(&unit, "TimeoutStopSec=") > longest_stop(&config));
     let files: u32 = after(&unit, "LimitNOFILE=", &['\n']).parse().expect("a number");
     assert_eq!(files, 2 * config.max_connections + 1536);
+    assert!(after(&unit, "ExecReload=", &['\n']).contains("-HUP $MAINPID"), "SIGHUP reloads the configuration");
 }
 
 #[test]

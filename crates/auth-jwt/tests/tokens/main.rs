@@ -5,6 +5,7 @@ mod key_files;
 mod key_sets;
 mod key_sets_by_tls;
 mod refusals;
+mod reload;
 mod settings;
 mod speed;
 mod support;

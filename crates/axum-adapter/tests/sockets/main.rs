@@ -25,6 +25,7 @@ mod panics;
 mod quiet_log;
 mod reasons;
 mod refusals_are_logged;
+mod reload;
 mod returning;
 mod session_limit;
 mod slow_conflation;

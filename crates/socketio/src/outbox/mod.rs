@@ -49,8 +49,8 @@ const KEPT_CAPACITY: usize = 16;
 /// The limits of one session's queue.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    packets: usize,
-    bytes: usize,
+    pub(crate) packets: usize,
+    pub(crate) bytes: usize,
     ready_packets: usize,
     ready_bytes: usize,
     pub(crate) write_timeout: Duration,
