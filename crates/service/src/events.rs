@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -9,6 +10,8 @@ use futures_core::Stream;
 use roomwire_core::{ClientId, ClientKey, DisconnectReason, LeaveReason, RoomKey};
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::{BroadcastStream, errors::BroadcastStreamRecvError};
+
+use crate::follow::{Activity, Followers, Reported};
 
 /// Something that happened to a client or a room.
 ///
@@ -119,25 +122,49 @@ const BACKLOG: usize = 8192;
 
 /// Publishes events.
 #[derive(Clone, Debug)]
-pub(crate) struct EventBus(broadcast::Sender<ServiceEvent>);
-
-impl Default for EventBus {
-    fn default() -> Self {
-        Self(broadcast::Sender::new(BACKLOG))
-    }
+pub(crate) struct EventBus {
+    readers: broadcast::Sender<ServiceEvent>,
+    /// They get those about clients.
+    followers: Arc<Followers>,
 }
 
 impl EventBus {
-    /// Publishes an event. It is not built if there is no reader.
+    pub(crate) fn new(followers: Arc<Followers>) -> Self {
+        Self { readers: broadcast::Sender::new(BACKLOG), followers }
+    }
+
+    /// Publishes an event. It is not built if there is neither a reader nor a follower.
     pub(crate) fn send(&self, event: impl FnOnce() -> ServiceEvent) {
-        if self.0.receiver_count() > 0 {
-            // The last reader may have been dropped meanwhile.
-            let _ = self.0.send(event());
+        let is_followed = self.followers.is_active();
+        if self.readers.receiver_count() == 0 && !is_followed {
+            return;
         }
+        let event = event();
+        if is_followed {
+            self.tell_followers(&event);
+        }
+        // The last reader may have been dropped meanwhile.
+        let _ = self.readers.send(event);
     }
 
     pub(crate) fn read(&self) -> ServiceEvents {
-        ServiceEvents(BroadcastStream::new(self.0.subscribe()))
+        ServiceEvents(BroadcastStream::new(self.readers.subscribe()))
+    }
+
+    fn tell_followers(&self, event: &ServiceEvent) {
+        let (namespace, client, room, activity) = match event {
+            ServiceEvent::ClientConnected { client } => (&client.namespace, &client.client, None, Activity::Connected),
+            ServiceEvent::ClientDisconnected { client, reason } => {
+                (&client.namespace, &client.client, None, Activity::Disconnected { reason: *reason })
+            }
+            ServiceEvent::Joined { room, client } => (&room.namespace, client, Some(&room.room), Activity::Joined),
+            ServiceEvent::Left { room, client, reason } => {
+                (&room.namespace, client, Some(&room.room), Activity::Left { reason: *reason })
+            }
+            ServiceEvent::BackplaneGap => return self.followers.gap(),
+            _ => return,
+        };
+        self.followers.reported(&Reported { namespace, client, room, activity });
     }
 }
 

@@ -31,6 +31,7 @@ mod authorized;
 mod backend;
 mod client_refusals;
 mod events;
+mod follow;
 mod gateway;
 mod health;
 mod limits;
@@ -47,6 +48,7 @@ pub mod testing;
 
 pub use authorized::AuthorizedClient;
 pub use events::{ServiceEvent, ServiceEvents};
+pub use follow::{Activity, EVENTS_TARGET, FollowTarget, Followed, Follower, Recipient};
 pub use gateway::{
     Around, Data, Debounce, DebounceLayer, Dispatcher, Encoded, Event, EventLayer, EventService, FromEvent, Gateway,
     GatewayError, Handler, Incoming, IntoGateways, IntoReply, Layered, LeftRooms, RateLimit, RateLimitLayer,

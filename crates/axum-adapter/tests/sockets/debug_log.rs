@@ -1,6 +1,6 @@
 //! With `debug: true` each event in and out is logged with its outcome, and nothing that a client said.
 
-use roomwire_service::{Client, Data, Error, ErrorCode, Gateway, Payload, WebSocketService};
+use roomwire_service::{Client, Data, Error, ErrorCode, Gateway, Payload, WebSocketConfig, WebSocketService};
 
 use crate::support::{Fixture, Log, Polling, WebSocket, config, eventually};
 
@@ -19,7 +19,7 @@ async fn refuse(Data(secret): Data<String>) -> Result<(), Error> {
 async fn events_are_logged_with_their_outcome_and_without_what_they_carry() {
     let log = Log::capture();
     let gateway = Gateway::new().on("pass-on", pass_on).on("refuse", refuse);
-    let fixture = Fixture::new(config(), gateway).await;
+    let fixture = Fixture::new(WebSocketConfig { debug: true, ..config() }, gateway).await;
     let mut socket = WebSocket::open(fixture.address).await;
     socket.send(r#"40{"token":"SECRET-token"}"#).await;
     assert!(socket.message().await.starts_with("40{"));

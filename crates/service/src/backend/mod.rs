@@ -13,7 +13,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use roomwire_core::{Backplane, Clock, MessageLimit, StateStore, WebSocketConfig};
+use roomwire_core::{Backplane, Clock, MessageLimit, StateStore, WebSocketConfig, config::LogLevel};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +22,7 @@ use self::{health::BackendHealth, lost_messages::LostMessages};
 use crate::{
     RefusalLog,
     events::EventBus,
+    follow::Followers,
     metrics::{Metrics, measured_backplane, measured_store},
 };
 
@@ -34,6 +35,7 @@ pub(crate) struct Backend {
     pub(crate) metrics: Arc<Metrics>,
     /// Reports outages.
     pub(crate) events: EventBus,
+    pub(crate) followers: Arc<Followers>,
     pub(crate) refusals: Arc<RefusalLog>,
     /// Requests a heartbeat now.
     pub(crate) beat_now: Arc<Notify>,
@@ -57,14 +59,16 @@ impl Backend {
         backplane: Arc<dyn Backplane>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let metrics = Metrics::new();
+        let shows_events = config.debug || config.logger.level == LogLevel::Debug;
+        let (metrics, followers) = (Metrics::new(), Arc::new(Followers::new(clock.clone(), shows_events)));
         let (health, message_limit) = (BackendHealth::begin(&*clock, &metrics), backplane.message_limit());
         Self {
             store: measured_store(store),
             backplane: measured_backplane(backplane),
             clock,
             metrics,
-            events: EventBus::default(),
+            events: EventBus::new(followers.clone()),
+            followers,
             refusals: Arc::default(),
             beat_now: Arc::default(),
             stop: CancellationToken::new(),

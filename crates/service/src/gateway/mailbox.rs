@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use bytestring::ByteString;
 use parking_lot::Mutex;
 use roomwire_core::{ClientTransport, DisconnectReason, Error, config::Limits};
 
@@ -16,6 +17,8 @@ pub(super) enum Job {
     Refusal {
         to: ReplyTo,
         error: Error,
+        /// The event's name, for followers.
+        name: Option<ByteString>,
     },
     /// The delay of a deferred event is over.
     Due(DeferredKey),
@@ -29,6 +32,15 @@ impl Job {
             Self::Event(event) => ReplyTo::new(Some(&event.name), event.ack),
             Self::Refusal { to, .. } => to.clone(),
             Self::Connected | Self::Due(_) | Self::Closed(_) => ReplyTo::new(None, None),
+        }
+    }
+
+    /// The event's name, unchecked.
+    pub(super) fn name(&self) -> Option<&str> {
+        match self {
+            Self::Event(event) => Some(&event.name),
+            Self::Refusal { name, .. } => name.as_deref(),
+            Self::Connected | Self::Due(_) | Self::Closed(_) => None,
         }
     }
 

@@ -1,13 +1,13 @@
 //! Responses to a client's events.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytestring::ByteString;
 use roomwire_core::{AckId, Error, ErrorCode, Escaped, EventName, OutboundEvent, Payload};
 use serde::Serialize;
 
 use super::{Event, session::Inner};
-use crate::{Client, limits};
+use crate::{Client, follow::Origin, limits};
 
 /// How to send the outcome of an event to its client.
 #[derive(Clone, Debug)]
@@ -21,10 +21,22 @@ pub(super) enum ReplyTo {
 impl ReplyTo {
     /// For an event with this name, if it is known. A long name is truncated.
     pub(super) fn new(name: Option<&str>, ack: Option<AckId>) -> Self {
-        // A copy: a slice would keep the whole message in memory.
-        let about = |name: &str| name[..name.floor_char_boundary(EventName::MAX_BYTES)].into();
-        ack.map_or_else(|| Self::ErrorEvent { about: name.map(about) }, Self::Acknowledgement)
+        ack.map_or_else(|| Self::ErrorEvent { about: name.map(short) }, Self::Acknowledgement)
     }
+}
+
+/// A name without the end of one that is too long. A copy: a slice would keep the whole message in memory.
+pub(super) fn short(name: &str) -> ByteString {
+    name[..name.floor_char_boundary(EventName::MAX_BYTES)].into()
+}
+
+/// An event whose handler has returned.
+pub(super) struct Handled {
+    pub(super) began: Instant,
+    pub(super) name: EventName,
+    pub(super) ack: Option<AckId>,
+    /// Set if the event is observed: its arguments, unless they are secret.
+    pub(super) observed: Option<Option<Payload>>,
 }
 
 impl Inner {
@@ -32,31 +44,57 @@ impl Inner {
     pub(super) fn superseded(&self, event: &Event) {
         let error = Error::new(ErrorCode::Superseded);
         self.service.node.metrics.event_handled(Some(error.code()));
+        if self.service.node.followers.is_active() {
+            self.observed(Some(&event.name), Some(&event.payload), error.code().as_str(), None);
+        }
         if let Some(ack) = event.ack {
             self.answer(&ReplyTo::Acknowledgement(ack), Err(error));
         }
     }
 
     /// An event was handled.
-    pub(super) fn handled(&self, began: Instant, name: &EventName, ack: Option<AckId>, reply: Result<Payload, Error>) {
+    pub(super) fn handled(&self, event: Handled, reply: Result<Payload, Error>) {
+        let Handled { began, name, ack, observed } = event;
         let reply = reply.and_then(|payload| self.check_answer(payload));
         let (failed, took) = (reply.as_ref().err().map(Error::code), began.elapsed());
         let metrics = &self.service.node.metrics;
         metrics.event_handled(failed);
         metrics.event_took(took);
-        let outcome = failed.map_or("OK", ErrorCode::as_str);
-        tracing::debug!(
-            target: "roomwire", client = %Escaped(self.client.id()), event = ?name, outcome, ?took, "event"
-        );
+        if let Some(payload) = observed {
+            let outcome = failed.map_or("OK", ErrorCode::as_str);
+            self.observed(Some(&name), payload.as_ref(), outcome, Some(took));
+        }
         if ack.is_some() || reply.is_err() {
             self.answer(&ReplyTo::new(Some(name.as_str()), ack), reply);
         }
     }
 
     /// An event failed before its handler was called.
-    pub(super) fn rejected(&self, to: &ReplyTo, error: Error) {
+    pub(super) fn rejected(&self, to: &ReplyTo, error: Error, name: Option<ByteString>, payload: Option<&Payload>) {
         self.service.node.metrics.event_handled(Some(error.code()));
+        if self.service.node.followers.is_active() {
+            let name = name.and_then(|name| EventName::new(name).ok());
+            self.observed(name.as_ref(), payload, error.code().as_str(), None);
+        }
         self.answer(to, Err(error));
+    }
+
+    /// Shows an event of this client to followers and in the log.
+    fn observed(
+        &self,
+        name: Option<&EventName>,
+        payload: Option<&Payload>,
+        outcome: &'static str,
+        took: Option<Duration>,
+    ) {
+        let client = &self.client;
+        let origin = Origin {
+            namespace: client.namespace(),
+            client: client.id(),
+            user: client.user(),
+            is_in: &|room| client.is_in(room),
+        };
+        self.service.node.followers.received(&origin, name, payload, outcome, took);
     }
 
     /// Sends the outcome of an event to its client.

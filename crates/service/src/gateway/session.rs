@@ -20,7 +20,7 @@ use super::{
     deferred::{Deferred, Sequence, Waiting},
     mailbox::{Accepted, Job, Mailbox},
     rate_limit::Buckets,
-    respond::ReplyTo,
+    respond::{Handled, ReplyTo, short},
     route::{self, Routes},
 };
 use crate::{
@@ -130,7 +130,10 @@ impl Session {
             metrics::limited(Limit::Payload);
             self.0.service.node.refusals.payload_too_large(&self.0.client);
         }
-        self.receive_job(bytes, Job::Refusal { to: ReplyTo::new(name, ack), error });
+        let to = ReplyTo::new(name, ack);
+        let name = name.filter(|_| self.0.service.node.followers.is_active()).map(short);
+        let job = Job::Refusal { to, error, name };
+        self.receive_job(bytes, job);
     }
 
     fn receive_job(&self, bytes: usize, job: Job) {
@@ -142,7 +145,8 @@ impl Session {
             // The event is dropped here: only its response is queued.
             Err((limit, error)) => {
                 service.node.refusals.rate_limited(limit, client);
-                (Job::Refusal { to: job.reply_to(), error }, rate.is_abused())
+                let name = job.name().filter(|_| service.node.followers.is_active()).map(short);
+                (Job::Refusal { to: job.reply_to(), error, name }, rate.is_abused())
             }
         };
         match self.0.put(job) {
@@ -203,11 +207,11 @@ impl Inner {
                             if error.code() == ErrorCode::LimitExceeded {
                                 self.service.node.refusals.attachments(&self.client);
                             }
-                            self.rejected(&ReplyTo::new(Some(&name), ack), error);
+                            self.rejected(&ReplyTo::new(Some(&name), ack), error, Some(name), Some(&payload));
                         }
                     }
                 }
-                Job::Refusal { to, error } => self.rejected(&to, error),
+                Job::Refusal { to, error, name } => self.rejected(&to, error, name, None),
                 Job::Due(key) => {
                     if let Some(waiting) = self.deferred.take_due(&key, self) {
                         self.go_on(waiting).await;
@@ -250,15 +254,18 @@ impl Inner {
         ack: Option<AckId>,
     ) {
         let began = Instant::now();
+        let renews = name == EventName::AUTHENTICATE && self.service.node.auth_hooks.authenticator.is_some();
+        // Followers do not get credentials.
+        let observed = self.service.node.followers.is_active().then(|| (!renews).then(|| payload.clone()));
         let turn = self.sequence.begin();
-        let reply = if name == EventName::AUTHENTICATE && self.service.node.auth_hooks.authenticator.is_some() {
+        let reply = if renews {
             self.service.renew_identity(&self.client, payload).await
         } else {
             let event = Event { ack, turn, ..self.event(name.clone(), payload) };
             route::handle(service, event).await
         };
         if !self.sequence.end(turn) {
-            self.handled(began, &name, ack, reply);
+            self.handled(Handled { began, name, ack, observed }, reply);
         }
     }
 
@@ -268,9 +275,10 @@ impl Inner {
         let began = Instant::now();
         let turn = self.sequence.begin();
         let (name, ack) = (event.name.clone(), event.ack);
+        let observed = self.service.node.followers.is_active().then(|| Some(event.payload.clone()));
         let reply = route::go_on(&then, Event { turn, ..event }).await;
         if !self.sequence.end(turn) {
-            self.handled(began, &name, ack, reply);
+            self.handled(Handled { began, name, ack, observed }, reply);
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use metrics::Gauge;
 use parking_lot::Mutex;
-use roomwire_core::{Channel, ClientId, Escaped, RoomKey, StateError};
+use roomwire_core::{Channel, ClientId, Escaped, RoomKey, StateError, UserId};
 
 use super::{Client, clients::for_each};
 use crate::backend::{Backend, Deadline};
@@ -18,6 +18,26 @@ pub(crate) struct LocalRoom {
     memberships: Gauge,
     /// Locked during subscribe and unsubscribe, so that the two never overlap.
     subscription: tokio::sync::Mutex<Subscription>,
+}
+
+/// The members of a room during a delivery.
+#[derive(Clone, Copy)]
+pub(crate) struct Members<'a>(&'a HashMap<ClientId, Client>);
+
+impl Members<'_> {
+    /// Calls `deliver` for each of them except one.
+    pub(crate) fn for_each(&self, except: Option<&ClientId>, deliver: impl FnMut(&Client)) {
+        for_each(self.0, except, deliver);
+    }
+
+    pub(crate) fn has(&self, client: &ClientId) -> bool {
+        self.0.contains_key(client)
+    }
+
+    /// Whether a client of this user is among them, besides one.
+    pub(crate) fn has_user(&self, user: &UserId, except: Option<&ClientId>) -> bool {
+        self.0.values().any(|member| member.user() == Some(user) && Some(member.id()) != except)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -38,11 +58,10 @@ impl LocalRoom {
         &self.key
     }
 
-    /// Calls `deliver` for each member except one, exclusive of joins, leaves and other deliveries: all members see all
-    /// messages in one order. `deliver` must not wait and must not touch the room.
-    pub(crate) fn for_each_member(&self, except: Option<&ClientId>, deliver: impl FnMut(&Client)) {
-        let members = self.members.lock();
-        for_each(&members, except, deliver);
+    /// Calls `deliver` with the members, exclusive of joins, leaves and other deliveries: all members see all messages in
+    /// one order. It must not wait and must not touch the room.
+    pub(crate) fn with_members(&self, deliver: impl FnOnce(Members<'_>)) {
+        deliver(Members(&self.members.lock()));
     }
 
     /// A copy of the members, sorted by id.

@@ -184,8 +184,8 @@ impl Node {
         Deadline::within(handlers + store + self.look_again_after())
     }
 
-    /// Subscribes to the namespace's channel before its first client is activated.
-    async fn hear_namespace(&self, namespace: &NamespaceState, until: Deadline) -> Result<(), StateError> {
+    /// Subscribes to the namespace's channel, before its first client is activated or followed.
+    pub(crate) async fn hear_namespace(&self, namespace: &NamespaceState, until: Deadline) -> Result<(), StateError> {
         // A caller in a retry backoff does not block others.
         self.backend
             .retrying(until, || async {

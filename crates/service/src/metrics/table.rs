@@ -38,7 +38,7 @@ metric_table! {
     LIMITED = Metric::counter("roomwire_limited_total", "Rejections and delays because of a limit, by its configuration key.")
         .by("limit", LIMITS);
 
-    ROOMS = Metric::gauge("roomwire_rooms", "Rooms with clients of this node.");
+    ROOMS = Metric::gauge("roomwire_rooms", "Rooms with clients or followers on this node.");
     MEMBERSHIPS = Metric::gauge("roomwire_memberships", "Memberships of this node's clients in rooms.");
     OPERATION_DURATION = Metric::seconds("roomwire_operation_duration_seconds", "Time of an operation of the service, also of one that failed.")
         .by("operation", OPERATIONS);

@@ -1,14 +1,16 @@
 //! Delivers events to the clients of this node, and disconnects slow consumers.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use roomwire_core::{
-    AckId, Answer, ClientId, DisconnectReason, Error, ErrorCode, Escaped, OutboundEvent, Payload, RoomId,
-    Undeliverable, UserId,
+    AckId, Answer, ClientId, DisconnectReason, Error, ErrorCode, OutboundEvent, Payload, RoomId, Undeliverable, UserId,
 };
 
 use super::Node;
-use crate::local::{Client, NamespaceState};
+use crate::{
+    follow::{FollowTarget, Followers, Sending},
+    local::{Client, NamespaceState},
+};
 
 /// The result of queueing one event for several clients.
 #[derive(Debug, Default)]
@@ -22,6 +24,11 @@ struct Delivery {
 }
 
 impl Delivery {
+    /// The numbers of clients that the event was queued for, and that did not get it.
+    fn counts(&self) -> (usize, usize) {
+        (self.queued, self.failed)
+    }
+
     fn send(&mut self, client: &Client, event: &OutboundEvent) {
         match client.transport().send(event) {
             Ok(()) => self.queued += 1,
@@ -44,10 +51,32 @@ impl Node {
         except: Option<&ClientId>,
         event: &OutboundEvent,
     ) {
-        let Some(room) = namespace.room(room_name) else { return };
-        let mut delivery = Delivery::default();
-        room.for_each_member(except, |member| delivery.send(member, event));
-        tracing::debug!(target: "roomwire", room_name = %Escaped(room_name), event = ?event.name, queued = delivery.queued, failed = delivery.failed, "sent");
+        let Some(room) = namespace.room(room_name) else {
+            if self.followers.is_active() {
+                let message = Sending::to_room(namespace.name(), room_name, except, &|_| false);
+                self.followers.sent(&message, event, (0, 0));
+            }
+            return;
+        };
+        let (mut delivery, mut is_shown) = (Delivery::default(), false);
+        room.with_members(|members| {
+            members.for_each(except, |member| delivery.send(member, event));
+            if self.followers.is_active() {
+                // Under the lock, so that a follower sees the order of the members.
+                let reaches = |target: &FollowTarget| match target {
+                    FollowTarget::Client(client) => except != Some(client) && members.has(client),
+                    FollowTarget::User(user) => members.has_user(user, except),
+                    FollowTarget::All | FollowTarget::Room(_) => false,
+                };
+                let message = Sending::to_room(namespace.name(), room_name, except, &reaches);
+                is_shown = self.followers.sent_unlogged(&message, event, delivery.counts());
+            }
+        });
+        if is_shown {
+            // Without the lock: a log may block.
+            let message = Sending::to_room(namespace.name(), room_name, except, &|_| false);
+            Followers::log_sent(&message, event, delivery.counts());
+        }
         self.complete_delivery(delivery);
     }
 
@@ -55,10 +84,14 @@ impl Node {
     pub(crate) fn deliver_to_all(&self, namespace: &NamespaceState, except: Option<&ClientId>, event: &OutboundEvent) {
         let mut delivery = Delivery::default();
         namespace.for_each_client(except, |client| delivery.send(client, event));
-        tracing::debug!(
-            target: "roomwire",
-            namespace = %Escaped(namespace.name()), event = ?event.name, queued = delivery.queued, failed = delivery.failed, "sent"
-        );
+        if self.followers.is_active() {
+            let reaches = |target: &FollowTarget| match target {
+                FollowTarget::Client(client) => except != Some(client) && namespace.client(client).is_some(),
+                FollowTarget::User(user) => namespace.clients_of(user).iter().any(|client| Some(client.id()) != except),
+                FollowTarget::All | FollowTarget::Room(_) => false,
+            };
+            self.followers.sent(&Sending::to_all(namespace.name(), except, &reaches), event, delivery.counts());
+        }
         self.complete_delivery(delivery);
     }
 
@@ -66,10 +99,15 @@ impl Node {
     pub(crate) fn deliver_to_user(&self, namespace: &NamespaceState, user: &UserId, event: &OutboundEvent) {
         let mut delivery = Delivery::default();
         namespace.for_each_client_of(user, |client| delivery.send(client, event));
-        tracing::debug!(
-            target: "roomwire",
-            namespace = %Escaped(namespace.name()), event = ?event.name, queued = delivery.queued, failed = delivery.failed, "sent to a user"
-        );
+        if self.followers.is_active() {
+            let reaches = |target: &FollowTarget| match target {
+                FollowTarget::Client(client) => {
+                    namespace.client(client).is_some_and(|client| client.user() == Some(user))
+                }
+                FollowTarget::All | FollowTarget::Room(_) | FollowTarget::User(_) => false,
+            };
+            self.followers.sent(&Sending::to_user(namespace.name(), user, &reaches), event, delivery.counts());
+        }
         self.complete_delivery(delivery);
     }
 
@@ -81,7 +119,10 @@ impl Node {
         let mut delivery = Delivery::default();
         delivery.send(client, event);
         let reached = delivery.queued == 1;
-        tracing::debug!(target: "roomwire", client = %Escaped(client.id()), event = ?event.name, reached, "sent");
+        if self.followers.is_active() {
+            let message = Sending::to_client(client.namespace(), client.id(), client.user());
+            self.followers.sent(&message, event, delivery.counts());
+        }
         self.complete_delivery(delivery);
         if reached { Ok(()) } else { Err(ErrorCode::ClientNotFound.into()) }
     }
@@ -102,7 +143,17 @@ impl Node {
         event: &OutboundEvent,
         timeout: Duration,
     ) -> Answer {
+        let began = Instant::now();
         let answer = client.transport().emit_with_ack(event, timeout).await;
+        if self.followers.is_active() {
+            let (payload, outcome) = match &answer {
+                Answer::Acknowledged(payload) => (Some(payload), "OK"),
+                Answer::TimedOut => (None, ErrorCode::Timeout.as_str()),
+                Answer::Undelivered(_) => (None, ErrorCode::ClientNotFound.as_str()),
+            };
+            let message = Sending::to_client(client.namespace(), client.id(), client.user());
+            self.followers.ack_requested(&message, event, (payload, outcome, began.elapsed()));
+        }
         match answer {
             Answer::Acknowledged(_) | Answer::TimedOut => self.metrics.messages_queued.increment(1),
             Answer::Undelivered(Undeliverable::Gone) => self.metrics.messages_dropped(1, 0),

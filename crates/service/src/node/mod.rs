@@ -38,6 +38,7 @@ use crate::{
     RefusalLog,
     backend::{Backend, Deadline},
     events::EventBus,
+    follow::Followers,
     local::{NamespaceState, Namespaces},
     metrics::Metrics,
 };
@@ -53,6 +54,7 @@ pub(crate) struct Node {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) incarnation: CurrentIncarnation,
     pub(crate) events: EventBus,
+    pub(crate) followers: Arc<Followers>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) refusals: Arc<RefusalLog>,
     pub(crate) auth_hooks: AuthHooks,
@@ -101,6 +103,7 @@ impl Node {
             clock,
             incarnation,
             events: backend.events.clone(),
+            followers: backend.followers.clone(),
             metrics: backend.metrics.clone(),
             refusals: backend.refusals.clone(),
             auth_hooks,
@@ -170,6 +173,7 @@ impl Node {
     /// Ends the background work.
     pub(crate) fn stop(&self) {
         self.backend.stop.cancel();
+        self.followers.end();
         self.refusals.flush_all();
     }
 
@@ -186,5 +190,6 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         self.backend.stop.cancel();
+        self.followers.end();
     }
 }

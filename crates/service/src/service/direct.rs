@@ -3,7 +3,7 @@
 use roomwire_core::{EncodedPayload, Error, IntoPayload, NodeMessage, ToClientId};
 
 use super::WebSocketService;
-use crate::metrics::Timer;
+use crate::{follow::Sending, metrics::Timer};
 
 impl WebSocketService {
     /// Sends an event to one client, wherever in the cluster it is connected.
@@ -31,6 +31,10 @@ impl WebSocketService {
         self.node.backend.fits_message(&event.payload)?;
         let until = self.node.backend.deadline();
         let process = self.locate_elsewhere(until, &client).await?;
+        if self.node.followers.is_active() {
+            // Queued by the node that the client is connected to.
+            self.node.followers.sent(&Sending::to_client(self.namespace_name(), &client, None), &event, (0, 0));
+        }
         let message = NodeMessage::ToClient {
             namespace: self.namespace_name().clone(),
             client,

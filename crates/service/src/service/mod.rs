@@ -7,6 +7,7 @@ mod builder;
 mod clients;
 mod connection;
 mod direct;
+mod follow;
 mod reload;
 mod rooms;
 mod shutdown;

@@ -23,6 +23,7 @@ mod departures;
 mod direct;
 mod extractors;
 mod fixture;
+mod following;
 mod handler_layers;
 mod healing;
 mod health;
