@@ -3,6 +3,7 @@
 use std::{io::IsTerminal, sync::OnceLock};
 
 use roomwire_core::{WebSocketConfig, config::LogLevel};
+use roomwire_service::EVENTS_TARGET;
 use tracing::Subscriber;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
@@ -16,6 +17,9 @@ use tracing_subscriber::{
 /// Writes logs to standard error, from `logger.level` on (`debug: true` means `debug`): those of Roomwire, of the app and
 /// of its libraries. Libraries that log each step of their own work, such as hyper, h2, rustls, tower and redis, are shown
 /// from `warn` on. `logger.pretty` selects human-readable lines; otherwise each line is JSON.
+///
+/// The lines of events that [`set_debug`](roomwire_service::WebSocketService::set_debug) shows pass at every level. Their
+/// target is `roomwire::events`.
 ///
 /// The variable `RUST_LOG`, if set, replaces these levels: `RUST_LOG=debug`, or `RUST_LOG=warn,roomwire=debug`.
 ///
@@ -120,6 +124,10 @@ fn configured(config: &WebSocketConfig) -> Levels {
         LogLevel::Debug => LevelFilter::DEBUG,
     };
     let filter = filter_fn(move |line| {
+        if line.target() == EVENTS_TARGET {
+            // Written only for what `set_debug` names.
+            return *line.level() <= LevelFilter::DEBUG;
+        }
         let library = line.target().split("::").next().unwrap_or_default();
         let shown = match library {
             _ if CARRIERS.contains(&library) => LevelFilter::OFF,
@@ -128,7 +136,7 @@ fn configured(config: &WebSocketConfig) -> Levels {
         };
         *line.level() <= shown
     });
-    Box::new(filter.with_max_level_hint(level))
+    Box::new(filter.with_max_level_hint(level.max(LevelFilter::DEBUG)))
 }
 
 #[cfg(test)]
@@ -199,6 +207,21 @@ mod tests {
         assert_eq!(lines_of(None, |_| {}, log).len(), 4);
         assert_eq!(lines_of(None, |config| config.debug = true, log).len(), 5);
         assert_eq!(lines_of(None, |config| config.logger.level = LogLevel::Warn, log).len(), 1);
+    }
+
+    #[test]
+    fn lines_of_events_pass_at_every_level() {
+        let log = || {
+            tracing::debug!(target: "roomwire::events", "event");
+            tracing::trace!(target: "roomwire::events", "step");
+            tracing::debug!(target: "roomwire::eventsources", "step");
+            tracing::debug!(target: "roomwire", "step");
+        };
+        for level in [LogLevel::Error, LogLevel::Info] {
+            let shown = lines_of(None, |config| config.logger.level = level, log);
+            assert!(shown.len() == 1 && shown[0].contains("event"), "{shown:?}");
+        }
+        assert_eq!(lines_of(Some("roomwire=info"), |_| {}, log).len(), 0, "RUST_LOG decides");
     }
 
     #[test]
