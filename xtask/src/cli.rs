@@ -56,6 +56,8 @@ pub(crate) enum Example {
     Mount,
     /// A test of a gateway without any socket
     NoSocket,
+    /// Traces with OpenTelemetry, written to the terminal
+    Tracing,
 }
 
 #[derive(Debug, Default, Args)]

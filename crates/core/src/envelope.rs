@@ -6,13 +6,14 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
     ClientId, DisconnectReason, Incarnation, Namespace, NodeId, Payload, Revocation, RoomKey, RoomUid, Timestamp,
-    UserId,
+    TraceParent, UserId,
 };
 
 /// A message between nodes, with its version and sender.
 ///
-/// On the wire: one version byte, sender, milliseconds since 1970 and message in [postcard](https://postcard.jamesmunns.com)'s format, and the
-/// XXH3 checksum of these, eight bytes in little-endian order.
+/// On the wire: one version byte, sender, milliseconds since 1970, optional trace context and message in
+/// [postcard](https://postcard.jamesmunns.com)'s format, and the XXH3 checksum of these, eight bytes in little-endian
+/// order.
 ///
 /// The checksum detects messages that were damaged in transit. Without it a damaged payload would reach clients, and
 /// official clients disconnect when they cannot parse it. It does not prove which node sent the message: a program that
@@ -25,6 +26,8 @@ pub struct Envelope {
     pub from: Incarnation,
     /// When it was sent, by the clock of the sender. Clocks of nodes differ: use it for measurements only.
     pub sent_at: Timestamp,
+    /// The span that sent it. A text that is not valid is read as `None`.
+    pub trace: Option<TraceParent>,
     /// The message itself.
     pub message: NodeMessage,
 }
@@ -187,7 +190,8 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError::TooLarge`] if other nodes would reject it.
     pub fn encode(&self) -> Result<Bytes, EnvelopeError> {
-        let body = (&self.from, self.sent_at.as_millis(), &self.message);
+        let trace = self.trace.as_ref().map(TraceParent::as_str);
+        let body = (&self.from, self.sent_at.as_millis(), trace, &self.message);
         let mut bytes = postcard::to_extend(&body, vec![Self::VERSION]).map_err(|_| EnvelopeError::Malformed)?;
         let checksum = xxh3_64(&bytes[1..]);
         bytes.extend(checksum.to_le_bytes());
@@ -213,8 +217,10 @@ impl Envelope {
         if xxh3_64(body) != u64::from_le_bytes(*checksum) {
             return Err(EnvelopeError::Damaged);
         }
-        let (from, sent_at, message) = postcard::from_bytes(body).map_err(|_| EnvelopeError::Malformed)?;
-        Ok(Self { from, sent_at: Timestamp::from_millis(sent_at), message })
+        let (from, sent_at, trace, message) =
+            postcard::from_bytes::<(_, _, Option<&str>, _)>(body).map_err(|_| EnvelopeError::Malformed)?;
+        let trace = trace.and_then(TraceParent::parse);
+        Ok(Self { from, sent_at: Timestamp::from_millis(sent_at), trace, message })
     }
 
     /// The node that sent it. Another process may have the same id: see [`Self::from`].
@@ -229,7 +235,7 @@ mod tests {
     use super::{Envelope, EnvelopeError, NodeMessage};
     use crate::{
         Binary, Incarnation, Namespace, NodeId, Payload, Revocation, Revoked, RoomId, RoomKey, Timestamp, TokenId,
-        UserId,
+        TraceParent, UserId,
     };
 
     fn envelope() -> Envelope {
@@ -237,6 +243,7 @@ mod tests {
         Envelope {
             from: Incarnation::begin(NodeId::random()),
             sent_at: Timestamp::from_millis(1_795_446_540_120),
+            trace: None,
             message: NodeMessage::ToRoom {
                 room: RoomKey::new(Namespace::root(), RoomId::new("r").expect("valid")),
                 except: None,
@@ -251,6 +258,20 @@ mod tests {
     fn a_message_is_read_as_it_was_written() {
         let sent = envelope();
         assert_eq!(Envelope::decode(&sent.encode().expect("encodes")).expect("decodes"), sent);
+    }
+
+    #[test]
+    fn a_trace_context_is_read_as_it_was_written_and_ignored_if_it_is_not_valid() {
+        let text = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let sent = Envelope { trace: TraceParent::parse(text), ..envelope() };
+        assert_eq!(Envelope::decode(&sent.encode().expect("encodes")).expect("decodes"), sent);
+
+        for invalid in ["", "junk", &"0".repeat(1 << 20)] {
+            let body = (&sent.from, sent.sent_at.as_millis(), Some(invalid), &sent.message);
+            let mut bytes = postcard::to_extend(&body, vec![Envelope::VERSION]).expect("encodes");
+            bytes.extend(xxhash_rust::xxh3::xxh3_64(&bytes[1..]).to_le_bytes());
+            assert_eq!(Envelope::decode(&bytes).expect("decodes"), Envelope { trace: None, ..sent.clone() });
+        }
     }
 
     #[test]

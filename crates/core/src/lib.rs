@@ -36,6 +36,7 @@ mod ports;
 mod reason;
 mod record;
 mod revocation;
+mod trace_parent;
 
 pub use crate::config::WebSocketConfig;
 pub use ack_id::AckId;
@@ -64,3 +65,4 @@ pub use ports::{
 pub use reason::{DisconnectReason, LeaveReason};
 pub use record::{Metadata, WebSocketClient, WebSocketRoom};
 pub use revocation::{Revocation, Revoked};
+pub use trace_parent::TraceParent;

@@ -3,7 +3,7 @@
 use rand::RngExt;
 use roomwire_core::{
     Binary, ClientId, DisconnectReason, EncodedPayload, Envelope, EnvelopeError, Incarnation, Namespace, NodeId,
-    NodeMessage, Payload, Revocation, Revoked, RoomId, RoomKey, RoomUid, Timestamp, UserId,
+    NodeMessage, Payload, Revocation, Revoked, RoomId, RoomKey, RoomUid, Timestamp, TraceParent, UserId,
 };
 
 const FLIPS: usize = 100_000;
@@ -55,9 +55,16 @@ fn messages() -> Vec<Envelope> {
         NodeMessage::Revoked(Revocation { subject: Revoked::User(user), revoked_at: moment, until: moment }),
     ];
     let from = Incarnation::begin(NodeId::random());
+    let trace = TraceParent::parse("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
     messages
         .into_iter()
-        .map(|message| Envelope { from: from.clone(), sent_at: Timestamp::from_millis(1_795_446_540_120), message })
+        .enumerate()
+        .map(|(number, message)| Envelope {
+            from: from.clone(),
+            sent_at: Timestamp::from_millis(1_795_446_540_120),
+            trace: trace.clone().filter(|_| number % 2 == 0),
+            message,
+        })
         .collect()
 }
 

@@ -45,6 +45,7 @@ mod reload;
 mod service;
 mod task;
 pub mod testing;
+mod trace_context;
 
 pub use authorized::AuthorizedClient;
 pub use events::{ServiceEvent, ServiceEvents};
@@ -67,3 +68,4 @@ pub use roomwire_core::{
     UserId, WebSocketClient, WebSocketConfig, WebSocketRoom,
 };
 pub use service::{Handshake, RoomAnswers, WebSocketService, WebSocketServiceBuilder};
+pub use trace_context::TraceContext;

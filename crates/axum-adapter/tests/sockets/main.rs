@@ -37,5 +37,6 @@ mod stopping;
 mod support;
 mod switches;
 mod tls;
+mod traces;
 mod upgrade;
 mod websocket_close;

@@ -2,7 +2,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use roomwire_core::{ClientTransport, Error, ErrorCode, EventName, Namespace};
+use roomwire_core::{ClientTransport, Error, ErrorCode, Escaped, EventName, Namespace};
+use tracing::{Instrument, Span, field::Empty};
 
 use super::{Gateway, GatewayError, Session, error::Problem, route::Routes};
 use crate::{Handshake, WebSocketService, task};
@@ -102,7 +103,15 @@ impl Dispatcher {
         handshake: Handshake,
         transport: Arc<dyn ClientTransport>,
     ) -> Result<Session, Error> {
-        let admitted = self.try_to_admit(namespace, handshake, transport).await;
+        // Events are no part of the connect, but of what it is a part of.
+        let connection = Span::current();
+        let span = tracing::debug_span!(
+            target: "roomwire", "connect",
+            namespace = %Escaped(namespace), client = %Escaped(&handshake.client), outcome = Empty
+        );
+        let admitting = self.try_to_admit(namespace, handshake, transport, connection);
+        let admitted = admitting.instrument(span.clone()).await;
+        span.record("outcome", admitted.as_ref().map_or_else(|error| error.code().as_str(), |_| "OK"));
         admitted.inspect_err(|error| self.service.node.metrics.client_refused(error.code()))
     }
 
@@ -111,6 +120,7 @@ impl Dispatcher {
         namespace: &Namespace,
         handshake: Handshake,
         transport: Arc<dyn ClientTransport>,
+        connection: Span,
     ) -> Result<Session, Error> {
         let Some(routes) = self.routes.get(namespace).cloned() else {
             return Err(Error::with_message(ErrorCode::InvalidName, "Invalid namespace"));
@@ -118,7 +128,7 @@ impl Dispatcher {
         let service = self.service.in_namespace(namespace);
         service.node.lifecycle.check_running()?;
         let (handshake, identity) = service.identify(handshake).await?;
-        task::to_the_end(async move {
+        let registering = async move {
             // Counted before the check for a shutdown, so that the shutdown waits for it.
             let node = service.node.clone();
             node.lifecycle.check_running()?;
@@ -127,8 +137,8 @@ impl Dispatcher {
             if registered.is_err() {
                 node.lifecycle.session_ends();
             }
-            Ok(Session::new(service, registered?, routes))
-        })
-        .await
+            Ok(Session::new(service, registered?, routes, connection))
+        };
+        task::to_the_end(registering.in_current_span()).await
     }
 }

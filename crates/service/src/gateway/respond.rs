@@ -52,21 +52,22 @@ impl Inner {
         }
     }
 
-    /// An event was handled.
-    pub(super) fn handled(&self, event: Handled, reply: Result<Payload, Error>) {
+    /// An event was handled. Returns its outcome: `OK`, or the code of the error.
+    pub(super) fn handled(&self, event: Handled, reply: Result<Payload, Error>) -> &'static str {
         let Handled { began, name, ack, observed } = event;
         let reply = reply.and_then(|payload| self.check_answer(payload));
         let (failed, took) = (reply.as_ref().err().map(Error::code), began.elapsed());
         let metrics = &self.service.node.metrics;
         metrics.event_handled(failed);
         metrics.event_took(took);
+        let outcome = failed.map_or("OK", ErrorCode::as_str);
         if let Some(payload) = observed {
-            let outcome = failed.map_or("OK", ErrorCode::as_str);
             self.observed(Some(&name), payload.as_ref(), outcome, Some(took));
         }
         if ack.is_some() || reply.is_err() {
             self.answer(&ReplyTo::new(Some(name.as_str()), ack), reply);
         }
+        outcome
     }
 
     /// An event failed before its handler was called.

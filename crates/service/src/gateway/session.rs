@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use roomwire_core::{AckId, DisconnectReason, Error, ErrorCode, Escaped, EventName, Payload};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span, field::Empty};
 
 use super::{
     Event,
@@ -70,11 +71,13 @@ pub(super) struct Inner {
     pub(super) hung_up: Notify,
     /// Cancelled when the client has left its rooms.
     pub(super) left: CancellationToken,
+    /// The span of the connection: the parent of the events' spans.
+    connection: Span,
 }
 
 impl Session {
     /// For a session that is already counted.
-    pub(super) fn new(service: WebSocketService, client: Client, routes: Arc<Routes>) -> Self {
+    pub(super) fn new(service: WebSocketService, client: Client, routes: Arc<Routes>, connection: Span) -> Self {
         let config = service.node.config();
         let mailbox = Mailbox::new(&config.limits, client.transport().clone(), service.node.metrics.clone());
         let rate = ClientRate::new(&config.limits);
@@ -93,6 +96,7 @@ impl Session {
             welcomed: AtomicBool::new(false),
             hung_up: Notify::new(),
             left: CancellationToken::new(),
+            connection,
         }))
     }
 
@@ -202,7 +206,11 @@ impl Inner {
                     let Incoming { name, payload, ack } = incoming;
                     let checked = limits::event(&self.service.node.config().limits, name.clone(), &payload);
                     match checked {
-                        Ok(name) => self.handle(&mut service, name, payload, ack).await,
+                        Ok(name) => {
+                            let span = self.event_span(&name);
+                            let handling = self.handle(&mut service, name, payload, ack, &span);
+                            handling.instrument(span.clone()).await;
+                        }
                         Err(error) => {
                             if error.code() == ErrorCode::LimitExceeded {
                                 self.service.node.refusals.attachments(&self.client);
@@ -252,6 +260,7 @@ impl Inner {
         name: EventName,
         payload: Payload,
         ack: Option<AckId>,
+        span: &Span,
     ) {
         let began = Instant::now();
         let renews = name == EventName::AUTHENTICATE && self.service.node.auth_hooks.authenticator.is_some();
@@ -265,12 +274,17 @@ impl Inner {
             route::handle(service, event).await
         };
         if !self.sequence.end(turn) {
-            self.handled(Handled { began, name, ack, observed }, reply);
+            span.record("outcome", self.handled(Handled { began, name, ack, observed }, reply));
         }
     }
 
     /// Handles a deferred event.
     async fn go_on(&self, waiting: Waiting) {
+        let span = self.event_span(&waiting.event.name);
+        self.go_on_in(waiting, &span).instrument(span.clone()).await;
+    }
+
+    async fn go_on_in(&self, waiting: Waiting, span: &Span) {
         let Waiting { event, then, .. } = waiting;
         let began = Instant::now();
         let turn = self.sequence.begin();
@@ -278,7 +292,7 @@ impl Inner {
         let observed = self.service.node.followers.is_active().then(|| Some(event.payload.clone()));
         let reply = route::go_on(&then, Event { turn, ..event }).await;
         if !self.sequence.end(turn) {
-            self.handled(Handled { began, name, ack, observed }, reply);
+            span.record("outcome", self.handled(Handled { began, name, ack, observed }, reply));
         }
     }
 
@@ -297,12 +311,22 @@ impl Inner {
         tracing::debug!(target: "roomwire", client = %Escaped(self.client.id()), namespace = %Escaped(self.client.namespace()), "connected");
         let Some(handler) = &self.routes.on_connect else { return };
         let event = self.event(EventName::CONNECT, self.client.handshake().clone());
-        if let Err(error) = route::run(handler, event).await {
+        let running = route::run(handler, event).instrument(self.event_span(&EventName::CONNECT));
+        if let Err(error) = running.await {
             self.answer(&ReplyTo::new(None, None), Err(error));
             // The events of a refused client are not handled, including those sent early.
             self.mailbox.discard_pending();
             node.disconnect_here(&self.client, DisconnectReason::DisconnectedByServer);
         }
+    }
+
+    /// The span of an event's layers and handler.
+    pub(super) fn event_span(&self, name: &EventName) -> Span {
+        let client = &self.client;
+        tracing::debug_span!(
+            target: "roomwire", parent: &self.connection, "event",
+            event = ?name, client = %Escaped(client.id()), namespace = %Escaped(client.namespace()), outcome = Empty
+        )
     }
 
     pub(super) fn event(self: &Arc<Self>, name: EventName, payload: Payload) -> Event {

@@ -7,6 +7,7 @@ use std::{
 
 use roomwire_core::{DisconnectReason, Escaped, EventName, Payload, RoomId};
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::{
     Event, Session,
@@ -71,7 +72,8 @@ impl Inner {
         if let Some(handler) = handler {
             let event =
                 Event { departure: Some((reason, rooms)), ..self.event(EventName::DISCONNECT, Payload::default()) };
-            let mut running = pin!(route::run(handler, event));
+            let span = self.event_span(&EventName::DISCONNECT);
+            let mut running = pin!(route::run(handler, event).instrument(span));
             let ended = match timeout(HANDLER_GRACE, &mut running).await {
                 Ok(ended) => ended,
                 Err(_) => {

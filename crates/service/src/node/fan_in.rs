@@ -11,6 +11,7 @@ use roomwire_core::{
     Escaped, EventName, NameError, Namespace, NodeMessage, NodeProcess, OutboundEvent, Payload, RoomId,
 };
 use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, Span};
 
 use super::Node;
 use crate::{
@@ -59,7 +60,9 @@ impl Node {
                 | NodeMessage::ToClient { .. }
                 | NodeMessage::ToUser { .. }
         );
-        self.handle_message(&sender, envelope.message);
+        let delivers = is_event || matches!(envelope.message, NodeMessage::AckRequest { .. });
+        let span = if delivers { self.delivery_span(&envelope) } else { Span::none() };
+        span.in_scope(|| self.handle_message(&sender, envelope.message));
         if is_event {
             self.metrics.backplane_delay(envelope.sent_at, self.clock.now());
         }
@@ -154,7 +157,7 @@ impl Node {
         event: OutboundEvent,
         timeout: Duration,
     ) {
-        tokio::spawn(async move {
+        let answering = async move {
             let payload = match &known {
                 Some(known) => match self.emit_with_ack_local(known, &event, timeout).await {
                     Answer::Acknowledged(payload) => Some(EncodedPayload::from(&payload)),
@@ -169,7 +172,8 @@ impl Node {
             {
                 tracing::debug!(target: "roomwire", error = %Escaped(&error), "an answer could not be passed on");
             }
-        });
+        };
+        tokio::spawn(answering.in_current_span());
     }
 
     /// An event from another node. `None` if it is not for this node's clients.

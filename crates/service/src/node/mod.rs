@@ -17,6 +17,7 @@ mod re_register;
 mod reconcile;
 mod repair;
 mod revocations;
+mod traces;
 mod twins;
 
 use std::sync::Arc;
@@ -35,7 +36,7 @@ use self::{
 };
 pub(crate) use self::{incarnation::CurrentIncarnation, pending_acks::PendingAcks, pending_writes::EndedClient};
 use crate::{
-    RefusalLog,
+    RefusalLog, TraceContext,
     backend::{Backend, Deadline},
     events::EventBus,
     follow::Followers,
@@ -58,6 +59,7 @@ pub(crate) struct Node {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) refusals: Arc<RefusalLog>,
     pub(crate) auth_hooks: AuthHooks,
+    trace_context: Option<Arc<dyn TraceContext>>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) expiries: Arc<Expiries>,
     idle_check: IdleCheck,
@@ -88,10 +90,10 @@ impl Node {
     pub(crate) fn new(
         config: WebSocketConfig,
         id: NodeId,
-        store: Arc<dyn StateStore>,
-        backplane: Arc<dyn Backplane>,
+        (store, backplane): (Arc<dyn StateStore>, Arc<dyn Backplane>),
         clock: Arc<dyn Clock>,
         auth_hooks: AuthHooks,
+        trace_context: Option<Arc<dyn TraceContext>>,
     ) -> Self {
         let incarnation = CurrentIncarnation::begin(id.clone());
         let (lifecycle, config) = (Lifecycle::new(config.enabled), Arc::new(config));
@@ -107,6 +109,7 @@ impl Node {
             metrics: backend.metrics.clone(),
             refusals: backend.refusals.clone(),
             auth_hooks,
+            trace_context,
             lifecycle,
             expiries: Arc::default(),
             idle_check: IdleCheck::default(),
@@ -179,7 +182,8 @@ impl Node {
 
     /// A message to other nodes, as bytes.
     pub(crate) fn envelope(&self, message: NodeMessage) -> Result<bytes::Bytes, Error> {
-        let envelope = Envelope { from: self.incarnation.current(), sent_at: self.clock.now(), message };
+        let (from, trace) = (self.incarnation.current(), self.current_trace());
+        let envelope = Envelope { from, sent_at: self.clock.now(), trace, message };
         envelope.encode().map_err(|error| match error {
             roomwire_core::EnvelopeError::TooLarge(_) => Error::new(ErrorCode::PayloadTooLarge).with_source(error),
             _ => Error::internal(error),

@@ -1,9 +1,10 @@
 //! Messages to many clients.
 
 use roomwire_core::{
-    Channel, ClientId, Conflation, ConflationKey, EncodedPayload, Error, IntoPayload, NodeMessage, OutboundEvent,
-    RoomKey, ToClientId, ToRoom,
+    Channel, ClientId, Conflation, ConflationKey, EncodedPayload, Error, Escaped, IntoPayload, NodeMessage,
+    OutboundEvent, RoomKey, ToClientId, ToRoom,
 };
+use tracing::Instrument;
 
 use super::WebSocketService;
 use crate::metrics::Timer;
@@ -103,32 +104,44 @@ impl WebSocketService {
     }
 
     async fn to_room(&self, room: RoomKey, except: Option<ClientId>, event: &OutboundEvent) -> Result<(), Error> {
-        let _timer = Timer::start(&self.node.metrics.broadcasts);
-        self.node.backend.fits_message(&event.payload)?;
-        self.node.deliver_to_room(&self.namespace, &room.room, except.as_ref(), event);
-        let channel = Channel::Room(room.clone());
-        self.to_others(channel, || NodeMessage::ToRoom {
-            room,
-            except,
-            event: event.name.as_str().to_owned(),
-            payload: EncodedPayload::from(&event.payload),
-            conflate: event.conflation.as_ref().map(|conflation| conflation.key.as_str().to_owned()),
-        })
-        .await
+        let span = tracing::debug_span!(
+            target: "roomwire", "broadcast", room_name = %Escaped(&room.room), event = ?event.name
+        );
+        let sending = async move {
+            let _timer = Timer::start(&self.node.metrics.broadcasts);
+            self.node.backend.fits_message(&event.payload)?;
+            self.node.deliver_to_room(&self.namespace, &room.room, except.as_ref(), event);
+            let channel = Channel::Room(room.clone());
+            self.to_others(channel, || NodeMessage::ToRoom {
+                room,
+                except,
+                event: event.name.as_str().to_owned(),
+                payload: EncodedPayload::from(&event.payload),
+                conflate: event.conflation.as_ref().map(|conflation| conflation.key.as_str().to_owned()),
+            })
+            .await
+        };
+        sending.instrument(span).await
     }
 
     async fn to_all(&self, except: Option<ClientId>, event: &OutboundEvent) -> Result<(), Error> {
-        let _timer = Timer::start(&self.node.metrics.broadcasts);
-        self.node.backend.fits_message(&event.payload)?;
-        self.node.deliver_to_all(&self.namespace, except.as_ref(), event);
         let namespace = self.namespace_name().clone();
-        self.to_others(Channel::Namespace(namespace.clone()), || NodeMessage::ToAll {
-            namespace,
-            except,
-            event: event.name.as_str().to_owned(),
-            payload: EncodedPayload::from(&event.payload),
-        })
-        .await
+        let span = tracing::debug_span!(
+            target: "roomwire", "broadcast", namespace = %Escaped(&namespace), event = ?event.name
+        );
+        let sending = async move {
+            let _timer = Timer::start(&self.node.metrics.broadcasts);
+            self.node.backend.fits_message(&event.payload)?;
+            self.node.deliver_to_all(&self.namespace, except.as_ref(), event);
+            self.to_others(Channel::Namespace(namespace.clone()), || NodeMessage::ToAll {
+                namespace,
+                except,
+                event: event.name.as_str().to_owned(),
+                payload: EncodedPayload::from(&event.payload),
+            })
+            .await
+        };
+        sending.instrument(span).await
     }
 
     /// Publishes one message, unless there is no other node to receive it.

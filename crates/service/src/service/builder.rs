@@ -9,6 +9,7 @@ use roomwire_core::{
 
 use super::WebSocketService;
 use crate::{
+    TraceContext,
     backend::refused,
     node::{AuthHooks, Node},
 };
@@ -29,12 +30,13 @@ pub struct WebSocketServiceBuilder {
     state: Option<(Arc<dyn StateStore>, Arc<dyn Backplane>)>,
     clock: Arc<dyn Clock>,
     auth_hooks: AuthHooks,
+    trace_context: Option<Arc<dyn TraceContext>>,
 }
 
 impl WebSocketServiceBuilder {
     pub(super) fn new(config: WebSocketConfig) -> Self {
         let auth_hooks = AuthHooks { authenticator: None, policy: Arc::new(DefaultPolicy) };
-        Self { config, state: None, clock: Arc::new(SystemClock), auth_hooks }
+        Self { config, state: None, clock: Arc::new(SystemClock), auth_hooks, trace_context: None }
     }
 
     /// The state backend and the backplane: `MemoryState` for one process.
@@ -67,6 +69,14 @@ impl WebSocketServiceBuilder {
     #[must_use]
     pub fn room_policy(mut self, policy: impl RoomPolicy) -> Self {
         self.auth_hooks.policy = Arc::new(policy);
+        self
+    }
+
+    /// Joins the spans of this node, of other nodes and of clients into distributed traces. Without it no context is read,
+    /// computed or sent.
+    #[must_use]
+    pub fn trace_context(mut self, trace_context: impl TraceContext) -> Self {
+        self.trace_context = Some(Arc::new(trace_context));
         self
     }
 
@@ -105,7 +115,8 @@ impl WebSocketServiceBuilder {
             None => NodeId::random(),
         };
         tracing::debug!(target: "roomwire", node = %Escaped(&id), state = store.name(), "service starts");
-        let node = Arc::new(Node::new(self.config, id, store, backplane, self.clock, self.auth_hooks));
+        let node =
+            Arc::new(Node::new(self.config, id, (store, backplane), self.clock, self.auth_hooks, self.trace_context));
         if node.started().enabled {
             node.start().await?;
         }

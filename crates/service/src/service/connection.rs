@@ -78,6 +78,14 @@ impl WebSocketService {
         Ok(client)
     }
 
+    /// The span of a connection, from the headers of its handshake: its parent is their `traceparent` if there is a
+    /// [`TraceContext`](crate::TraceContext). For servers: call [`Dispatcher::admit`](crate::Dispatcher::admit) in it, and
+    /// the spans of the connection's events are its children. Disabled if no subscriber wants it.
+    #[must_use]
+    pub fn connection_span(&self, headers: &HeaderMap) -> tracing::Span {
+        self.node.connection_span(headers)
+    }
+
     /// Removes a client from all rooms and deregisters it. Returns the rooms it was in. The second call for the same
     /// client does nothing.
     ///

@@ -1,6 +1,7 @@
 //! Messages to one client.
 
-use roomwire_core::{EncodedPayload, Error, IntoPayload, NodeMessage, ToClientId};
+use roomwire_core::{ClientId, EncodedPayload, Error, Escaped, IntoPayload, NodeMessage, OutboundEvent, ToClientId};
+use tracing::Instrument;
 
 use super::WebSocketService;
 use crate::{follow::Sending, metrics::Timer};
@@ -22,9 +23,14 @@ impl WebSocketService {
         event: &str,
         data: impl IntoPayload,
     ) -> Result<(), Error> {
-        let _timer = Timer::start(&self.node.metrics.sends_to_clients);
         let client = client.to_client_id()?;
         let event = self.outbound(event, data)?;
+        let span = tracing::debug_span!(target: "roomwire", "send", client = %Escaped(&client), event = ?event.name);
+        self.event_to_client(client, event).instrument(span).await
+    }
+
+    async fn event_to_client(&self, client: ClientId, event: OutboundEvent) -> Result<(), Error> {
+        let _timer = Timer::start(&self.node.metrics.sends_to_clients);
         if let Some(client) = self.namespace.client(&client) {
             return self.node.deliver_to_client(&client, &event);
         }

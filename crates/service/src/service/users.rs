@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use roomwire_core::{
-    Channel, DisconnectReason, EncodedPayload, Error, IntoPayload, NodeMessage, Page, PageRequest, Revocation, Revoked,
-    Timestamp, TokenId, UserId, WebSocketClient,
+    Channel, DisconnectReason, EncodedPayload, Error, Escaped, IntoPayload, NodeMessage, OutboundEvent, Page,
+    PageRequest, Revocation, Revoked, Timestamp, TokenId, UserId, WebSocketClient,
 };
+use tracing::Instrument;
 
 use super::WebSocketService;
 use crate::metrics::Timer;
@@ -20,10 +21,15 @@ impl WebSocketService {
     /// # Errors
     /// As [`broadcast_to_room`](Self::broadcast_to_room).
     pub async fn send_to_user(&self, user: &UserId, event: &str, data: impl IntoPayload) -> Result<(), Error> {
-        let _timer = Timer::start(&self.node.metrics.sends_to_users);
         let event = self.outbound(event, data)?;
+        let span = tracing::debug_span!(target: "roomwire", "send", user = %Escaped(user), event = ?event.name);
+        self.event_to_user(user, &event).instrument(span).await
+    }
+
+    async fn event_to_user(&self, user: &UserId, event: &OutboundEvent) -> Result<(), Error> {
+        let _timer = Timer::start(&self.node.metrics.sends_to_users);
         self.node.backend.fits_message(&event.payload)?;
-        self.node.deliver_to_user(&self.namespace, user, &event);
+        self.node.deliver_to_user(&self.namespace, user, event);
         let namespace = self.namespace_name().clone();
         self.to_others(Channel::Namespace(namespace.clone()), || NodeMessage::ToUser {
             namespace,

@@ -52,6 +52,7 @@ mod sessions;
 mod shutdown;
 mod slow_consumer;
 mod stop_without_outage;
+mod traces;
 mod transport;
 mod twins;
 mod users;

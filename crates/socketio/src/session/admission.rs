@@ -7,6 +7,7 @@ use roomwire_core::{ClientId, Error, ErrorCode, Escaped, Namespace, Payload, pac
 use roomwire_service::Handshake;
 use serde_json::value::to_raw_value;
 use tokio::time::{Instant, sleep};
+use tracing::Instrument;
 
 use super::{Connected, EndOnPanic, Problem, Session, client::SocketClient, random_id};
 use crate::FullAt;
@@ -28,7 +29,7 @@ impl Session {
         let begun = self.0.namespaces.lock().begin_to_connect(namespace)?;
         let Some(attempt) = begun else { return Ok(()) };
         self.set_idle(false);
-        let connecting = self.clone().connect_to(namespace.clone(), auth, attempt);
+        let connecting = self.clone().connect_to(namespace.clone(), auth, attempt).instrument(self.0.span.clone());
         let task = tokio::spawn(connecting).abort_handle();
         self.0.namespaces.lock().set_task(attempt, task);
         Ok(())

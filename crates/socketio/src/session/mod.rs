@@ -26,6 +26,7 @@ use parking_lot::Mutex;
 use roomwire_core::{DisconnectReason, config::Transport};
 use serde_json::json;
 use tokio::{runtime::Handle, sync::Notify, time::sleep};
+use tracing::Span;
 
 pub use poll::{Delivery, PollResponse};
 pub use post::NextBody;
@@ -54,6 +55,8 @@ pub(crate) struct Inner {
     pub(crate) context: Arc<Context>,
     pub(crate) settings: Arc<SessionSettings>,
     pub(crate) request: SessionRequest,
+    /// The span of the connection.
+    span: Span,
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) read_gate: ReadGate,
     namespaces: Mutex<Namespaces>,
@@ -123,6 +126,7 @@ impl Inner {
             is_polled: AtomicBool::new(false),
             posts: tokio::sync::Mutex::default(),
             next_ack: AtomicI64::new(0),
+            span: context.dispatcher.service().connection_span(&request.headers),
             context,
             settings,
             request,

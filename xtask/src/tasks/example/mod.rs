@@ -20,10 +20,10 @@ use crate::shell_line::shell_line;
 /// Runs the example until it ends and gives back its status.
 pub(crate) fn run(session: &Session, example: &ExampleArgs) -> anyhow::Result<ExitCode> {
     match (example.name, example.nodes) {
-        (Example::Login | Example::Mount | Example::NoSocket, Some(_)) => {
+        (Example::Login | Example::Mount | Example::NoSocket | Example::Tracing, Some(_)) => {
             bail!("--nodes is for the example chat; others run in one process")
         }
-        (Example::Login | Example::Mount | Example::NoSocket, _) if example.redis.is_some() => {
+        (Example::Login | Example::Mount | Example::NoSocket | Example::Tracing, _) if example.redis.is_some() => {
             bail!("--redis is for the example chat; others keep their state in memory")
         }
         (Example::Chat, Some(nodes)) => cluster::run(session, example, nodes),
@@ -31,6 +31,7 @@ pub(crate) fn run(session: &Session, example: &ExampleArgs) -> anyhow::Result<Ex
         (Example::Login, None) => single::run(session, example, "login", "example-login"),
         (Example::Mount, None) => single::run(session, example, "mount", "example-mount"),
         (Example::NoSocket, None) => test(session, example),
+        (Example::Tracing, None) => single::run(session, example, "tracing", "example-tracing"),
     }
 }
 

@@ -13,7 +13,7 @@ use roomwire_service::{
 
 use crate::fixture::within;
 
-fn room(name: &str) -> FollowTarget {
+pub(crate) fn room(name: &str) -> FollowTarget {
     FollowTarget::Room(roomwire_service::RoomId::new(name).expect("valid"))
 }
 
