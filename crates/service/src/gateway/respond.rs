@@ -35,8 +35,8 @@ pub(super) struct Handled {
     pub(super) began: Instant,
     pub(super) name: EventName,
     pub(super) ack: Option<AckId>,
-    /// Set if the event is observed: its arguments, unless they are secret.
-    pub(super) observed: Option<Option<Payload>>,
+    /// Its arguments, if it is observed.
+    pub(super) observed: Option<Payload>,
 }
 
 impl Inner {
@@ -62,7 +62,7 @@ impl Inner {
         metrics.event_took(took);
         let outcome = failed.map_or("OK", ErrorCode::as_str);
         if let Some(payload) = observed {
-            self.observed(Some(&name), payload.as_ref(), outcome, Some(took));
+            self.observed(Some(&name), Some(&payload), outcome, Some(took));
         }
         if ack.is_some() || reply.is_err() {
             self.answer(&ReplyTo::new(Some(name.as_str()), ack), reply);
@@ -88,6 +88,8 @@ impl Inner {
         outcome: &'static str,
         took: Option<Duration>,
     ) {
+        // Followers do not get credentials.
+        let payload = payload.filter(|_| !name.is_some_and(|name| self.renews_identity(name)));
         let client = &self.client;
         let origin = Origin {
             namespace: client.namespace(),

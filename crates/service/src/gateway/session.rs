@@ -263,18 +263,17 @@ impl Inner {
         span: &Span,
     ) {
         let began = Instant::now();
-        let renews = name == EventName::AUTHENTICATE && self.service.node.auth_hooks.authenticator.is_some();
-        // Followers do not get credentials.
-        let observed = self.service.node.followers.is_active().then(|| (!renews).then(|| payload.clone()));
+        let observed = self.service.node.followers.is_active().then(|| payload.clone());
         let turn = self.sequence.begin();
-        let reply = if renews {
+        let reply = if self.renews_identity(&name) {
             self.service.renew_identity(&self.client, payload).await
         } else {
             let event = Event { ack, turn, ..self.event(name.clone(), payload) };
             route::handle(service, event).await
         };
         if !self.sequence.end(turn) {
-            span.record("outcome", self.handled(Handled { began, name, ack, observed }, reply));
+            let outcome = self.handled(Handled { began, name, ack, observed }, reply);
+            span.record("outcome", outcome);
         }
     }
 
@@ -289,10 +288,11 @@ impl Inner {
         let began = Instant::now();
         let turn = self.sequence.begin();
         let (name, ack) = (event.name.clone(), event.ack);
-        let observed = self.service.node.followers.is_active().then(|| Some(event.payload.clone()));
+        let observed = self.service.node.followers.is_active().then(|| event.payload.clone());
         let reply = route::go_on(&then, Event { turn, ..event }).await;
         if !self.sequence.end(turn) {
-            span.record("outcome", self.handled(Handled { began, name, ack, observed }, reply));
+            let outcome = self.handled(Handled { began, name, ack, observed }, reply);
+            span.record("outcome", outcome);
         }
     }
 
@@ -318,6 +318,11 @@ impl Inner {
             self.mailbox.discard_pending();
             node.disconnect_here(&self.client, DisconnectReason::DisconnectedByServer);
         }
+    }
+
+    /// Whether an event of this name contains newer credentials.
+    pub(super) fn renews_identity(&self, name: &EventName) -> bool {
+        *name == EventName::AUTHENTICATE && self.service.node.auth_hooks.authenticator.is_some()
     }
 
     /// The span of an event's layers and handler.

@@ -23,6 +23,7 @@ impl WebSocketService {
         event: &str,
         data: impl IntoPayload,
     ) -> Result<(), Error> {
+        let _timer = Timer::start(&self.node.metrics.sends_to_clients);
         let client = client.to_client_id()?;
         let event = self.outbound(event, data)?;
         let span = tracing::debug_span!(target: "roomwire", "send", client = %Escaped(&client), event = ?event.name);
@@ -30,7 +31,6 @@ impl WebSocketService {
     }
 
     async fn event_to_client(&self, client: ClientId, event: OutboundEvent) -> Result<(), Error> {
-        let _timer = Timer::start(&self.node.metrics.sends_to_clients);
         if let Some(client) = self.namespace.client(&client) {
             return self.node.deliver_to_client(&client, &event);
         }

@@ -21,13 +21,13 @@ impl WebSocketService {
     /// # Errors
     /// As [`broadcast_to_room`](Self::broadcast_to_room).
     pub async fn send_to_user(&self, user: &UserId, event: &str, data: impl IntoPayload) -> Result<(), Error> {
+        let _timer = Timer::start(&self.node.metrics.sends_to_users);
         let event = self.outbound(event, data)?;
         let span = tracing::debug_span!(target: "roomwire", "send", user = %Escaped(user), event = ?event.name);
         self.event_to_user(user, &event).instrument(span).await
     }
 
     async fn event_to_user(&self, user: &UserId, event: &OutboundEvent) -> Result<(), Error> {
-        let _timer = Timer::start(&self.node.metrics.sends_to_users);
         self.node.backend.fits_message(&event.payload)?;
         self.node.deliver_to_user(&self.namespace, user, event);
         let namespace = self.namespace_name().clone();

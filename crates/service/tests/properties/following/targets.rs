@@ -130,8 +130,11 @@ async fn credentials_are_left_out() {
     ada.emit_with_ack::<serde_json::Value>("authenticate", &serde_json::json!({"token": "SECRET"}))
         .await
         .expect("is anyone");
+    // Also if the event is rejected before it reaches the authenticator.
+    let deep = (0..200).fold(serde_json::json!("SECRET"), |inner, _| serde_json::json!([inner]));
+    ada.emit_with_ack::<()>("authenticate", &deep).await.expect_err("too deep");
     let items = drain(&mut follower);
-    assert_eq!(items.iter().map(short).collect::<Vec<_>>(), ["authenticate OK"]);
+    assert_eq!(items.iter().map(short).collect::<Vec<_>>(), ["authenticate OK", "authenticate INVALID_PAYLOAD"]);
     assert!(!format!("{items:?}").contains("SECRET"), "{items:?}");
 }
 
