@@ -21,7 +21,10 @@ const SAID: [(&str, &[&str]); 10] = [
     ("not_serializable", &["is not a handler", "returns `Result<T, E>` with `T: Serialize`, `E: Into<Error>`"]),
     ("too_many_arguments", &["is not a handler", "of up to 8 arguments"]),
     ("wrong_answer", &["is not a handler", "impl Future<Output = u32> {count}", "that returns `Result<T, E>`"]),
-    ("wrong_argument", &["is not a handler", "fn(Client, Message)", "Data<T> for what the client sent"]),
+    (
+        "wrong_argument",
+        &["is not a handler", "fn(roomwire_service::Client, Message)", "Data<T> for what the client sent"],
+    ),
     ("wrong_error", &["is not a handler", "Result<u32, Refused>", "`E: Into<Error>`"]),
 ];
 
