@@ -142,7 +142,7 @@ impl Session {
 
     fn receive_job(&self, bytes: usize, job: Job) {
         let Inner { service, client, mailbox, rate, .. } = &*self.0;
-        client.active(service.node.clock.now());
+        client.activity().note(service.node.clock.now());
         service.node.metrics.event_received();
         let (job, abused) = match rate.admit(bytes) {
             Ok(()) => (job, false),
@@ -185,7 +185,7 @@ impl Inner {
     pub(super) fn put(self: &Arc<Self>, job: Job) -> Accepted {
         let accepted = self.mailbox.put(job);
         if accepted == Accepted::StartWorker {
-            self.client.set_busy(true);
+            self.client.activity().set_busy(true);
             let worker = self.clone();
             self.service.node.runtime.spawn(async move { worker.work().await });
         }
@@ -199,7 +199,7 @@ impl Inner {
         loop {
             // Before a job is taken: the wait may end with an order to drop queued jobs.
             self.let_it_catch_up().await;
-            let Some(job) = self.mailbox.take_or(|| self.client.set_busy(false)) else { return };
+            let Some(job) = self.mailbox.take_or(|| self.client.activity().set_busy(false)) else { return };
             match job {
                 Job::Connected => self.connected().await,
                 Job::Event(incoming) => {

@@ -2,10 +2,7 @@
 
 use std::{
     fmt,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, OnceLock},
 };
 
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -15,6 +12,7 @@ use roomwire_core::{
 };
 
 use super::{
+    activity::Activity,
     arrivals::Arrival,
     client_id_claims::{ClientIdClaim, WeakClaim},
 };
@@ -34,12 +32,7 @@ struct Inner {
     identity: RwLock<Arc<Identity>>,
     handshake: Payload,
     connected_at: Timestamp,
-    /// The last activity in milliseconds, shifted left by one; the lowest bit is set if the store does not know it yet.
-    activity: AtomicU64,
-    /// Whether events of it are being handled.
-    is_busy: AtomicBool,
-    /// The last time in milliseconds at which it was found busy.
-    busy_at: AtomicU64,
+    activity: Activity,
     reason: OnceLock<DisconnectReason>,
     known: Mutex<Known>,
     /// The claim of its id, which ends with this session.
@@ -123,9 +116,7 @@ impl Client {
             identity: RwLock::new(init.identity),
             handshake: init.auth,
             connected_at: new.connected_at,
-            activity: AtomicU64::new(new.connected_at.as_millis() << 1),
-            is_busy: AtomicBool::new(false),
-            busy_at: AtomicU64::new(0),
+            activity: Activity::new(new.connected_at),
             reason: OnceLock::new(),
             known: Mutex::new(known),
             claim: weak,
@@ -303,31 +294,14 @@ impl Client {
         self.0.reason.get().is_some()
     }
 
-    /// Records activity of the client.
-    pub(crate) fn active(&self, now: Timestamp) {
-        self.0.activity.store(now.as_millis() << 1 | 1, Ordering::Relaxed);
-    }
-
-    /// Whether events of the client are being handled, or wait for that.
-    pub(crate) fn set_busy(&self, is_busy: bool) {
-        self.0.is_busy.store(is_busy, Ordering::Relaxed);
-    }
-
-    /// Until when the client was active: it sent an event, or waited for one to be handled as far as earlier calls of
-    /// this noticed.
-    pub(crate) fn active_until(&self, now: Timestamp) -> Timestamp {
-        if self.0.is_busy.load(Ordering::Relaxed) {
-            self.0.busy_at.store(now.as_millis(), Ordering::Relaxed);
-            return now;
-        }
-        let activity = self.0.activity.load(Ordering::Relaxed) >> 1;
-        Timestamp::from_millis(activity.max(self.0.busy_at.load(Ordering::Relaxed)))
+    /// When it was active.
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.0.activity
     }
 
     /// The last activity, if the store does not know it yet.
     pub(crate) fn take_activity(&self) -> Option<(ClientKey, Timestamp)> {
-        let activity = self.0.activity.fetch_and(!1, Ordering::Relaxed);
-        (activity & 1 == 1).then(|| (self.0.key.clone(), Timestamp::from_millis(activity >> 1)))
+        Some((self.0.key.clone(), self.0.activity.take()?))
     }
 
     /// What a store needs to restore this client, and what is to be reported afterwards. `None` if it has disconnected.

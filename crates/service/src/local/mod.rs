@@ -1,5 +1,6 @@
 //! This node's clients and rooms, in memory: the data that changes of memberships keep equal to the store.
 
+mod activity;
 mod arrivals;
 mod client;
 mod client_id_claims;

@@ -250,3 +250,33 @@ impl NamespaceState {
 pub(crate) fn take_out(namespace: &NamespaceState, client: &Client, room: &RoomId) -> Option<Arc<LocalRoom>> {
     namespace.room(room).filter(|local| local.remove(client.id()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use roomwire_state_memory::MemoryState;
+
+    use crate::{Gateway, WebSocketConfig, WebSocketService, testing::TestServer};
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_kept_of_clients_and_rooms_that_have_gone() {
+        let mut config = WebSocketConfig::default();
+        config.limits = config.limits.without_rates();
+        let service = WebSocketService::builder(config).state(MemoryState::new()).build().await.expect("builds");
+        let server = TestServer::new(service.clone(), Gateway::new()).expect("mounts");
+        for number in 0..2000 {
+            let client = server.connect().await.expect("connects");
+            for room in ["leaves", "stays"] {
+                service.join_room(client.handle(), &*format!("{room}-{number}")).await.expect("joins");
+            }
+            service.leave_room(client.handle(), &*format!("leaves-{number}")).await.expect("leaves");
+            client.disconnect();
+        }
+        // Longer than the subscription of an empty room is kept.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        let namespace = &service.namespace;
+        assert_eq!((namespace.client_count(), namespace.rooms.read().len()), (0, 0));
+        assert_eq!(namespace.deleted.lock().known.len(), 0, "no room was deleted by name");
+    }
+}

@@ -62,7 +62,7 @@ impl Node {
         for namespace in self.namespaces() {
             let mut idle = Vec::new();
             namespace.for_each_client(None, |client| {
-                let active = client.active_until(now).max(from);
+                let active = client.activity().until(now).max(from);
                 if active.plus(limit) <= now && !client.is_ending() {
                     idle.push(client.clone());
                 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{
-    super::{ConfigKey, Reload, Reloading, WebSocketConfig},
+    super::{ConfigKey, Reload, Reloading, Secret, WebSocketConfig},
     directory_with, load, load_file, load_in, other_values,
 };
 
@@ -40,7 +40,7 @@ fn nothing_is_reported_if_nothing_changed_and_no_value_is_ever_shown() {
     let (merged, reload) = old.reloaded(&old.clone(), |_| false).expect("valid");
     assert_eq!((merged, reload), (old.clone(), Reload::default()));
     let (merged, reload) = old.reloaded(&with("auth.secret", &json!("hunter3")), |_| false).expect("valid");
-    assert_eq!(merged.auth.secret.as_ref().map(|secret| secret.expose()), Some("hunter3"));
+    assert_eq!(merged.auth.secret.as_ref().map(Secret::expose), Some("hunter3"));
     let shown = format!("{reload:?} {}", serde_json::to_string(&reload).expect("serializes"));
     assert!(shown.contains("auth.secret") && !shown.contains("hunter"), "{shown}");
 }
