@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl Backend {
-    /// Compares this value of `limits.payload` with the largest message of the backplane. An assumed limit causes a warning only: the
-    /// backend may accept more than its default.
+    /// Compares this value of `limits.payload` with the largest message of the backplane. An assumed limit causes a
+    /// warning only: the backend may accept more than its default.
     ///
     /// # Errors
     /// `INTERNAL`, if a payload that clients may send cannot be sent to other nodes.
