@@ -108,6 +108,8 @@ impl Server {
     {
         let Self { listener, app, layer } = self;
         let config = layer.service().config();
+        // Before the line that says that it listens: a supervisor may send a signal at once.
+        let reloading = signal::reload_on_hangup(layer.service().clone());
         if let Ok(address) = listener.local_addr() {
             let scheme = if config.ssl { "https" } else { "http" };
             layer.log_start("listening on", format_args!("{scheme}://{address}{}", config.path));
@@ -122,7 +124,7 @@ impl Server {
         let accepting = listener.accept_until(stopped, app.layer(layer.clone()));
         let accepted = tokio::select! {
             accepted = accepting => accepted,
-            never = signal::reload_on_hangup(layer.service()) => match never {},
+            never = reloading => match never {},
         };
         // A node that was drained before the stop has requests of the app's own still.
         let deadline = layer.ask_clients_to_go().await.max(Instant::now() + layer.service().config().drain.timeout / 8);

@@ -28,22 +28,29 @@ pub async fn stop_requested() {
     }
 }
 
-/// Reloads the configuration at each SIGHUP, for as long as this is polled; waits forever where there is no such signal.
+/// Reloads the configuration at each SIGHUP, for as long as the returned future is polled; it waits forever where there
+/// is no such signal.
 ///
 /// [`serve`](crate::serve) and [`Server`](crate::Server) do so by themselves. An app with its own server spawns it: without
 /// it, SIGHUP ends the process. What is read, and which keys change, [`WebSocketService::reload_config`] says. A
 /// configuration that was written in code has nothing to read again: then a warning is logged, and nothing else happens.
 ///
-/// From the first poll on, the signal no longer ends the process, also when its terminal is closed.
-pub async fn reload_on_hangup(service: &WebSocketService) -> Infallible {
+/// From the call on, the signal no longer ends the process, also when its terminal is closed.
+///
+/// # Panics
+/// Outside of a tokio runtime.
+pub fn reload_on_hangup(service: WebSocketService) -> impl Future<Output = Infallible> + Send + 'static {
     #[cfg(unix)]
-    if let Ok(mut signal) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()) {
-        while signal.recv().await.is_some() {
-            // It logs the outcome.
-            let _ = service.reload_config().await;
+    let hangups = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup());
+    async move {
+        #[cfg(unix)]
+        if let Ok(mut hangups) = hangups {
+            while hangups.recv().await.is_some() {
+                // It logs the outcome.
+                let _ = service.reload_config().await;
+            }
         }
+        let _service = service;
+        std::future::pending().await
     }
-    #[cfg(not(unix))]
-    let _ = service;
-    std::future::pending().await
 }

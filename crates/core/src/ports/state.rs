@@ -222,7 +222,8 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     /// in whatever way, the room is removed, unless it was created by name or is closed. Idempotent.
     async fn leave(&self, incarnation: &Incarnation, client: &ClientKey, room: &RoomKey) -> Result<bool, StateError>;
 
-    /// Creates a room by name. The room exists until it is deleted.
+    /// Creates a room by name. The room exists until it is deleted or, with [`NewRoom::keep_when_empty`] false, until its
+    /// last member has left. Whatever restores its settings restores that too.
     ///
     /// # Errors
     /// [`StateError::RoomExists`] if the room exists already, also if a join created it.

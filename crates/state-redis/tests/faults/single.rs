@@ -53,6 +53,36 @@ async fn no_client_takes_the_place_of_a_member_that_the_server_lost() {
     assert!(late.is_err(), "\"a\" is a member on its node, and the room has one place");
 }
 
+/// The mark is one of the settings that nodes give back.
+#[tokio::test]
+async fn a_room_that_was_lost_and_restored_stays_without_members_or_goes_with_them_as_it_was_created() {
+    let server = RedisServer::start().await;
+    let node = Node::on(RedisConfig::new(server.url())).await;
+    let rooms = [room("stays"), room("goes")];
+    for (room, keep) in rooms.iter().zip([true, false]) {
+        let new = NewRoom::with_capacity(7).keep_when_empty(keep);
+        node.state.create_room(room, &new).await.expect("creates");
+    }
+    node.connect("a").await;
+    let mut uids = Vec::new();
+    for room in &rooms {
+        node.join("a", room).await.expect("joins");
+        // So that the node knows the settings.
+        uids.push(node.join("a", room).await.expect("is in"));
+    }
+    server.flush_all().await;
+    assert!(matches!(node.state.renew_lease(&node.incarnation, LEASE).await, Err(StateError::Fenced)));
+    node.begin().await;
+    for (room, uid) in rooms.iter().zip(uids) {
+        node.restore("a", room, uid).await;
+        let back = node.state.room(room).await.expect("reads").expect("is there");
+        assert_eq!(back.capacity, Some(7));
+        assert!(node.state.leave(&node.incarnation, &client("a").key, room).await.expect("leaves"));
+    }
+    let is_there = async |room| node.state.room(room).await.expect("reads").is_some();
+    assert!(is_there(&rooms[0]).await && !is_there(&rooms[1]).await);
+}
+
 /// A node that is new does not know that there was data: it may make a room before the others bring theirs back. What
 /// is known of the room goes before that.
 #[tokio::test]
