@@ -42,6 +42,8 @@ pub(super) enum Field<'a> {
         field: &'a mut Option<Secret>,
         most: usize,
     },
+    /// A secret that is sent in a header and cannot be guessed.
+    Token(&'a mut Option<Secret>),
     Prefix(&'a mut String),
     Name(&'a mut String),
     Pem(&'a mut Option<String>),
@@ -89,6 +91,9 @@ impl<'a> Field<'a> {
             Self::Level(_) => LogLevel::words("or"),
             Self::Node(_) => text_allowed(NodeId::MAX_BYTES),
             Self::Text { most, .. } | Self::Secret { most, .. } => text_allowed(*most),
+            Self::Token(_) => format!(
+                "text of {SHORTEST_TOKEN} to {LONGEST_TOKEN} printable ASCII characters without spaces"
+            ),
             Self::Urls(_) => "a list of URLs, each a scheme, :// and an address, none twice".to_owned(),
             Self::Name(_) => text_allowed(lists::LONGEST_WORD),
             Self::Pem(_) => "text that begins with -----BEGIN".to_owned(),
@@ -121,7 +126,9 @@ impl<'a> Field<'a> {
             Self::Node(field) => field.as_ref().map(|node| node.as_str().to_owned()).into(),
             Self::Urls(field) => ValueKind::Array(field.iter().map(|url| url.as_str().into()).collect()),
             Self::Text { field, .. } => (**field).clone().into(),
-            Self::Secret { field, .. } => field.as_ref().map(|secret| secret.expose().to_owned()).into(),
+            Self::Secret { field, .. } | Self::Token(field) => {
+                field.as_ref().map(|secret| secret.expose().to_owned()).into()
+            }
             Self::Prefix(field) | Self::Name(field) => ValueKind::String((*field).clone()),
             Self::Pem(field) => (**field).clone().into(),
             Self::Words(field) | Self::Origins(field) => lists::value(field.iter()),
@@ -209,6 +216,10 @@ impl<'a> Field<'a> {
             (Self::Secret { field, most }, ValueKind::String(text)) => {
                 put(field, is_text(text, most).then(|| Some(text.as_str().into())))
             }
+            (Self::Token(field), ValueKind::Nil) => put(field, Some(None)),
+            (Self::Token(field), ValueKind::String(text)) => {
+                put(field, is_token(text).then(|| Some(text.as_str().into())))
+            }
             (Self::Prefix(field), ValueKind::String(text)) => put(field, is_prefix(text).then(|| text.clone())),
             (Self::Name(field), ValueKind::String(text)) => {
                 put(field, is_text(text, lists::LONGEST_WORD).then(|| text.clone()))
@@ -291,6 +302,15 @@ const LONGEST_PREFIX: usize = 64;
 fn is_prefix(text: &str) -> bool {
     let is_prefix_character = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte);
     (1..=LONGEST_PREFIX).contains(&text.len()) && text.bytes().all(is_prefix_character)
+}
+
+/// The length of a token, in bytes. Shorter ones could be guessed.
+const SHORTEST_TOKEN: usize = 16;
+const LONGEST_TOKEN: usize = 1024;
+
+/// Whether a header carries exactly this text.
+fn is_token(text: &str) -> bool {
+    (SHORTEST_TOKEN..=LONGEST_TOKEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 fn text_allowed(most: usize) -> String {

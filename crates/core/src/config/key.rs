@@ -103,7 +103,7 @@ impl ConfigKey {
 
     /// Whether its value is secret.
     pub(super) fn is_secret(&self) -> bool {
-        matches!(self.field(&mut WebSocketConfig::default()), Field::Secret { .. })
+        matches!(self.field(&mut WebSocketConfig::default()), Field::Secret { .. } | Field::Token(_))
     }
 
     /// This key's place in a configuration.

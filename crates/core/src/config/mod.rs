@@ -16,6 +16,7 @@
 //! [`ConfigKey::all`] is the only table of the keys: parsing, validation, error messages and `docs/configuration.md`
 //! are derived from it.
 
+mod api;
 mod auth;
 mod choice;
 mod draft;
@@ -41,6 +42,7 @@ mod tls;
 mod variables;
 mod web_socket_config;
 
+pub use api::Api;
 pub use auth::Auth;
 pub use choice::{Algorithm, LogLevel, Transport};
 pub use error::{ConfigError, ConfigSource, Problem};

@@ -9,8 +9,8 @@ use ipnet::IpNet;
 use serde::Serialize;
 
 use super::{
-    Auth, ConfigError, ConfigKey, ConfigLoader, ConfigOrigin, ConfigSource, Drain, HealthConfig, Lease, Limits, Logger,
-    Problem, RetryConfig, SharedState, Tls, Transport, relation, sections::millis,
+    Api, Auth, ConfigError, ConfigKey, ConfigLoader, ConfigOrigin, ConfigSource, Drain, HealthConfig, Lease, Limits,
+    Logger, Problem, RetryConfig, SharedState, Tls, Transport, relation, sections::millis,
 };
 use crate::NodeId;
 
@@ -86,6 +86,8 @@ pub struct WebSocketConfig {
     /// Where the values were read from. Set by [`load`](Self::load); a reload reads the same again.
     #[serde(skip)]
     pub origin: ConfigOrigin,
+    /// The HTTP API for operators and other programs.
+    pub api: Api,
 }
 
 impl Default for WebSocketConfig {
@@ -115,6 +117,7 @@ impl Default for WebSocketConfig {
             drain: Drain::default(),
             state: SharedState::default(),
             origin: ConfigOrigin::default(),
+            api: Api::default(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The tables of all keys. A key that is missing here does not exist for files, variables, checks and documentation.
 
+mod api;
 mod auth;
 mod cluster;
 mod limits;
@@ -16,7 +17,7 @@ const DAY: u64 = 86_400_000;
 /// The longest path of a file, or URL, in bytes.
 const LONGEST_PATH: usize = 4096;
 
-static GROUPS: [&[ConfigKey]; 4] = [server::KEYS, auth::KEYS, limits::KEYS, cluster::KEYS];
+static GROUPS: [&[ConfigKey]; 5] = [server::KEYS, auth::KEYS, limits::KEYS, cluster::KEYS, api::KEYS];
 
 impl ConfigKey {
     /// Every key, those of the top level and those of a group such as `retryConfig`.

@@ -91,6 +91,10 @@ fn other_values() -> Vec<(&'static str, Value)> {
         ("state.poolSize", json!(64)),
         ("state.timeout", json!(100)),
         ("state.connectTimeout", json!(600_000)),
+        ("api.token", json!("hunter2-hunter2-hunter2")),
+        ("api.host", json!("::")),
+        ("api.port", json!(65_535)),
+        ("api.bodyLimit", json!(1024)),
     ]
 }
 
@@ -98,7 +102,7 @@ fn other_values() -> Vec<(&'static str, Value)> {
 fn default_with(key: &str, value: &Value) -> Value {
     let mut config = serde_json::to_value(WebSocketConfig::default()).expect("serializes");
     match key.split_once('.') {
-        Some(("state", "password") | ("auth", "secret")) => {}
+        Some(("state", "password") | ("auth", "secret") | ("api", "token")) => {}
         Some((group, name)) => config[group][name] = value.clone(),
         None => config[key] = value.clone(),
     }

@@ -127,6 +127,10 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     ("state.poolSize", "a whole number from 1 to 64", &["0", "65"]),
     ("state.timeout", "a whole number of milliseconds from 100 to 600000", &["99", "600001"]),
     ("state.connectTimeout", "a whole number of milliseconds from 100 to 600000", &["99", "600001"]),
+    ("api.token", "text of 16 to 1024 printable ASCII characters without spaces", &[]),
+    ("api.host", "an IP address such as 127.0.0.1, 0.0.0.0 or ::1", &["\"localhost\""]),
+    ("api.port", "a whole number from 0 to 65535", &["65536"]),
+    ("api.bodyLimit", "a whole number of bytes from 1024 to 67108864", &["1023", "67108865"]),
 ];
 
 #[test]
@@ -194,7 +198,7 @@ fn unknown_keys_are_refused_with_the_key_that_was_meant() {
             "\"a\\nb\" = 1",
             "\"a\\nb\" = 1 in roomwire.toml: no such key; the keys here are enabled, debug, host, path, port, \
              transports, pingInterval, pingTimeout, maxConnections, ssl, tls, allowedOrigins, trustedProxies, keepAlive, \
-             retryConfig, logger, nodeId, auth, limits, lease, health, drain, state",
+             retryConfig, logger, nodeId, auth, limits, lease, health, drain, state, api",
         ),
     ] {
         assert_eq!(refused(&[("roomwire.toml", text)], &[]), [problem]);

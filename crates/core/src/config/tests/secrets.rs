@@ -70,6 +70,21 @@ fn no_error_shows_them() {
 }
 
 #[test]
+fn a_token_that_is_weak_or_cannot_be_sent_is_refused_without_showing_it() {
+    let spaced = format!("{WORD} {WORD} {WORD}");
+    for token in ["", WORD, "hunter2-hunter2", &spaced, "hunter2-hunter2-hünter2", &"hunter2-".repeat(129)] {
+        assert_eq!(
+            refused(&[], &[("ROOMWIRE_API__TOKEN", token)]),
+            ["api.token = (hidden) in ROOMWIRE_API__TOKEN: expected text of 16 to 1024 printable ASCII characters \
+              without spaces"]
+        );
+    }
+    let config = load_variables(&[("ROOMWIRE_API__TOKEN", "0123456789012345")]).expect("allowed");
+    assert_eq!(config.api.token.as_ref().map(Secret::expose), Some("0123456789012345"));
+    assert!(!format!("{config:?}").contains("0123456789012345"));
+}
+
+#[test]
 fn the_problem_of_a_secret_says_what_is_allowed() {
     assert_eq!(
         refused(&[("roomwire.json", r#"{"state": {"password": 7}}"#)], &[]),
