@@ -21,6 +21,9 @@ impl RoomwireLayer {
     /// Keep the listener open until this returns: clients over HTTP long-polling need it. If the store does not answer
     /// at the end, this takes up to three times `state.timeout` longer. Further calls wait for the first.
     ///
+    /// A node drains too when [`WebSocketService::drain_node`](roomwire_service::WebSocketService::drain_node) asks for
+    /// it, on any node. Its process stays until it is stopped.
+    ///
     /// # Cancellation
     /// Dropping the future leaves the node as it is then: not ready, and perhaps refusing sessions. The next call begins
     /// again. The last step goes on by itself.

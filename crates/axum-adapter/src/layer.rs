@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use axum::{body::Body, response::IntoResponse};
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use roomwire_core::{ErrorCode, WebSocketConfig, config::Transport};
+use roomwire_core::{ErrorCode, Namespace, WebSocketConfig, config::Transport};
 use roomwire_service::WebSocketService;
 use roomwire_socketio::{Session, SessionRequest, Sessions};
 use tokio::time::Instant;
@@ -80,11 +80,34 @@ impl RoomwireLayer {
         self.finish(Instant::now() + self.0.service.config().drain.timeout).await;
     }
 
+    /// Drains when another node, or this one, asks for it.
+    pub(crate) fn drain_on_request(&self) {
+        let mounted = Arc::downgrade(&self.0);
+        self.0.service.on_drain_request(async move {
+            if let Some(mounted) = mounted.upgrade() {
+                tracing::info!(target: "roomwire", "this node was asked to drain");
+                Self(mounted).drain().await;
+                tracing::info!(target: "roomwire", "drained: this node has left the cluster, and its process can be stopped");
+            }
+        });
+    }
+
     /// Logs that clients can connect to this place, unless the service is switched off.
     pub(crate) fn log_start(&self, what: &str, place: impl fmt::Display) {
         if let Some(running) = &self.0.running {
             startup_log::log(what, place, &self.0.service, &running.sessions);
         }
+    }
+
+    /// The namespaces that clients can connect to, those of the gateways. None if the service is switched off.
+    pub fn namespaces(&self) -> impl Iterator<Item = &Namespace> {
+        self.0.running.iter().flat_map(|running| running.sessions.namespaces())
+    }
+
+    /// Waits until the node has shut down, by [`drain`](Self::drain) or [`shutdown`](Self::shutdown). The future does
+    /// not keep the service running.
+    pub fn shut_down(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.0.drain.finished.clone().cancelled_owned()
     }
 
     /// The mounted service.

@@ -119,5 +119,8 @@ pub(crate) fn around_own_server(
     let session_limiter = SessionLimiter::new(&files.fitting(&config), refusals.clone());
     let running = Running { sessions: Sessions::new(dispatcher), session_limiter };
     let drain = DrainState::default();
-    Ok(RoomwireLayer::new(Mounted { service, started: config, handshake, refusals, drain, running: Some(running) }))
+    let mounted = Mounted { service, started: config, handshake, refusals, drain, running: Some(running) };
+    let layer = RoomwireLayer::new(mounted);
+    layer.drain_on_request();
+    Ok(layer)
 }

@@ -136,6 +136,11 @@ pub enum NodeMessage {
     Revoked(Revocation),
     /// The sender has started. A process with the same node id warns of it.
     Began,
+    /// The processes with this node id drain: their clients move to other nodes.
+    Drain {
+        /// The node.
+        node: NodeId,
+    },
 }
 
 /// A payload in transit between nodes.

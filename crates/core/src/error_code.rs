@@ -18,6 +18,8 @@ pub enum ErrorCode {
     NotInRoom,
     /// The client does not exist, or has disconnected.
     ClientNotFound,
+    /// The node is not in the cluster.
+    NodeNotFound,
     /// The server has reached its connection limit.
     MaxConnections,
     /// The client is not authenticated.
@@ -56,12 +58,13 @@ pub enum ErrorCode {
 
 impl ErrorCode {
     /// Every code of Roomwire's own, in the order of the documentation.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::RoomFull,
         Self::RoomClosed,
         Self::RoomNotFound,
         Self::NotInRoom,
         Self::ClientNotFound,
+        Self::NodeNotFound,
         Self::MaxConnections,
         Self::Unauthorized,
         Self::Forbidden,
@@ -89,6 +92,7 @@ impl ErrorCode {
             Self::RoomNotFound => "ROOM_NOT_FOUND",
             Self::NotInRoom => "NOT_IN_ROOM",
             Self::ClientNotFound => "CLIENT_NOT_FOUND",
+            Self::NodeNotFound => "NODE_NOT_FOUND",
             Self::MaxConnections => "MAX_CONNECTIONS",
             Self::Unauthorized => "UNAUTHORIZED",
             Self::Forbidden => "FORBIDDEN",
@@ -118,6 +122,7 @@ impl ErrorCode {
             Self::RoomNotFound => "Room does not exist",
             Self::NotInRoom => "Not a member of this room",
             Self::ClientNotFound => "Client is not connected",
+            Self::NodeNotFound => "Node is not in the cluster",
             Self::MaxConnections => "Server has no free connection, try again later",
             Self::Unauthorized => "Not authorized",
             Self::Forbidden => "Not allowed",

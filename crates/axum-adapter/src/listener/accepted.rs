@@ -33,8 +33,8 @@ const BUFFER: usize = 65_536;
 pub(super) struct Serving {
     app: Router,
     tls: Option<Arc<Certificates>>,
-    /// The service's path. The layer enforces the deadline of requests to it.
-    path: String,
+    /// The service's path. The layer enforces the deadline of requests to it. `None` if the app does that for all paths.
+    path: Option<String>,
     refusals: Refusals,
     /// All that stand, also those that were upgraded.
     connections: Connections,
@@ -74,7 +74,7 @@ impl ConnectionLimits {
 }
 
 impl Serving {
-    pub(super) fn new(app: Router, tls: Option<Arc<Certificates>>, path: String, refusals: Refusals) -> Self {
+    pub(super) fn new(app: Router, tls: Option<Arc<Certificates>>, path: Option<String>, refusals: Refusals) -> Self {
         Self {
             app,
             tls,
@@ -156,7 +156,8 @@ impl Serving {
         peer: SocketAddr,
         patience: Duration,
     ) -> Result<Response<Body>, Infallible> {
-        if request.body().is_end_stream() || request::is_for(request.uri().path(), &self.path) {
+        let app_limits = self.path.as_ref().is_none_or(|path| request::is_for(request.uri().path(), path));
+        if app_limits || request.body().is_end_stream() {
             return self.app.clone().oneshot(request).await;
         }
         let (head, body) = request.into_parts();

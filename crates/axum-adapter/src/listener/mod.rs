@@ -34,6 +34,8 @@ pub(crate) struct Listener {
     shared: Arc<Shared>,
     rejecter: Rejecter,
     refusals: Refusals,
+    /// Whether the app limits the time of all bodies itself.
+    app_limits_bodies: bool,
 }
 
 /// What a reload of the configuration changes.
@@ -79,7 +81,12 @@ impl Listener {
         let rejecter = Rejecter::new(tls.is_none(), files);
         let shared = Arc::new(Shared { limiter, tls });
         service.add_reloadable(&shared);
-        Ok(Self { socket, service, shared, rejecter, refusals })
+        Ok(Self { socket, service, shared, rejecter, refusals, app_limits_bodies: false })
+    }
+
+    /// Leaves the time of the bodies of requests to the app, which then answers late ones in its own form.
+    pub(crate) fn without_body_timeout(self) -> Self {
+        Self { app_limits_bodies: true, ..self }
     }
 
     pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -88,7 +95,7 @@ impl Listener {
 
     /// Accepts connections until `stop` is ready, and listens no longer then.
     pub(crate) async fn accept_until(self, stop: impl Future<Output = ()>, app: Router) -> Accepted {
-        let path = self.service.config().path.clone();
+        let path = (!self.app_limits_bodies).then(|| self.service.config().path.clone());
         let serving = Serving::new(app, self.shared.tls.clone(), path, self.refusals.clone());
         let accepted = Accepted { serving: Arc::new(serving), tasks: TaskTracker::new() };
         let mut stop = pin!(stop);

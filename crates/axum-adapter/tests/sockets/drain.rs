@@ -220,3 +220,28 @@ async fn a_second_shutdown_waits_for_the_first_also_when_the_caller_of_that_one_
     );
     running.abort();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_drains_when_another_one_asks_for_it_and_its_server_stays_until_it_is_stopped() {
+    let hub = MemoryHub::new();
+    let build = async |name: &str| {
+        let config = WebSocketConfig { node_id: Some(name.parse().expect("valid")), ..config() };
+        WebSocketService::builder(config).state(hub.node()).build().await.expect("builds")
+    };
+    let (operator, bystander) = (build("operator").await, build("bystander").await);
+    let fixture = Fixture::of(build("drained").await, gateway()).await;
+    let mut client = WebSocket::connect(fixture.address).await;
+    client.ask_for(1, r#"["unknown"]"#).await;
+
+    let unknown = operator.drain_node(&"unknown".parse().expect("valid")).await.expect_err("refused");
+    assert_eq!(unknown.code().as_str(), "NODE_NOT_FOUND");
+    operator.drain_node(&"drained".parse().expect("valid")).await.expect("sent");
+    within("the client is asked to go", client.rest()).await;
+    let left = async || operator.nodes().await.expect("lists").iter().all(|node| node.node != "drained");
+    eventually("the node leaves the cluster", left).await;
+
+    assert!(!bystander.is_draining() && !operator.is_draining(), "only the node that was named drains");
+    assert_eq!(Http::once(fixture.address, "GET", "/hello", "").await.status, 200, "the app's own routes are served");
+    assert_eq!(Http::once(fixture.address, "GET", OPEN, "").await.status, 503);
+    fixture.stop().await;
+}

@@ -122,6 +122,11 @@ impl Node {
                 self.disconnect_user_here(&self.namespace(&namespace), &user, reason);
             }
             NodeMessage::Revoked(revocation) => self.revoked(&revocation),
+            NodeMessage::Drain { node } => {
+                if node == self.id {
+                    self.lifecycle.request_drain();
+                }
+            }
             NodeMessage::Began => {}
             NodeMessage::RoomDeleted { room, uid } => {
                 let node = self.clone();

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use roomwire_core::{Error, ErrorCode};
+use tokio_util::sync::CancellationToken;
 
 /// Counts sessions, and refuses them during shutdown.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub(crate) struct Lifecycle {
     /// Whether the node should get no new clients.
     draining: AtomicBool,
     shutting_down: AtomicBool,
+    /// Cancelled when a node of the cluster asks this one to drain.
+    drain_requested: CancellationToken,
 }
 
 impl Lifecycle {
@@ -25,6 +28,7 @@ impl Lifecycle {
             sessions: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             shutting_down: AtomicBool::new(false),
+            drain_requested: CancellationToken::new(),
         }
     }
 
@@ -50,6 +54,17 @@ impl Lifecycle {
     /// Marks the node as not ready for new clients.
     pub(crate) fn begin_drain(&self) {
         self.draining.store(true, Ordering::Release);
+    }
+
+    /// Asks the server of this node to drain it. The node gets no new clients from now on, also without a server.
+    pub(crate) fn request_drain(&self) {
+        self.begin_drain();
+        self.drain_requested.cancel();
+    }
+
+    /// Cancelled by [`request_drain`](Self::request_drain).
+    pub(crate) fn drain_requests(&self) -> CancellationToken {
+        self.drain_requested.clone()
     }
 
     /// Also during shutdown.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use roomwire_core::DisconnectReason;
+use roomwire_core::{Channel, DisconnectReason, Error, ErrorCode, NodeId, NodeMessage};
 use tokio::sync::oneshot;
 
 use super::WebSocketService;
@@ -66,6 +66,37 @@ impl WebSocketService {
     /// of servers: ask the clients to go, and then call [`shutdown`](Self::shutdown).
     pub fn begin_drain(&self) {
         self.node.lifecycle.begin_drain();
+    }
+
+    /// Asks a node of the cluster, which may be this one, to drain: its clients move to other nodes, and it shuts down.
+    /// Its process stays. Returns when the request was sent, and before the node has drained.
+    ///
+    /// The node's server does it, as `RoomwireLayer::drain` of `roomwire-axum-adapter` says. All processes with this
+    /// node id drain. A request to a node that drains already changes nothing.
+    ///
+    /// # Errors
+    /// `NODE_NOT_FOUND` if the node is not among [`nodes`](Self::nodes), `STATE_UNAVAILABLE`.
+    pub async fn drain_node(&self, node: &NodeId) -> Result<(), Error> {
+        let here = *node == self.node.id;
+        if !here && !self.nodes().await?.iter().any(|summary| summary.node == *node) {
+            return Err(ErrorCode::NodeNotFound.into());
+        }
+        if here {
+            self.node.lifecycle.request_drain();
+        }
+        self.to_others(Channel::Cluster, || NodeMessage::Drain { node: node.clone() }).await
+    }
+
+    /// Runs `drain` when this node is asked to drain by [`drain_node`](Self::drain_node), from any node. For authors of
+    /// servers. It is dropped when the service stops without such a request, and must not hold a handle of the service,
+    /// which would keep it running.
+    pub fn on_drain_request(&self, drain: impl Future<Output = ()> + Send + 'static) {
+        let (requested, stop) = (self.node.lifecycle.drain_requests(), self.node.backend.stop.clone());
+        self.node.runtime.spawn(async move {
+            if stop.run_until_cancelled(requested.cancelled()).await.is_some() {
+                drain.await;
+            }
+        });
     }
 
     /// Whether this node drains: its clients move to other nodes before it shuts down.
