@@ -29,3 +29,9 @@ pub struct Metrics;
 #[doc = include_str!("authentication.md")]
 #[derive(Debug)]
 pub struct Authentication;
+
+/// The HTTP API.
+#[cfg(doctest)]
+#[doc = include_str!("http-api.md")]
+#[derive(Debug)]
+pub struct HttpApi;

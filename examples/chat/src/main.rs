@@ -32,6 +32,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .on("list-rooms", list_rooms);
     let server = Server::bind(page::router(), service.clone(), gateway).await?;
     operations.serve(&service).await?; // now that clients can connect
+    if let Some(address) = roomwire_http_api::start(server.layer()).await? {
+        println!("api: http://{address}/v1");
+    }
     println!("chat: http://{}", server.local_addr()?);
     Ok(server.run_until(stop_requested()).await?)
 }

@@ -58,6 +58,16 @@ pub(super) const LAYERS: &[Layer] = &[
         ],
     },
     Layer {
+        folder: "http-api",
+        bans: &[
+            never("engineioxide"),
+            never("hyper"),
+            never("redis"),
+            Ban { words: "roomwire-state", except: Except::Tests },
+            never("socketioxide"),
+        ],
+    },
+    Layer {
         folder: "service",
         bans: &[
             never("axum"),

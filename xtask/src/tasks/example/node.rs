@@ -22,6 +22,8 @@ pub(super) fn command(session: &Session, program: &Path, name: &str, address: So
         .env("ROOMWIRE_NODE_ID", name)
         // The proxy in front: what is counted by address counts the clients' own.
         .env("ROOMWIRE_TRUSTED_PROXIES", "127.0.0.1,::1")
-        .env("ROOMWIRE_STATE__URLS", redis);
+        .env("ROOMWIRE_STATE__URLS", redis)
+        // Each node has an HTTP API of its own, if there is a token, and prints its address.
+        .env("ROOMWIRE_API__PORT", "0");
     command
 }
