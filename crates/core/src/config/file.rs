@@ -1,6 +1,9 @@
 //! The layer of the configuration file.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use config::{FileFormat, Format, Map, Value, ValueKind};
 
@@ -19,14 +22,14 @@ const NAMES: [(&str, FileFormat); 4] = [
     ("roomwire.json", FileFormat::Json),
 ];
 
-/// Reads the only configuration file of a directory, if there is one.
-pub(super) fn find_and_read(draft: &mut Draft, directory: &Path) {
+/// Reads the only configuration file of a directory, and returns it. `None` if there is none.
+pub(super) fn find_and_read(draft: &mut Draft, directory: &Path) -> Option<PathBuf> {
     let mut found = NAMES
         .iter()
         .map(|(name, _)| directory.join(name))
         // Includes a dangling link: reading it reports the problem instead of ignoring it.
         .filter(|path| fs::symlink_metadata(path).is_ok());
-    let Some(first) = found.next() else { return };
+    let first = found.next()?;
     let others: Vec<_> = found.map(|path| path.display().to_string()).collect();
     if others.is_empty() {
         read(draft, &first, None);
@@ -38,6 +41,7 @@ pub(super) fn find_and_read(draft: &mut Draft, directory: &Path) {
         );
         draft.refuse(Problem::file(first.display().to_string(), allowed));
     }
+    Some(first)
 }
 
 /// Applies the values of a file to the draft. If `ROOMWIRE_CONFIG` named the file, its value is passed too, for the

@@ -60,6 +60,7 @@ impl ConfigLoader {
             Some(variables) => variables::sorted(variables),
             None => variables::of_process(&mut draft),
         };
+        let mut found = None;
         match (self.file, variables.get(variables::FILE)) {
             (FileChoice::Named(path), _) => {
                 file::read(&mut draft, &self.directory.join(path), None);
@@ -67,12 +68,12 @@ impl ConfigLoader {
             (FileChoice::Found, Some(path)) => {
                 file::read(&mut draft, &self.directory.join(path), Some(path));
             }
-            (FileChoice::Found, None) => file::find_and_read(&mut draft, &self.directory),
+            (FileChoice::Found, None) => found = file::find_and_read(&mut draft, &self.directory),
             (FileChoice::None, _) => {}
         }
         variables::read(&mut draft, &variables);
         let mut config = draft.finish()?;
-        config.origin = ConfigOrigin::of(again, &config);
+        config.origin = ConfigOrigin::of(again, found, &config);
         Ok(config)
     }
 

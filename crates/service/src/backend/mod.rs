@@ -52,6 +52,11 @@ pub(crate) struct Backend {
     revocations_due: AtomicBool,
 }
 
+/// Whether the configuration shows all events in the log.
+pub(crate) fn shows_events(config: &WebSocketConfig) -> bool {
+    config.debug || config.logger.level == LogLevel::Debug
+}
+
 impl Backend {
     pub(crate) fn new(
         config: Arc<WebSocketConfig>,
@@ -59,7 +64,7 @@ impl Backend {
         backplane: Arc<dyn Backplane>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let shows_events = config.debug || config.logger.level == LogLevel::Debug;
+        let shows_events = shows_events(&config);
         let (metrics, followers) = (Metrics::new(), Arc::new(Followers::new(clock.clone(), shows_events)));
         let (health, message_limit) = (BackendHealth::begin(&*clock, &metrics), backplane.message_limit());
         Self {

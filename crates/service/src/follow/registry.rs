@@ -114,6 +114,12 @@ impl Followers {
         })
     }
 
+    /// Shows everything in the log, or nothing.
+    pub(crate) fn show_all(&self, shows: bool) {
+        // Never too many.
+        let _ = self.show(shows.then_some(FollowTarget::All));
+    }
+
     /// The targets that are shown in the log, sorted.
     pub(crate) fn shown(&self) -> Vec<FollowTarget> {
         self.watching().shown.clone()

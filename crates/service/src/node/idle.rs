@@ -21,26 +21,27 @@ pub(super) struct IdleCheck(Mutex<Option<Counted>>);
 
 #[derive(Clone, Copy, Debug)]
 struct Counted {
-    /// Clients count as active until then: the limit was set, or the system clock was, at that moment.
+    /// Clients count as active until then: the limit was changed, or the system clock was set, at that moment.
     from: Timestamp,
+    limit: Duration,
     /// The time of the last check, by the system clock and by one that is never set.
     last: (Timestamp, Instant),
 }
 
 impl IdleCheck {
     /// The moment from which idle time counts.
-    fn counts_from(&self, now: Timestamp) -> Timestamp {
+    fn counts_from(&self, now: Timestamp, limit: Duration) -> Timestamp {
         let mut counted = self.0.lock();
         let last = (now, Instant::now());
         let from = match *counted {
-            Some(Counted { from, last: (then, at) }) => {
+            Some(Counted { from, limit: known, last: (then, at) }) if known == limit => {
                 let expected = then.plus(at.elapsed());
                 let drift = now.as_millis().abs_diff(expected.as_millis());
                 if Duration::from_millis(drift) > DRIFT { now } else { from }
             }
-            None => now,
+            _ => now,
         };
-        *counted = Some(Counted { from, last });
+        *counted = Some(Counted { from, limit, last });
         from
     }
 
@@ -58,7 +59,7 @@ impl Node {
             return;
         }
         let now = self.clock.now();
-        let from = self.idle_check.counts_from(now);
+        let from = self.idle_check.counts_from(now, limit);
         for namespace in self.namespaces() {
             let mut idle = Vec::new();
             namespace.for_each_client(None, |client| {

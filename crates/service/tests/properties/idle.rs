@@ -122,3 +122,18 @@ async fn a_system_clock_that_is_set_disconnects_no_client() {
     fixture.pass(IDLE / 2).await;
     assert!(client.handle().is_connected());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_shorter_time_counts_from_the_reload() {
+    let fixture = Fixture::new(IDLE * 10).await;
+    let client = fixture.connect().await;
+    fixture.pass(IDLE * 5).await;
+    let service = fixture.server.service();
+    let mut new = (*service.config()).clone();
+    new.limits.idle_timeout = IDLE;
+    service.reload(new).await.expect("reloads");
+    fixture.pass(IDLE - HEARTBEAT).await;
+    assert!(client.handle().is_connected(), "no client is disconnected because a limit is lower now");
+    fixture.pass(HEARTBEAT * 3).await;
+    assert!(!client.handle().is_connected());
+}

@@ -3,10 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use roomwire_core::{ApplyReload, TokenId, config::Auth};
+use roomwire_core::{
+    ApplyReload, TokenId,
+    config::{Auth, LogLevel},
+};
 use roomwire_service::{
-    Authenticator, ConnectRequest, Error, ErrorCode, Gateway, Identity, ReloadError, Reloadable, Timestamp, UserId,
-    WebSocketConfig, WebSocketService, testing::TestServer,
+    Authenticator, ConnectRequest, Error, ErrorCode, FollowTarget, Gateway, Identity, ReloadError, Reloadable,
+    Timestamp, UserId, WebSocketConfig, WebSocketService, testing::TestServer,
 };
 use roomwire_state_memory::{ManualClock, MemoryState};
 use tokio::time::{Instant, sleep};
@@ -174,4 +177,55 @@ async fn nothing_changes_if_any_part_refuses() {
     assert!(Arc::ptr_eq(&service.config(), &before));
     drop(part);
     assert_eq!(service.reload(new).await.expect("the part is gone").applied, ["limits.depth"]);
+}
+
+#[tokio::test]
+async fn events_are_shown_in_the_log_by_debug_and_by_the_level_and_an_operator_s_choice_stays() {
+    let service = server(config()).await.service().clone();
+    let all = vec![FollowTarget::All];
+    change(&service, "debug", |config| config.debug = true).await;
+    assert_eq!(service.debug(), all);
+    change(&service, "debug", |config| config.debug = false).await;
+    assert_eq!(service.debug(), []);
+    change(&service, "logger.level", |config| config.logger.level = LogLevel::Debug).await;
+    assert_eq!(service.debug(), all);
+    change(&service, "debug", |config| config.debug = true).await;
+    assert_eq!(service.debug(), all);
+    change(&service, "debug", |config| config.debug = false).await;
+    assert_eq!(service.debug(), all, "the level still shows them");
+    change(&service, "logger.level", |config| config.logger.level = LogLevel::Info).await;
+    assert_eq!(service.debug(), []);
+    let chosen = vec![FollowTarget::User(UserId::new("ada").expect("valid"))];
+    service.set_debug(chosen.clone()).expect("few");
+    change(&service, "limits.depth", |config| config.limits.depth = 7).await;
+    assert_eq!(service.debug(), chosen);
+}
+
+/// Never prepares, or panics.
+#[derive(Debug)]
+struct Broken {
+    panics: bool,
+}
+
+#[async_trait]
+impl Reloadable for Broken {
+    async fn prepare(self: Arc<Self>, _: &Arc<WebSocketConfig>) -> Result<ApplyReload, ReloadError> {
+        assert!(!self.panics, "a part of the app");
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_part_that_panics_or_hangs_refuses_a_reload_and_the_next_one_is_tried() {
+    let service = server(config()).await.service().clone();
+    for panics in [true, false] {
+        let broken = Arc::new(Broken { panics });
+        service.add_reloadable(&broken);
+        let mut new = (*service.config()).clone();
+        new.limits.depth = 7;
+        let refused = service.reload(new).await.expect_err("is not prepared").to_string();
+        assert!(refused.contains(if panics { "panicked" } else { "within 30 s" }), "{refused}");
+        assert_ne!(service.config().limits.depth, 7);
+    }
+    change(&service, "limits.depth", |config| config.limits.depth = 7).await;
 }

@@ -76,8 +76,11 @@ fn a_loaded_configuration_is_read_again_from_the_same_file_and_variables() {
     write("maxConnections = many");
     started.read_again().expect_err("refused");
     std::fs::remove_file(directory.path().join("roomwire.toml")).expect("removed");
+    let gone = started.read_again().expect_err("its keys would go back to their defaults").to_string();
+    assert!(gone.contains("roomwire.toml is gone") || gone.contains("roomwire.toml: is gone"), "{gone}");
+    write("");
     let again = started.read_again().expect("allowed").expect("an origin");
-    assert_eq!(again.max_connections, WebSocketConfig::default().max_connections, "a file that is gone sets nothing");
+    assert_eq!(again.max_connections, WebSocketConfig::default().max_connections);
 }
 
 #[test]
