@@ -75,16 +75,18 @@ impl WebSocketService {
     /// node id drain. A request to a node that drains already changes nothing.
     ///
     /// # Errors
-    /// `NODE_NOT_FOUND` if the node is not among [`nodes`](Self::nodes), `STATE_UNAVAILABLE`.
+    /// `NODE_NOT_FOUND` if the node is not among [`nodes`](Self::nodes), `STATE_UNAVAILABLE`. This node does not drain then.
     pub async fn drain_node(&self, node: &NodeId) -> Result<(), Error> {
         let here = *node == self.node.id;
         if !here && !self.nodes().await?.iter().any(|summary| summary.node == *node) {
             return Err(ErrorCode::NodeNotFound.into());
         }
+        // First the other processes with this node id: after an error, nothing drains.
+        self.to_others(Channel::Cluster, || NodeMessage::Drain { node: node.clone() }).await?;
         if here {
             self.node.lifecycle.request_drain();
         }
-        self.to_others(Channel::Cluster, || NodeMessage::Drain { node: node.clone() }).await
+        Ok(())
     }
 
     /// Runs `drain` when this node is asked to drain by [`drain_node`](Self::drain_node), from any node. For authors of
