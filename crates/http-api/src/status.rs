@@ -16,15 +16,18 @@ pub(crate) const IDEMPOTENCY_KEY_REUSED: &str = "IDEMPOTENCY_KEY_REUSED";
 
 /// A configuration was not reloaded.
 pub(crate) const CONFIG_REFUSED: &str = "CONFIG_REFUSED";
+/// The only node is asked to drain.
+pub(crate) const LAST_NODE: &str = "LAST_NODE";
 
 /// The codes of the API alone: status and title.
-pub(crate) const OWN: [(&str, StatusCode, &str); 6] = [
+pub(crate) const OWN: [(&str, StatusCode, &str); 7] = [
     (ROUTE_NOT_FOUND, StatusCode::NOT_FOUND, "No such path"),
     (METHOD_NOT_ALLOWED, StatusCode::METHOD_NOT_ALLOWED, "No such method for this path"),
     (UNSUPPORTED_MEDIA_TYPE, StatusCode::UNSUPPORTED_MEDIA_TYPE, "The body is not JSON"),
     (NAMESPACE_NOT_FOUND, StatusCode::NOT_FOUND, "No such namespace"),
     (IDEMPOTENCY_KEY_REUSED, StatusCode::UNPROCESSABLE_ENTITY, "Idempotency key was used for another request"),
     (CONFIG_REFUSED, StatusCode::CONFLICT, "The configuration stays as it is"),
+    (LAST_NODE, StatusCode::CONFLICT, "The last node does not drain"),
 ];
 
 /// The status of an error.

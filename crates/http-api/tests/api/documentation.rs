@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use http::Method;
+use roomwire_state_memory::MemoryHub;
 
-use crate::fixture::{Node, config};
+use crate::fixture::Node;
 
 const PAGE: &str = include_str!("../../../../docs/http-api.md");
 
@@ -52,9 +53,8 @@ fn examples() -> Vec<(Method, String, Option<String>)> {
 
 #[tokio::test]
 async fn the_examples_for_curl_work() {
-    let mut config = config();
-    config.node_id = Some("chat-1".parse().expect("valid"));
-    let node = Node::configured(config).await;
+    let hub = MemoryHub::new();
+    let (node, _other) = (Node::of(&hub, "chat-1").await, Node::of(&hub, "chat-2").await);
     node.post("/v1/rooms", r#"{"id":"lobby"}"#).await.is(201);
     let (drains, others): (Vec<_>, Vec<_>) =
         examples().into_iter().partition(|(_, target, _)| target.ends_with("/drain"));

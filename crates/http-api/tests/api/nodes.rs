@@ -25,6 +25,8 @@ async fn nodes_are_listed_and_any_of_them_is_drained_by_its_id() {
     let alone = json!([{ "id": "asked", "clients": 0, "memberships": 0 }]);
     eventually("it leaves the cluster", async || asked.get("/v1/nodes").await.json()["items"] == alone).await;
     drained.layer.shut_down().await;
+    let text = asked.ask(Method::POST, "/v1/nodes/asked/drain", None).await.problem(409, "LAST_NODE");
+    assert!(text.contains("SIGTERM"), "{text}");
     assert!(!asked.service.is_draining());
     asked.ask(Method::POST, "/v1/nodes/a%2Fb%20r%C3%A4ume/drain", None).await.problem(404, "NODE_NOT_FOUND");
 }
