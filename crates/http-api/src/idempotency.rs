@@ -29,8 +29,8 @@ const LONGEST: usize = 255;
 #[allow(dead_code, reason = "only its schema is used")]
 pub(crate) struct IdempotencyKey {
     /// A key of the sender's choice, 1 to 255 printable ASCII characters, unique for each message. A request with the key
-    /// of one in the ten minutes before, on the same node, gets the answer of that one, with `Idempotency-Replayed: true`,
-    /// and sends nothing.
+    /// of one that was answered in the ten minutes before, on the same node, gets the answer of that one, with
+    /// `Idempotency-Replayed: true`, and sends nothing.
     #[param(rename = "Idempotency-Key", nullable = false, min_length = 1, max_length = 255, pattern = "^[!-~]+$")]
     key: Option<String>,
 }
@@ -50,12 +50,12 @@ pub(crate) async fn once(State(api): State<Api>, request: Request, next: Next) -
         Ok(body) => body,
         Err(problem) => return problem.into_response(),
     };
-    let sent = api.sent_requests();
     let target = head.uri.path_and_query().map_or("", |target| target.as_str());
-    let answer = match sent.request(key, (target, &*body, head.headers.get(header::CONTENT_TYPE))) {
-        Ok(answer) => answer,
-        Err(error) => return Problem::from(error).into_response(),
-    };
+    let answer =
+        match api.sent_requests().request(key.clone(), (target, &*body, head.headers.get(header::CONTENT_TYPE))) {
+            Ok(answer) => answer,
+            Err(error) => return Problem::from(error).into_response(),
+        };
     let handling = tokio::spawn(async move {
         let mut first = None;
         let handled = answer.get_or_try_init(async || {
@@ -71,6 +71,9 @@ pub(crate) async fn once(State(api): State<Api>, request: Request, next: Next) -
             Err(failure) => failure.into_response(),
             Ok(known) => {
                 let known = known.clone();
+                if first.is_some() {
+                    api.sent_requests().keep(&key);
+                }
                 first.map_or_else(|| replayed(known), Answer::into_response)
             }
         }

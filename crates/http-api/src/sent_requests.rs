@@ -1,7 +1,7 @@
 //! The requests with an idempotency key, and their answers.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap},
     hash::{BuildHasher, Hash, RandomState},
     sync::Arc,
     time::Duration,
@@ -20,7 +20,7 @@ use tokio::{sync::OnceCell, time::Instant};
 
 use crate::status;
 
-/// How long a key is remembered.
+/// How long a key is remembered after its answer was kept, or after the last attempt that had none.
 const REMEMBERED: Duration = Duration::from_secs(600);
 
 /// The number of keys that are remembered: about 10 MB of memory.
@@ -37,8 +37,10 @@ pub(crate) struct SentRequests {
 #[derive(Debug, Default)]
 struct Sent {
     requests: HashMap<String, SentRequest>,
-    /// The keys in the order of their first requests.
-    order: VecDeque<(Instant, String)>,
+    /// The keys, the longest known first, with the time from which each is remembered.
+    order: BTreeMap<u64, (Instant, String)>,
+    /// The next place in the order.
+    next: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +49,8 @@ struct SentRequest {
     fingerprint: u64,
     /// Set when it has an answer that is kept.
     answer: Arc<OnceCell<Answer>>,
+    /// The key's place in the order.
+    place: u64,
 }
 
 /// An answer, to be given again.
@@ -62,7 +66,7 @@ impl SentRequests {
         Self { sent: Mutex::default(), hasher: RandomState::new(), refusals }
     }
 
-    /// The place for the answer to this request with this key.
+    /// The place for the answer to this request with this key. Call [`keep`](Self::keep) when the answer is there.
     ///
     /// # Errors
     /// `IDEMPOTENCY_KEY_REUSED` if another request had the key.
@@ -71,12 +75,15 @@ impl SentRequests {
         let mut sent = self.sent.lock();
         let now = Instant::now();
         sent.forget(|at| now.saturating_duration_since(at) >= REMEMBERED);
-        if let Some(known) = sent.requests.get(&key) {
+        if let Some(known) = sent.requests.get(&key).cloned() {
             if known.fingerprint != fingerprint {
                 let problem = "The key of Idempotency-Key was used for another request; use a new one for each message";
                 return Err(Error::application(status::IDEMPOTENCY_KEY_REUSED, problem));
             }
-            return Ok(known.answer.clone());
+            if !known.answer.initialized() {
+                sent.remember(&key, now);
+            }
+            return Ok(known.answer);
         }
         if sent.order.len() >= MOST {
             sent.forget_first();
@@ -88,25 +95,39 @@ impl SentRequests {
                 key: None,
             });
         }
-        let request = SentRequest { fingerprint, answer: Arc::default() };
+        let request = SentRequest { fingerprint, answer: Arc::default(), place: sent.next };
         let answer = request.answer.clone();
-        sent.order.push_back((now, key.clone()));
-        sent.requests.insert(key, request);
+        sent.requests.insert(key.clone(), request);
+        sent.remember(&key, now);
         Ok(answer)
+    }
+
+    /// Remembers the key from now on, because its answer has just been kept: earlier attempts may have failed.
+    pub(crate) fn keep(&self, key: &str) {
+        self.sent.lock().remember(key, Instant::now());
     }
 }
 
 impl Sent {
     fn forget(&mut self, is_old: impl Fn(Instant) -> bool) {
-        while self.order.front().is_some_and(|(at, _)| is_old(*at)) {
+        while self.order.first_key_value().is_some_and(|(_, (at, _))| is_old(*at)) {
             self.forget_first();
         }
     }
 
     fn forget_first(&mut self) {
-        if let Some((_, key)) = self.order.pop_front() {
+        if let Some((_, (_, key))) = self.order.pop_first() {
             self.requests.remove(&key);
         }
+    }
+
+    /// Moves a known key to the end of the order.
+    fn remember(&mut self, key: &str, now: Instant) {
+        let Some(request) = self.requests.get_mut(key) else { return };
+        self.order.remove(&request.place);
+        request.place = self.next;
+        self.order.insert(self.next, (now, key.to_owned()));
+        self.next += 1;
     }
 }
 
@@ -139,17 +160,47 @@ impl IntoResponse for Answer {
 mod tests {
     use std::{sync::Arc, time::Duration};
 
-    use super::{MOST, REMEMBERED, SentRequests};
+    use bytes::Bytes;
+    use http::StatusCode;
+    use tokio::sync::OnceCell;
+
+    use super::{Answer, MOST, REMEMBERED, SentRequests};
+
+    fn kept(sent: &SentRequests, key: &str, place: &OnceCell<Answer>) {
+        let answer = Answer { status: StatusCode::ACCEPTED, content_type: None, body: Bytes::new() };
+        place.set(answer).expect("has no answer yet");
+        sent.keep(key);
+    }
 
     #[tokio::test(start_paused = true)]
-    async fn a_key_is_for_one_request_and_forgotten_after_ten_minutes() {
+    async fn a_key_is_for_one_request_and_forgotten_ten_minutes_after_its_answer() {
         let sent = SentRequests::new(Arc::default());
         let first = sent.request("key".to_owned(), 1).expect("new");
+        kept(&sent, "key", &first);
         tokio::time::advance(REMEMBERED - Duration::from_millis(1)).await;
         assert!(Arc::ptr_eq(&first, &sent.request("key".to_owned(), 1).expect("known")));
         assert!(sent.request("key".to_owned(), 2).is_err(), "another request");
         tokio::time::advance(Duration::from_millis(1)).await;
         assert!(!Arc::ptr_eq(&first, &sent.request("key".to_owned(), 2).expect("new again")));
+        assert_eq!(sent.sent.lock().order.len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_whose_attempts_failed_for_long_is_known_for_ten_minutes_after_it_succeeded() {
+        let sent = SentRequests::new(Arc::default());
+        let first = sent.request("key".to_owned(), 1).expect("new");
+        for _ in 0..20 {
+            tokio::time::advance(REMEMBERED / 15).await;
+            sent.request("other".to_owned(), 1).expect("of another program");
+            assert!(Arc::ptr_eq(&first, &sent.request("key".to_owned(), 1).expect("known")), "it has no answer yet");
+        }
+        // The last attempt takes long.
+        tokio::time::advance(REMEMBERED / 2).await;
+        kept(&sent, "key", &first);
+        tokio::time::advance(REMEMBERED - Duration::from_millis(1)).await;
+        assert!(Arc::ptr_eq(&first, &sent.request("key".to_owned(), 1).expect("known")));
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!Arc::ptr_eq(&first, &sent.request("key".to_owned(), 1).expect("new again")), "repeats do not count");
         assert_eq!(sent.sent.lock().order.len(), 1);
     }
 
