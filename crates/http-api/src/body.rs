@@ -8,10 +8,13 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use roomwire_core::{Error, ErrorCode};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use tokio::time::timeout;
 
 use crate::{api::Api, problem::Problem, status};
+
+/// The longest quotation of a request in an answer, in characters.
+const LONGEST_TEXT: usize = 200;
 
 /// A JSON body.
 #[derive(Debug)]
@@ -58,8 +61,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let parsed = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        let problem = error.into_inner().to_string();
+        let path = shortened(error.path().to_string());
+        let problem = shortened(error.into_inner().to_string());
         if path == "." {
             Error::with_message(ErrorCode::InvalidPayload, format!("The body is not as expected: {problem}"))
         } else {
@@ -69,6 +72,20 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     json.end()
         .map_err(|error| Error::with_message(ErrorCode::InvalidPayload, format!("The body is not JSON: {error}")))?;
     Ok(parsed)
+}
+
+/// A text that quotes a request, at its longest 200 characters: answers may be kept, and keys in bodies may be long.
+pub(crate) fn shortened(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST_TEXT) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
+/// A value that is there, also when it is `null`.
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// Whether the content type is `application/json` or ends with `+json`.
@@ -82,7 +99,13 @@ fn is_json(headers: &HeaderMap) -> bool {
 mod tests {
     use http::{HeaderMap, header};
 
-    use super::is_json;
+    use super::{is_json, shortened};
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(shortened("é".repeat(200)), "é".repeat(200));
+        assert_eq!(shortened("é".repeat(201)), format!("{}…", "é".repeat(200)));
+    }
 
     #[test]
     fn json_is_told_by_the_content_type() {

@@ -7,7 +7,7 @@ use http::request::Parts;
 use roomwire_core::{Error, ErrorCode, NameError};
 use serde::de::DeserializeOwned;
 
-use crate::{api::Api, problem::Problem};
+use crate::{api::Api, body::shortened, problem::Problem};
 
 /// The only id in the path, percent-decoded.
 #[derive(Debug)]
@@ -36,7 +36,8 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Params<T> {
         let query = Query::try_from_uri(&parts.uri).map_err(|rejection| {
             let problem = rejection.body_text();
             let problem = problem.strip_prefix("Failed to deserialize query string: ").unwrap_or(&problem);
-            Error::with_message(ErrorCode::InvalidPayload, format!("The query is not as expected: {problem}"))
+            let problem = format!("The query is not as expected: {}", shortened(problem.to_owned()));
+            Error::with_message(ErrorCode::InvalidPayload, problem)
         })?;
         Ok(Self(query.0))
     }

@@ -4,13 +4,13 @@ use axum::extract::State;
 use bytes::Bytes;
 use http::StatusCode;
 use roomwire_core::{ClientId, Error, Payload, RoomId, UserId};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::{
     api::Api,
-    body::JsonBody,
+    body::{JsonBody, present},
     extract::{Id, Params},
     idempotency::IdempotencyKey,
     names::{EventText, Name},
@@ -155,9 +155,4 @@ fn payload(api: &Api, data: Option<&RawValue>, further: &[Box<RawValue>]) -> Res
     let payload = Payload::from_encoded(arguments.join(",").into(), Vec::<Bytes>::new());
     payload.check_depth(api.service().config().limits.depth)?;
     Ok(payload)
-}
-
-/// A value that is there, also when it is `null`.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Box::deserialize(deserializer).map(Some)
 }

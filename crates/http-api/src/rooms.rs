@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 use crate::{
     api::Api,
-    body::JsonBody,
+    body::{JsonBody, present},
     extract::{Id, Params},
     names::Name,
     page::{InNamespace, InPages, Listed},
@@ -56,11 +56,12 @@ pub(crate) struct RoomChanges {
     #[schema(value_type = Option<u64>, maximum = 4_294_967_295_u64)]
     capacity: Option<Option<u32>>,
     /// The new metadata, in place of all of the old one.
-    #[serde(default)]
-    #[schema(value_type = Option<Object>)]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Object, required = false)]
     metadata: Option<Sent<Metadata>>,
     /// Whether joining is refused. Members stay.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = bool, required = false)]
     closed: Option<bool>,
 }
 

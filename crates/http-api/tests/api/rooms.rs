@@ -46,6 +46,8 @@ async fn settings_that_are_not_allowed_are_refused_and_change_nothing() {
         (r#"{"capacity":4294967296}"#, "capacity"),
         (r#"{"capacity":0.5}"#, "capacity"),
         (r#"{"closed":"yes"}"#, "closed"),
+        (r#"{"closed":null}"#, "closed"),
+        (r#"{"metadata":null}"#, "metadata"),
         (r#"{"metadata":[]}"#, "metadata"),
         (r#"{"metadata":{"$serde_json::private::RawValue":"[[1]]"}}"#, "metadata"),
     ] {
