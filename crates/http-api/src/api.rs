@@ -20,10 +20,18 @@ struct Shared {
 }
 
 impl Api {
-    /// `None` if no token is configured.
+    /// `None` if the service is off or no token is configured; one line at info says which.
     pub(crate) fn new(layer: &RoomwireLayer) -> Option<Self> {
         let service = layer.service().clone();
-        service.config().api.token.as_ref()?;
+        let config = service.config();
+        if !config.enabled {
+            tracing::info!(target: "roomwire", key = "enabled", "the HTTP API is off, because the service is: set enabled to true to switch it on");
+            return None;
+        }
+        if config.api.token.is_none() {
+            tracing::info!(target: "roomwire", key = "api.token", "the HTTP API is off: set api.token to switch it on");
+            return None;
+        }
         let mut namespaces: Vec<_> = layer.namespaces().cloned().collect();
         namespaces.sort_unstable();
         let sent_requests = SentRequests::new(service.refusal_log().clone());

@@ -63,7 +63,7 @@ pub(crate) struct Broadcast {
 /// On all nodes. The event is queued for the clients of this node, and sent to the other nodes, when the answer comes.
 #[utoipa::path(
     post, path = "/v1/broadcast", tag = "messages", operation_id = "broadcast", request_body = Broadcast, params(InNamespace, IdempotencyKey),
-    responses((status = 202, description = "The event is sent."))
+    responses((status = 202, description = "The event is sent.", headers(("Idempotency-Replayed" = String, description = "`true` if a request with the same key was answered before."))))
 )]
 pub(crate) async fn broadcast(
     State(api): State<Api>,
@@ -85,7 +85,7 @@ pub(crate) async fn broadcast(
 #[utoipa::path(
     post, path = "/v1/rooms/{room}/messages", tag = "messages", operation_id = "sendToRoom", request_body = Broadcast,
     params(("room" = Name, Path, description = "The room's id."), InNamespace, IdempotencyKey),
-    responses((status = 202, description = "The event is sent."))
+    responses((status = 202, description = "The event is sent.", headers(("Idempotency-Replayed" = String, description = "`true` if a request with the same key was answered before."))))
 )]
 pub(crate) async fn to_room(
     State(api): State<Api>,
@@ -109,7 +109,7 @@ pub(crate) async fn to_room(
     post, path = "/v1/clients/{client}/messages", tag = "messages", operation_id = "sendToClient", request_body = Message,
     params(("client" = Name, Path, description = "The client's id."), InNamespace, IdempotencyKey),
     responses(
-        (status = 202, description = "The event is sent."),
+        (status = 202, description = "The event is sent.", headers(("Idempotency-Replayed" = String, description = "`true` if a request with the same key was answered before."))),
         (status = 404, description = "The client is not connected."),
     )
 )]
@@ -131,7 +131,7 @@ pub(crate) async fn to_client(
 #[utoipa::path(
     post, path = "/v1/users/{user}/messages", tag = "messages", operation_id = "sendToUser", request_body = Message,
     params(("user" = Name, Path, description = "The user's id."), InNamespace, IdempotencyKey),
-    responses((status = 202, description = "The event is sent."))
+    responses((status = 202, description = "The event is sent.", headers(("Idempotency-Replayed" = String, description = "`true` if a request with the same key was answered before."))))
 )]
 pub(crate) async fn to_user(
     State(api): State<Api>,

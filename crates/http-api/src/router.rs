@@ -20,8 +20,8 @@ use crate::{
 /// The routes of the HTTP API, all below `/v1`, for an app that serves them itself. [`start`](crate::start) serves them on
 /// an address of their own.
 ///
-/// Nest them into the app's router; the paths of the OpenAPI document follow. Without `api.token` there are no routes, and
-/// one line at info says so. They are for other programs and for operators: do not serve them where clients reach them,
+/// Nest them into the app's router; the paths of the OpenAPI document follow. Without `api.token`, and
+/// with `enabled = false`, there are no routes, and one line at info says so. They are for other programs and for operators: do not serve them where clients reach them,
 /// unless over TLS.
 ///
 /// Each request has at most `limits.handshakeTimeout` for its body. Its calls of the store take no longer than
@@ -39,18 +39,7 @@ pub fn routes<S>(layer: &RoomwireLayer) -> Router<S>
 where
     S: Clone + Send + Sync + 'static,
 {
-    match Api::new(layer) {
-        Some(api) => of(api),
-        None => {
-            log_off();
-            Router::new()
-        }
-    }
-}
-
-/// Logs that there is no API, and how to switch it on.
-pub(crate) fn log_off() {
-    tracing::info!(target: "roomwire", key = "api.token", "the HTTP API is off: set api.token to switch it on");
+    Api::new(layer).map_or_else(Router::new, of)
 }
 
 /// The routes of an API with a token.

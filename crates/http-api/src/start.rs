@@ -30,21 +30,19 @@ impl fmt::Debug for StartError {
 }
 
 /// Serves the API in the background on `api.host` and `api.port`, until the node has shut down. Returns the bound address,
-/// or `None` if no `api.token` is configured: then nothing is served, and one line at info says so.
+/// or `None` if no `api.token` is configured or `enabled` is false: then nothing is served, and one line at info says so.
 ///
 /// The limits of its connections are those of the service's own listener. It does not encrypt: anyone on the network
 /// between can read the token, so let it listen on a loopback address (the default), or put a proxy with TLS in front.
 ///
-/// Must be called on a tokio runtime. The requests in flight complete when the node has shut down, within
-/// `limits.handshakeTimeout`.
+/// Must be called on a tokio runtime. When the node has shut down, requests in flight have `limits.handshakeTimeout` to
+/// complete, unless the process exits before: an answer at the very end may be cut off, also that of a request that took
+/// effect.
 ///
 /// # Errors
 /// When the address cannot be listened on.
 pub async fn start(layer: &RoomwireLayer) -> Result<Option<SocketAddr>, StartError> {
-    let Some(api) = Api::new(layer) else {
-        router::log_off();
-        return Ok(None);
-    };
+    let Some(api) = Api::new(layer) else { return Ok(None) };
     let config = layer.service().config();
     let address = SocketAddr::new(config.api.host, config.api.port);
     let listening = SideServer::bind(address, layer).and_then(|server| Ok((server.local_addr()?, server)));

@@ -44,6 +44,13 @@ async fn without_a_token_nothing_is_served() {
 }
 
 #[tokio::test]
+async fn a_service_that_is_off_has_no_api() {
+    let node = Node::configured(roomwire_service::WebSocketConfig { enabled: false, ..config() }).await;
+    assert_eq!(start(&node.layer).await.expect("is no error"), None);
+    assert_eq!(node.get("/v1/rooms").await.status, 404, "there are no routes");
+}
+
+#[tokio::test]
 async fn an_address_that_is_taken_is_an_error_that_names_the_keys() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("binds");
     let mut config = config();
