@@ -6,6 +6,7 @@ import schemathesis
 
 #: The document limits names by characters, the service by bytes.
 LONGEST_NAME = 128
+LONGEST_EVENT = 64
 
 
 @schemathesis.hook
@@ -25,4 +26,9 @@ def filter_case(context, case):
     values = [*(case.path_parameters or {}).values(), *(case.query or {}).values(), *body.values()]
     values += [name for value in body.values() if isinstance(value, list) for name in value]
     names = [value for value in values if isinstance(value, str)]
-    return all(name.isascii() or len(name.encode(errors="surrogatepass")) <= LONGEST_NAME for name in names)
+    return is_within(body.get("event"), LONGEST_EVENT) and all(is_within(name, LONGEST_NAME) for name in names)
+
+
+def is_within(name, most):
+    """Whether the service and the document agree on the length of a name."""
+    return not isinstance(name, str) or name.isascii() or len(name.encode(errors="surrogatepass")) <= most
