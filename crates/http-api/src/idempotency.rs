@@ -51,11 +51,10 @@ pub(crate) async fn once(State(api): State<Api>, request: Request, next: Next) -
         Err(problem) => return problem.into_response(),
     };
     let target = head.uri.path_and_query().map_or("", |target| target.as_str());
-    let answer =
-        match api.sent_requests().request(key.clone(), (target, &*body, head.headers.get(header::CONTENT_TYPE))) {
-            Ok(answer) => answer,
-            Err(error) => return Problem::from(error).into_response(),
-        };
+    let answer = match api.sent_requests().request(&key, (target, &*body, head.headers.get(header::CONTENT_TYPE))) {
+        Ok(answer) => answer,
+        Err(error) => return Problem::from(error).into_response(),
+    };
     let handling = tokio::spawn(async move {
         let mut first = None;
         let handled = answer.get_or_try_init(async || {

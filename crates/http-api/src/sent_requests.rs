@@ -70,18 +70,18 @@ impl SentRequests {
     ///
     /// # Errors
     /// `IDEMPOTENCY_KEY_REUSED` if another request had the key.
-    pub(crate) fn request(&self, key: String, request: impl Hash) -> Result<Arc<OnceCell<Answer>>, Error> {
+    pub(crate) fn request(&self, key: &str, request: impl Hash) -> Result<Arc<OnceCell<Answer>>, Error> {
         let fingerprint = self.hasher.hash_one(request);
         let mut sent = self.sent.lock();
         let now = Instant::now();
         sent.forget(|at| now.saturating_duration_since(at) >= REMEMBERED);
-        if let Some(known) = sent.requests.get(&key).cloned() {
+        if let Some(known) = sent.requests.get(key).cloned() {
             if known.fingerprint != fingerprint {
                 let problem = "The key of Idempotency-Key was used for another request; use a new one for each message";
                 return Err(Error::application(status::IDEMPOTENCY_KEY_REUSED, problem));
             }
             if !known.answer.initialized() {
-                sent.remember(&key, now);
+                sent.remember(key, now);
             }
             return Ok(known.answer);
         }
@@ -91,14 +91,14 @@ impl SentRequests {
                 message: "the HTTP API gets more than 20000 idempotency keys in ten minutes: the oldest are forgotten, and a \
                           repeat of their requests is sent again"
                     .into(),
-                example: key.clone(),
+                example: key.to_owned(),
                 key: None,
             });
         }
         let request = SentRequest { fingerprint, answer: Arc::default(), place: sent.next };
         let answer = request.answer.clone();
-        sent.requests.insert(key.clone(), request);
-        sent.remember(&key, now);
+        sent.requests.insert(key.to_owned(), request);
+        sent.remember(key, now);
         Ok(answer)
     }
 
@@ -175,32 +175,32 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_key_is_for_one_request_and_forgotten_ten_minutes_after_its_answer() {
         let sent = SentRequests::new(Arc::default());
-        let first = sent.request("key".to_owned(), 1).expect("new");
+        let first = sent.request("key", 1).expect("new");
         kept(&sent, "key", &first);
         tokio::time::advance(REMEMBERED - Duration::from_millis(1)).await;
-        assert!(Arc::ptr_eq(&first, &sent.request("key".to_owned(), 1).expect("known")));
-        assert!(sent.request("key".to_owned(), 2).is_err(), "another request");
+        assert!(Arc::ptr_eq(&first, &sent.request("key", 1).expect("known")));
+        assert!(sent.request("key", 2).is_err(), "another request");
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(!Arc::ptr_eq(&first, &sent.request("key".to_owned(), 2).expect("new again")));
+        assert!(!Arc::ptr_eq(&first, &sent.request("key", 2).expect("new again")));
         assert_eq!(sent.sent.lock().order.len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_key_whose_attempts_failed_for_long_is_known_for_ten_minutes_after_it_succeeded() {
         let sent = SentRequests::new(Arc::default());
-        let first = sent.request("key".to_owned(), 1).expect("new");
+        let first = sent.request("key", 1).expect("new");
         for _ in 0..20 {
             tokio::time::advance(REMEMBERED / 15).await;
-            sent.request("other".to_owned(), 1).expect("of another program");
-            assert!(Arc::ptr_eq(&first, &sent.request("key".to_owned(), 1).expect("known")), "it has no answer yet");
+            sent.request("other", 1).expect("of another program");
+            assert!(Arc::ptr_eq(&first, &sent.request("key", 1).expect("known")), "it has no answer yet");
         }
         // The last attempt takes long.
         tokio::time::advance(REMEMBERED / 2).await;
         kept(&sent, "key", &first);
         tokio::time::advance(REMEMBERED - Duration::from_millis(1)).await;
-        assert!(Arc::ptr_eq(&first, &sent.request("key".to_owned(), 1).expect("known")));
+        assert!(Arc::ptr_eq(&first, &sent.request("key", 1).expect("known")));
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert!(!Arc::ptr_eq(&first, &sent.request("key".to_owned(), 1).expect("new again")), "repeats do not count");
+        assert!(!Arc::ptr_eq(&first, &sent.request("key", 1).expect("new again")), "repeats do not count");
         assert_eq!(sent.sent.lock().order.len(), 1);
     }
 
@@ -208,14 +208,14 @@ mod tests {
     async fn beyond_the_bound_the_oldest_keys_are_forgotten() {
         let sent = SentRequests::new(Arc::default());
         for number in 0..MOST * 2 {
-            sent.request(number.to_string(), 1).expect("new");
+            sent.request(&number.to_string(), 1).expect("new");
         }
         let remembered = {
             let sent = sent.sent.lock();
             (sent.order.len(), sent.requests.len())
         };
         assert_eq!(remembered, (MOST, MOST));
-        assert!(sent.request("0".to_owned(), 2).is_ok(), "it was forgotten");
-        assert!(sent.request((MOST * 2 - 1).to_string(), 2).is_err(), "it was not");
+        assert!(sent.request("0", 2).is_ok(), "it was forgotten");
+        assert!(sent.request(&(MOST * 2 - 1).to_string(), 2).is_err(), "it was not");
     }
 }
