@@ -25,7 +25,8 @@ use super::{JwtError, verifier::Verifier};
 ///
 /// When the service's configuration is reloaded, changed settings apply to the next token, also to that of a connected
 /// client that sends a newer one; identities that were accepted before stay. If no setting changed, the keys are read
-/// again at once.
+/// again at once. Keys that cannot be read or used then, also those of a URL that does not answer, are an error of the
+/// reload: it changes nothing, and the previous keys stay in use.
 pub struct JwtAuthenticator {
     verifier: Arc<RwLock<Arc<Verifier>>>,
     clock: Arc<dyn Clock>,
@@ -63,8 +64,7 @@ impl Authenticator for JwtAuthenticator {
 
     async fn reload(&self, auth: Option<&Auth>) -> Result<Option<ApplyReload>, Box<dyn error::Error + Send + Sync>> {
         let Some(auth) = auth else {
-            self.verifier().keys.read_again().await;
-            return Ok(Some(Box::new(|| {})));
+            return Ok(Some(Box::new(self.verifier().keys.read_again().await?)));
         };
         let (new, verifier) = (Arc::new(Verifier::load(auth).await?), self.verifier.clone());
         Ok(Some(Box::new(move || *verifier.write() = new)))

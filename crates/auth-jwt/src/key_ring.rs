@@ -77,13 +77,26 @@ impl KeyRing {
         self.shared.current()
     }
 
-    /// Reads the keys again now, if they can change. If they cannot be read, the previous ones stay in use.
-    pub(crate) async fn read_again(&self) {
-        if self.shared.source.can_change() {
-            let mut asked = self.shared.asked.lock().await;
-            self.shared.read().await;
+    /// Reads the keys again now, if they can change. The returned function puts them into use, unless others were read
+    /// after them.
+    ///
+    /// # Errors
+    /// If they cannot be read now or are unusable; the previous ones stay in use.
+    pub(crate) async fn read_again(&self) -> Result<impl FnOnce() + Send + 'static, JwtError> {
+        let shared = Arc::clone(&self.shared);
+        let mut read = None;
+        if shared.source.can_change() {
+            let mut asked = shared.asked.lock().await;
+            let new = shared.source.read(&shared.algorithms).await;
             *asked = Instant::now();
+            shared.metrics.refreshed(new.is_ok());
+            read = Some((shared.current(), new?));
         }
+        Ok(move || {
+            if let Some((before, new)) = read {
+                shared.replace(new, Some(&before));
+            }
+        })
     }
 
     /// Refreshes the keys because a token names an unknown key id. Returns at once if a refresh ended a moment ago, and
@@ -139,19 +152,9 @@ impl Shared {
         let read = self.source.read(&self.algorithms).await;
         let is_read = read.is_ok();
         self.metrics.refreshed(is_read);
-        let was_failing = self.is_failing.swap(!is_read, Ordering::Relaxed);
         match read {
-            Ok(read) => {
-                let count = read.keys.len();
-                let mut keys = self.keys.write();
-                let is_new = keys.fingerprint != read.fingerprint;
-                *keys = read;
-                drop(keys);
-                if is_new || was_failing {
-                    tracing::info!(target: "roomwire", source = %self.source, keys = count, is_new, "keys for tokens are read");
-                }
-            }
-            Err(error) if was_failing => {
+            Ok(read) => self.replace(read, None),
+            Err(error) if self.is_failing.swap(true, Ordering::Relaxed) => {
                 tracing::debug!(target: "roomwire", error = %Escaped(error), "keys for tokens still cannot be read");
             }
             Err(error) => {
@@ -159,5 +162,20 @@ impl Shared {
             }
         }
         is_read
+    }
+
+    /// Uses these keys; with `instead_of`, only if those are in use.
+    fn replace(&self, read: Read, instead_of: Option<&Arc<KeySet>>) {
+        let count = read.keys.len();
+        let mut keys = self.keys.write();
+        if instead_of.is_some_and(|before| !Arc::ptr_eq(before, &keys.keys)) {
+            return;
+        }
+        let is_new = keys.fingerprint != read.fingerprint;
+        *keys = read;
+        drop(keys);
+        if self.is_failing.swap(false, Ordering::Relaxed) || is_new {
+            tracing::info!(target: "roomwire", source = %self.source, keys = count, is_new, "keys for tokens are read");
+        }
     }
 }

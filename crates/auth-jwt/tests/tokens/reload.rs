@@ -112,3 +112,55 @@ async fn settings_that_cannot_be_used_and_those_that_are_not_applied_change_noth
     drop(authenticator.reload(Some(&others)).await.expect("usable"));
     assert!(admits(&authenticator, &issuer.token(&claims())).await);
 }
+
+#[tokio::test]
+async fn keys_that_are_read_again_are_in_use_once_they_are_applied_and_not_before() {
+    let (first, second) = (Issuer::new(Algorithm::Es256), Issuer::another(Algorithm::Es256));
+    let server = KeyServer::start(&key_set(&[first.jwk(None)])).await;
+    let by_set = Auth { algorithms: vec![Algorithm::Es256], jwks: Some(server.url.clone()), ..auth() };
+    let authenticator = JwtAuthenticator::from_config(&by_set).await.expect("usable").with_clock(FixedClock::at(NOW));
+    let accepts = async |issuer: &Issuer| admits(&authenticator, &issuer.token(&claims())).await;
+
+    server.serve(&key_set(&[second.jwk(None)]));
+    let older = authenticator.reload(None).await.expect("usable").expect("it changes");
+    assert!(accepts(&first).await && !accepts(&second).await, "another part may refuse the reload");
+    drop(older);
+    assert!(accepts(&first).await && !accepts(&second).await, "it was refused");
+
+    let older = authenticator.reload(None).await.expect("usable").expect("it changes");
+    server.serve(&key_set(&[first.jwk(None)]));
+    reload(&authenticator, None).await;
+    older();
+    assert!(accepts(&first).await && !accepts(&second).await, "newer keys were read meanwhile");
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_read_again_are_an_error_and_those_from_before_stay() {
+    let issuer = Issuer::new(Algorithm::Es256);
+    let directory = tempfile::tempdir().expect("a directory");
+    let file = directory.path().join("key.pem");
+    std::fs::write(&file, issuer.public.as_deref().expect("public")).expect("written");
+    let key_file = Some(file.to_str().expect("text").to_owned());
+    let server = KeyServer::start(&key_set(&[issuer.jwk(None)])).await;
+    let by_file = Auth { algorithms: vec![Algorithm::Es256], key_file, ..auth() };
+    let by_set = Auth { algorithms: vec![Algorithm::Es256], jwks: Some(server.url.clone()), ..auth() };
+    let usable = async |auth: &Auth| JwtAuthenticator::from_config(auth).await.expect("usable");
+    let by_file = usable(&by_file).await.with_clock(FixedClock::at(NOW));
+    let by_set = usable(&by_set).await.with_clock(FixedClock::at(NOW));
+    let refused = async |authenticator: &JwtAuthenticator, reason: &str| {
+        let Err(error) = authenticator.reload(None).await else { panic!("not refused: {reason}") };
+        assert!(error.to_string().contains(reason), "{error}");
+        assert!(admits(authenticator, &issuer.token(&claims())).await, "the key from before: {reason}");
+    };
+
+    std::fs::write(&file, "half a k").expect("written");
+    refused(&by_file, "auth.keyFile").await;
+    std::fs::remove_file(&file).expect("removed");
+    refused(&by_file, "cannot be read").await;
+    server.serve(&key_set(&[]));
+    refused(&by_set, "it is empty").await;
+    server.answer_with("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+    refused(&by_set, "503").await;
+    server.stop().await;
+    refused(&by_set, "cannot be reached").await;
+}
