@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ClientId, Incarnation, Metadata, NodeId, RoomId, Timestamp};
 
-/// Identifies one room from its creation until it is deleted or, if it was never created by name, until its last member
-/// leaves. A later room of the same name has another uid.
+/// Identifies one room from its creation until it is deleted or, unless it was created by name with
+/// [`NewRoom::keep_when_empty`] true, until its last member leaves. A later room of the same name has another uid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RoomUid(u64);
 

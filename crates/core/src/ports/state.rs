@@ -219,7 +219,8 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
     ) -> Result<JoinOutcome, StateError>;
 
     /// Ends a membership; returns false if there was none of this incarnation. When the last membership of a room ends,
-    /// in whatever way, the room is removed, unless it was created by name or is closed. Idempotent.
+    /// in whatever way, the room is removed, unless it is closed, or was created by name with
+    /// [`NewRoom::keep_when_empty`] true. Idempotent.
     async fn leave(&self, incarnation: &Incarnation, client: &ClientKey, room: &RoomKey) -> Result<bool, StateError>;
 
     /// Creates a room by name. The room exists until it is deleted or, with [`NewRoom::keep_when_empty`] false, until its

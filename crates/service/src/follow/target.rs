@@ -10,7 +10,8 @@ use super::Sending;
 pub enum FollowTarget {
     /// Everything that this node receives and sends.
     All,
-    /// Messages to a room, its joins and leaves, and the events of its members on this node.
+    /// Messages to a room, its joins and leaves, and the events of its members on this node. Without requests for an
+    /// acknowledgement, which are messages to its members.
     Room(RoomId),
     /// Messages to a user and to its clients on this node, and all that those clients do.
     User(UserId),

@@ -24,7 +24,8 @@ impl WebSocketService {
     /// | all | to all clients, to users, to rooms with a member or a follower on this node, to clients of this node | all events, connects, joins, leaves, disconnects, and what its handlers send |
     ///
     /// Each message is one item, whatever the number of recipients; a request for an acknowledgement is one for each
-    /// client, on the node that the client is connected to. Events of a room are those of clients that are
+    /// client, on the node that the client is connected to. Followers of the client, its user and all see it, those of a
+    /// room do not, also if it was sent to the room. Events of a room are those of clients that are
     /// members when the event has been handled: its `leave` is not among them. Connects, joins, leaves and disconnects
     /// are those that this node reports as [`events`](Self::events), usually of its own clients. To see what a client or
     /// a user does on another node, follow it there: [`client`](Self::client) and [`user_sessions`](Self::user_sessions)
