@@ -185,7 +185,7 @@ impl Inner {
     pub(super) fn put(self: &Arc<Self>, job: Job) -> Accepted {
         let accepted = self.mailbox.put(job);
         if accepted == Accepted::StartWorker {
-            self.client.activity().set_busy(true);
+            self.client.activity().begin();
             let worker = self.clone();
             self.service.node.runtime.spawn(async move { worker.work().await });
         }
@@ -199,7 +199,7 @@ impl Inner {
         loop {
             // Before a job is taken: the wait may end with an order to drop queued jobs.
             self.let_it_catch_up().await;
-            let Some(job) = self.mailbox.take_or(|| self.client.activity().set_busy(false)) else { return };
+            let Some(job) = self.mailbox.take_or(|| self.rest()) else { return };
             match job {
                 Job::Connected => self.connected().await,
                 Job::Event(incoming) => {
@@ -240,6 +240,15 @@ impl Inner {
                 // A handler that never waits would otherwise block its thread.
                 tokio::task::coop::consume_budget().await;
             }
+        }
+    }
+
+    /// No event is left. A client with deferred events still waits for those: each of them starts a worker again.
+    fn rest(&self) {
+        if self.deferred.is_empty() {
+            let node = &self.service.node;
+            let is_limited = !node.config().limits.idle_timeout.is_zero();
+            self.client.activity().end(is_limited.then(|| node.clock.now()));
         }
     }
 

@@ -11,7 +11,7 @@ pub(crate) struct Activity {
     last: AtomicU64,
     /// Whether events are being handled.
     is_busy: AtomicBool,
-    /// The last time in milliseconds at which it was found busy.
+    /// The time in milliseconds at which the last of them was handled. Not kept without `limits.idleTimeout`.
     busy_at: AtomicU64,
 }
 
@@ -32,16 +32,23 @@ impl Activity {
         (last & 1 == 1).then(|| Timestamp::from_millis(last >> 1))
     }
 
-    /// Whether events of the client are being handled, or wait for that.
-    pub(crate) fn set_busy(&self, is_busy: bool) {
-        self.is_busy.store(is_busy, Ordering::Relaxed);
+    /// Events of the client are being handled, wait for that, or are deferred.
+    pub(crate) fn begin(&self) {
+        self.is_busy.store(true, Ordering::Relaxed);
     }
 
-    /// Until when the client was active: it sent an event, or waited for one to be handled as far as earlier calls of
-    /// this noticed.
+    /// All of them are handled, at this time if it is of interest.
+    pub(crate) fn end(&self, at: Option<Timestamp>) {
+        if let Some(at) = at {
+            self.busy_at.store(at.as_millis(), Ordering::Relaxed);
+        }
+        // A check that finds the client idle finds the time too.
+        self.is_busy.store(false, Ordering::Release);
+    }
+
+    /// Until when the client was active: it sent an event, or waited for one to be handled.
     pub(crate) fn until(&self, now: Timestamp) -> Timestamp {
-        if self.is_busy.load(Ordering::Relaxed) {
-            self.busy_at.store(now.as_millis(), Ordering::Relaxed);
+        if self.is_busy.load(Ordering::Acquire) {
             return now;
         }
         let last = self.last.load(Ordering::Relaxed) >> 1;

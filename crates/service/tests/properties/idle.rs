@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use roomwire_core::Timestamp;
 use roomwire_service::{
-    Client, DisconnectReason, Error, ErrorCode, Gateway, WebSocketService,
+    Client, DebounceLayer, DisconnectReason, Error, ErrorCode, Gateway, Handler, WebSocketService,
     testing::{TestClient, TestServer},
 };
 use roomwire_state_memory::{ManualClock, MemoryState};
@@ -26,6 +26,10 @@ struct Fixture {
 
 impl Fixture {
     async fn new(idle: Duration) -> Self {
+        Self::with_heartbeat(idle, HEARTBEAT).await
+    }
+
+    async fn with_heartbeat(idle: Duration, heartbeat: Duration) -> Self {
         async fn quick() -> Result<(), Error> {
             Ok(())
         }
@@ -35,11 +39,15 @@ impl Fixture {
         }
         let mut config = config();
         config.limits.idle_timeout = idle;
+        config.lease.heartbeat = heartbeat;
+        config.lease.duration = config.lease.duration.max(heartbeat * 2);
         let clock = Arc::new(ManualClock::at(Timestamp::from_millis(1_000_000)));
         let builder = WebSocketService::builder(config).state(MemoryState::new()).clock(clock.clone());
         let service = builder.build().await.expect("builds");
         let ledger = Ledger::of([service.clone()]);
-        let server = TestServer::new(service, Gateway::new().on("quick", quick).on("slow", slow)).expect("mounts");
+        let deferred = quick.layer(DebounceLayer::new(IDLE * 3));
+        let gateway = Gateway::new().on("quick", quick).on("slow", slow).on("deferred", deferred);
+        let server = TestServer::new(service, gateway).expect("mounts");
         Self { server, ledger, clock }
     }
 
@@ -92,6 +100,32 @@ async fn a_client_that_waits_for_its_handler_is_not_idle_until_a_while_after_it_
     fixture.pass(IDLE - HEARTBEAT * 3).await;
     assert!(client.handle().is_connected());
     fixture.pass(HEARTBEAT * 4).await;
+    assert!(!client.handle().is_connected());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_ends_between_two_looks_counts_until_its_end() {
+    let every = IDLE * 4;
+    let fixture = Fixture::with_heartbeat(IDLE, every).await;
+    let (mut client, silent) = (fixture.connect().await, fixture.connect().await);
+    fixture.pass(IDLE / 2).await;
+    client.emit("slow", &());
+    fixture.pass(every - IDLE / 2 + HEARTBEAT).await;
+    client.expect::<()>("done").await;
+    assert!(!silent.handle().is_connected(), "there was a look");
+    assert!(client.handle().is_connected(), "its event was handled half of the time before the look");
+    fixture.pass(every).await;
+    assert!(!client.handle().is_connected());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_with_a_deferred_event_is_not_idle_until_a_while_after_it_was_handled() {
+    let fixture = Fixture::new(IDLE).await;
+    let client = fixture.connect().await;
+    client.emit("deferred", &());
+    fixture.pass(IDLE * 4 - HEARTBEAT).await;
+    assert!(client.handle().is_connected(), "it was handled less than the time ago");
+    fixture.pass(HEARTBEAT * 3).await;
     assert!(!client.handle().is_connected());
 }
 
