@@ -28,24 +28,27 @@ pub(crate) struct Certificates {
 }
 
 /// The files that are looked at.
-#[derive(PartialEq, Eq)]
 struct Watched {
     files: Files,
     /// What was read last, whether it was of use or not.
     seen: Contents,
+    /// The number of reloads, for a look that began before one and ends after it.
+    generation: u64,
 }
 
 /// What was read for [`Certificates::replace`].
 pub(crate) struct Renewed {
-    watched: Watched,
+    files: Files,
+    seen: Contents,
     config: ServerConfig,
 }
 
 impl Certificates {
     /// Reads the files, on a thread where that may take its time.
     pub(crate) async fn load(tls: &Tls) -> Result<Self, TlsError> {
-        let Renewed { watched, config } = read(tls).await?;
-        Ok(Self { watched: watched.into(), current: RwLock::new(Arc::new(config)), replaced: Notify::new() })
+        let Renewed { files, seen, config } = read(tls).await?;
+        let watched = Mutex::new(Watched { files, seen, generation: 0 });
+        Ok(Self { watched, current: RwLock::new(Arc::new(config)), replaced: Notify::new() })
     }
 
     /// The handshake with a client, under the certificate of this moment.
@@ -71,7 +74,7 @@ async fn read(tls: &Tls) -> Result<Renewed, TlsError> {
         Ok::<_, TlsError>((contents, config))
     });
     let (seen, config) = read.await.map_err(|error| files.interrupted(&error))??;
-    Ok(Renewed { watched: Watched { files, seen }, config })
+    Ok(Renewed { files, seen, config })
 }
 
 impl fmt::Debug for Certificates {
