@@ -9,7 +9,7 @@ use roomwire_core::Timestamp;
 pub(crate) struct Activity {
     /// The last event in milliseconds, shifted left by one; the lowest bit is set if the store does not know it yet.
     last: AtomicU64,
-    /// Whether events are being handled.
+    /// Whether events are being handled, or are deferred.
     is_busy: AtomicBool,
     /// The time in milliseconds at which the last of them was handled. Not kept without `limits.idleTimeout`.
     busy_at: AtomicU64,
