@@ -20,9 +20,9 @@ use crate::{
 /// The routes of the HTTP API, all below `/v1`, for an app that serves them itself. [`start`](crate::start) serves them on
 /// an address of their own.
 ///
-/// Nest them into the app's router; the paths of the OpenAPI document follow. Without `api.token`, and
-/// with `enabled = false`, there are no routes, and one line at info says so. They are for other programs and for operators: do not serve them where clients reach them,
-/// unless over TLS.
+/// Nest them into the app's router; the paths of the OpenAPI document follow. Without `api.token`, and with
+/// `enabled = false`, there are no routes, and one line at info says so. They are for other programs and for operators: do
+/// not serve them where clients reach them, unless over TLS.
 ///
 /// Each request has at most `limits.handshakeTimeout` for its body. Its calls of the store take no longer than
 /// `state.timeout`.
