@@ -16,6 +16,8 @@ const ELSEWHERE: [(&str, &str); 27] = [
     ("tls.cert", "reload/tls_files.rs"),
     ("tls.key", "reload/tls_files.rs"),
     ("tls.reload", "reload/tls_files.rs"),
+    ("api.token", "http-api/tests/api/settings.rs"),
+    ("api.bodyLimit", "http-api/tests/api/settings.rs"),
     ("auth.algorithms", "auth-jwt/tests/tokens/reload.rs"),
     ("auth.secret", "auth-jwt/tests/tokens/reload.rs"),
     ("auth.publicKey", "auth-jwt/tests/tokens/reload.rs"),
