@@ -16,6 +16,7 @@ export const SENTENCES = {
   ROOM_NOT_FOUND: ({ room }) => `${theRoom(room)} does not exist any more.`,
   NOT_IN_ROOM: ({ room }) => `You are not in ${inRoom(room)} any more. Join it again to go on talking.`,
   CLIENT_NOT_FOUND: () => "That person has gone offline.",
+  NODE_NOT_FOUND: () => "This server is not there any more.",
   MAX_CONNECTIONS: () => "The chat has as many visitors as it can take. A place may be free in a moment.",
   UNAUTHORIZED: () => "The server does not know who you are. Reload the page and sign in again.",
   FORBIDDEN: ({ room }) => (room ? `You are not allowed to do that in “${room}”.` : "You are not allowed to do that."),
