@@ -10,7 +10,7 @@ use roomwire_service::{Data, Error, Gateway, Metadata, RoomId, WebSocketConfig, 
 use crate::support::{Fixture, config};
 
 /// Keys with an effect that is shown by another test, which reloads them.
-const ELSEWHERE: [(&str, &str); 27] = [
+const ELSEWHERE: [(&str, &str); 29] = [
     ("debug", "tests/logger_of_the_server.rs"),
     ("logger.level", "tests/logger_of_the_server.rs"),
     ("tls.cert", "reload/tls_files.rs"),
