@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const IN_CODE: &str = "ROOMWIRE_E2E_IN_CODE";
 
 #[tokio::test]
-#[ignore = "it is the process of the other tests"]
+#[ignore = "started by the other tests, as the process that gets the signal"]
 async fn server() {
     let config = match std::env::var_os(IN_CODE) {
         Some(_) => WebSocketConfig { port: 0, ..WebSocketConfig::default() },
